@@ -1,0 +1,48 @@
+/** A table as the catalog keeps it. Column ids start at 4 (1 to 3 are __bucket, __offset, __timestamp) and are never reused. */
+import type { Label, TableId } from '../kernel/ids.ts'
+import type { TableOptions } from './options.ts'
+import type { DataType } from './types.ts'
+
+export interface Column {
+  readonly id: number
+  readonly name: string
+  readonly type: DataType
+  readonly nullable: boolean
+  readonly comment?: string
+}
+
+export interface Schema {
+  /** From 1. */
+  readonly schemaId: number
+  readonly columns: readonly Column[]
+}
+
+export interface Buckets {
+  /** 1 to 1,024. */
+  readonly count: number
+  /** Column names; absent: rows have no bucket key. */
+  readonly key?: readonly string[]
+}
+
+/** What a person asks for; ids of types are 0. */
+export interface TableSpec {
+  readonly columns: readonly { readonly name: string; readonly type: DataType; readonly nullable: boolean; readonly comment?: string }[]
+  readonly buckets: Buckets
+  readonly options: TableOptions
+}
+
+export interface Table {
+  readonly database: string
+  readonly name: string
+  readonly tableId: TableId
+  readonly schema: Schema
+  readonly buckets: Buckets
+  readonly options: TableOptions
+  /** The greatest label below which a late commit is refused; copied into a head at its birth. */
+  readonly gc: Label
+  readonly state: 'alive' | 'dropping'
+  /** ms since 1970. */
+  readonly createdAt: number
+  /** Greatest column or nested field id given so far. */
+  readonly lastColumnId: number
+}

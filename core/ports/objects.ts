@@ -1,0 +1,33 @@
+/**
+ * ObjectStore: immutable objects by key. Keys are ASCII paths `[a-z0-9._/=-]`, at most 512 characters.
+ * Errors: `not-found` (absent key), `unavailable` or `throttled` (effect `none` when the store refused,
+ * `unknown` when the outcome of a write is not known), `internal` (damage).
+ * Implementations pass objects.case.ts.
+ */
+export interface ObjectStore {
+  /**
+   * Put if absent, durable when it resolves. `created`: the object under this key has exactly these bytes and is
+   * ours: a retry of our own write that finds its bytes there answers `created` as well. `exists`: other bytes are there.
+   */
+  create(key: string, bytes: Uint8Array): Promise<'created' | 'exists'>
+  /** The whole object or bytes [start, end) of it. A range past the end is an `internal` error, never short. */
+  read(key: string, range?: ByteRange): Promise<Uint8Array>
+  /** Deletes what is there of these keys; absent ones are no error. */
+  delete(keys: readonly string[]): Promise<void>
+  /** All objects under a prefix in key order, strongly consistent. For sweeps only. */
+  list(prefix: string): AsyncIterable<ListedObject>
+  /** Where a foreign engine finds the object: `file:///…`, `s3://…`. */
+  uri(key: string): string
+  /** Unconditional put, only for a lake's version-hint.text. */
+  replace(key: string, bytes: Uint8Array): Promise<void>
+}
+
+export interface ByteRange {
+  readonly start: number
+  readonly end: number
+}
+
+export interface ListedObject {
+  readonly key: string
+  readonly bytes: number
+}
