@@ -1,0 +1,23 @@
+/**
+ * The three kinds of tests that need no network and no foreign runtime. `unit` stands beside the code, `http` talks to
+ * a server of its own on a free port, `sim` runs the simulation's own tests. Suites with other needs (test/wire,
+ * test/infra, test/crash, test/interop) have runners and packages of their own.
+ */
+import { configDefaults, defineConfig } from 'vitest/config'
+
+const beside = '{core,contract,stores,functions,serve,cli,client,bench}'
+
+export default defineConfig({
+  test: {
+    pool: 'threads',
+    maxWorkers: 2,
+    testTimeout: 20_000,
+    hookTimeout: 20_000,
+    exclude: [...configDefaults.exclude, '**/node_modules/**', 'test/{wire,infra,interop,crash}/**'],
+    projects: [
+      { extends: true, test: { name: 'unit', include: [`${beside}/**/*.test.ts`, 'test/reproductions/**/*.test.ts'] } },
+      { extends: true, test: { name: 'http', include: ['test/http/**/*.test.ts'], pool: 'forks' } },
+      { extends: true, test: { name: 'sim', include: ['test/sim/**/*.test.ts'] } },
+    ],
+  },
+})
