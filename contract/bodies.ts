@@ -1,0 +1,155 @@
+/**
+ * JSON bodies of version 1. What comes in is strict: an unknown field is an error. What goes out is open, because
+ * answers may gain fields. Types of columns and options stay text here; core/model reads them.
+ */
+import * as z from 'zod/mini'
+import { errorCodes } from '../core/kernel/errors.ts'
+import { limits } from '../core/kernel/limits.ts'
+
+const text = z.string()
+const decimal = z
+  .string()
+  .check(z.regex(/^[0-9]{1,19}$/), z.meta({ id: 'Offset', description: 'a 63-bit number as decimal text' }))
+const decimalOrNull = z.nullable(decimal)
+
+// ---- in
+
+export const emptyIn = z.strictObject({})
+
+const columnIn = z
+  .strictObject({
+    name: text,
+    type: text.check(z.meta({ examples: ['bigint', 'string', 'timestamp(6)', 'array<int>'] })),
+    nullable: z.optional(z.boolean()),
+    comment: z.optional(z.string().check(z.maxLength(limits.commentLengthMax, 'is too long'))),
+    autoIncrement: z.optional(z.boolean()),
+  })
+  .check(z.meta({ id: 'NewColumn' }))
+
+export const tableIn = z
+  .strictObject({
+    columns: z.array(columnIn).check(z.maxLength(limits.columnsMax, `has more than ${limits.columnsMax} entries`)),
+    primaryKey: z.optional(z.array(text)),
+    partitionBy: z.optional(z.array(text)),
+    buckets: z.optional(
+      z.strictObject({
+        count: z.optional(z.int().check(z.minimum(1, bucketCount()), z.maximum(limits.bucketsMax, bucketCount()))),
+        key: z.optional(z.array(text)),
+      }),
+    ),
+    options: z.optional(z.record(text, text)),
+  })
+  .check(z.meta({ id: 'TableSpec', description: 'a table as it is asked for; one bucket if `buckets` is absent' }))
+export type TableIn = z.output<typeof tableIn>
+
+function bucketCount(): string {
+  return `must be from 1 to ${limits.bucketsMax}`
+}
+
+export const alterIn = z
+  .strictObject({
+    setOptions: z.optional(z.record(text, z.nullable(text))),
+    addColumns: z.optional(z.array(z.unknown())),
+    dropColumns: z.optional(z.array(z.unknown())),
+    renameColumns: z.optional(z.record(text, z.unknown())),
+    widenColumns: z.optional(z.record(text, z.unknown())),
+  })
+  .check(z.meta({ id: 'Alteration', description: 'null takes an option back to its default' }))
+
+export const databaseAlterIn = z.strictObject({ setOptions: z.optional(z.record(text, z.nullable(text))) })
+
+const row = z.record(text, z.unknown()).check(z.meta({ id: 'Row' }))
+export const rowsIn = z.strictObject({ rows: z.array(row) }).check(z.meta({ id: 'Rows' }))
+
+// ---- out
+
+export const databaseOut = z
+  .looseObject({ name: text, createdAt: z.int(), status: z.enum(['alive', 'dropping']) })
+  .check(z.meta({ id: 'Database' }))
+
+export const databasesOut = z.looseObject({ databases: z.array(text), next: z.nullable(text) })
+export const tablesOut = z.looseObject({ tables: z.array(text), next: z.nullable(text) })
+
+export const tableOut = z
+  .looseObject({
+    database: text,
+    name: text,
+    tableId: z.string().check(z.regex(/^[0-9a-f]{16}$/)),
+    schemaId: z.int().check(z.minimum(1)),
+    status: z.enum(['alive', 'dropping']),
+    createdAt: z.int(),
+    columns: z.array(
+      z.looseObject({
+        id: z.int().check(z.minimum(4)),
+        name: text,
+        type: text,
+        nullable: z.boolean(),
+        comment: z.optional(text),
+      }),
+    ),
+    buckets: z.looseObject({ count: z.int(), key: z.optional(z.array(text)) }),
+    options: z.record(text, text),
+  })
+  .check(z.meta({ id: 'Table' }))
+
+const errorFields = {
+  code: z.enum(errorCodes),
+  message: z.string().check(z.minLength(1)),
+  effect: z.enum(['none', 'done', 'partial', 'unknown']),
+  action: z.enum(['fix', 'retry', 'refresh', 'stop']),
+  facts: z.record(text, z.unknown()),
+}
+const errorInside = z.looseObject(errorFields).check(z.meta({ id: 'ErrorBody' }))
+export const errorOut = z.looseObject({ error: errorInside }).check(z.meta({ id: 'Error' }))
+
+export const producedOut = z
+  .looseObject({
+    buckets: z.array(
+      z.looseObject({
+        partition: text,
+        bucket: z.int(),
+        baseOffset: z.optional(decimal),
+        endOffset: z.optional(decimal),
+        effect: z.optional(errorFields.effect),
+        duplicate: z.optional(z.boolean()),
+        error: z.optional(errorInside),
+      }),
+    ),
+    duplicate: z.boolean(),
+  })
+  .check(z.meta({ id: 'Produced', description: 'endOffset is exclusive' }))
+
+export const rowsOut = z.looseObject({ rows: z.array(row) })
+
+const bucketOffsets = z
+  .looseObject({
+    partition: text,
+    bucket: z.int(),
+    start: decimal,
+    end: decimal,
+    tierPoint: decimalOrNull,
+    snapshot: decimalOrNull,
+  })
+  .check(z.meta({ id: 'BucketOffsets' }))
+export const offsetsOut = z.looseObject({ buckets: z.array(bucketOffsets), next: z.nullable(text) })
+
+export const tierOut = z
+  .looseObject({
+    state: z.enum(['none', 'idle', 'running', 'failing', 'diverged']),
+    epoch: z.int(),
+    snapshot: decimalOrNull,
+    lagMs: z.int(),
+    lagRows: z.int(),
+    lastError: z.nullable(z.looseObject({ code: text, message: text })),
+    buckets: z.array(bucketOffsets),
+  })
+  .check(z.meta({ id: 'TierState' }))
+
+export const versionOut = z.looseObject({
+  version: z.literal(1),
+  limits: z.record(text, z.int()),
+  capabilities: z.array(text),
+})
+export const costOut = z.looseObject({ requests: z.record(text, z.int()), usd: z.number() })
+export const healthOut = z.looseObject({ status: z.literal('ok') })
+export const openapiOut = z.looseObject({ openapi: text })

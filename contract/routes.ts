@@ -1,0 +1,328 @@
+/** The calls of version 1 that this build has. */
+import * as z from 'zod/mini'
+import { limits } from '../core/kernel/limits.ts'
+import {
+  alterIn,
+  costOut,
+  databaseAlterIn,
+  databaseOut,
+  databasesOut,
+  emptyIn,
+  healthOut,
+  offsetsOut,
+  openapiOut,
+  producedOut,
+  rowsOut,
+  tableIn,
+  tableOut,
+  tablesOut,
+  tierOut,
+  versionOut,
+} from './bodies.ts'
+import { media, rowMedia } from './media.ts'
+import { type Answer, noBody, type Route, type Schema, type Shape } from './route.ts'
+import { count, flag, lacking, listQuery, uint63, wait } from './values.ts'
+
+const databasePath = '/v1/databases/{db}'
+const tablePath = '/v1/databases/{db}/tables/{table}'
+const json = [media.json]
+
+const jsonBody = <S extends Schema>(schema: S, required: boolean) => ({ kind: 'json', schema, required }) as const
+const answer = (description: string, schema: Schema, headers?: Shape): Answer => ({
+  description,
+  content: { [media.json]: schema },
+  ...(headers === undefined ? {} : { headers }),
+})
+const gone: Answer = { description: 'gone, or absent with ifExists' }
+const closing: Answer = { description: 'its buckets are being closed: repeat the call until it answers 204 or 404' }
+const etag = z.looseObject({ ETag: z.string().check(z.regex(/^"[0-9]+"$/)) })
+
+const dropQuery = z.strictObject({ ifExists: z.optional(flag) })
+
+export const fetchQuery = z.strictObject({
+  bucket: z.optional(
+    z.string().check(z.meta({ description: 'the bucket; lists and ranges (the whole table) are not in this build: 501' })),
+  ),
+  offset: z.optional(z.string().check(z.meta({ description: 'a number, earliest or latest; @time is not in this build: 501' }))),
+  limit: z.optional(uint63('rows at most; 1,000 if absent, 100,000 as Arrow')),
+  maxBytes: z.optional(uint63('bytes at most, 4 MiB if absent; one row comes whatever it says')),
+  partition: z.optional(lacking('a partition')),
+  columns: z.optional(lacking('columns to read')),
+  where: z.optional(lacking('a filter')),
+  wait: z.optional(lacking('wait for rows')),
+  cursor: z.optional(lacking('where to go on')),
+  form: z.optional(lacking('form of changes')),
+})
+
+export const produceQuery = z.strictObject({
+  bucket: z.optional(count(0, limits.bucketsMax - 1, 'all rows are for this bucket; switches gap detection on')),
+  op: z.optional(
+    z
+      .enum(['upsert', 'delete'], 'must be upsert or delete')
+      .check(z.meta({ description: 'keyed tables; not in this build: 501' })),
+  ),
+  columns: z.optional(lacking('columns of a partial update')),
+  partition: z.optional(lacking('a partition')),
+})
+
+const produceHeaders = z.looseObject({
+  'Producer-Id': z.optional(z.string().check(z.minLength(1), z.maxLength(limits.producerIdLengthMax))),
+  'Producer-Epoch': z.optional(uint63('0 if absent')),
+  'Producer-Seq': z.optional(uint63('from 0')),
+})
+
+const decimal = z.string().check(z.regex(/^[0-9]{1,19}$/))
+const fetchHeaders = z.looseObject({
+  'Sluice-Rows': decimal,
+  'Sluice-Start-Offset': decimal,
+  'Sluice-Next-Offset': decimal,
+  'Sluice-End-Offset': decimal,
+  'Sluice-Cursor': z.string().check(z.minLength(1)),
+})
+
+const base = { body: noBody, bodyBytesMax: limits.jsonBodyBytesMax, produces: json, errors: [] } as const
+
+export const routes = {
+  version: {
+    ...base,
+    method: 'GET',
+    path: '/v1',
+    summary: 'Version, limits, capabilities',
+    function: 'admin',
+    operation: 'none',
+    answers: { 200: answer('what this server is', versionOut) },
+  },
+  cost: {
+    ...base,
+    method: 'GET',
+    path: '/v1/cost',
+    summary: 'Counted storage requests and what they would cost',
+    function: 'admin',
+    operation: 'ALL',
+    answers: { 200: answer('requests by operation, US dollars', costOut) },
+  },
+  listDatabases: {
+    ...base,
+    method: 'GET',
+    path: '/v1/databases',
+    summary: 'List databases',
+    function: 'admin',
+    operation: 'DESCRIBE',
+    query: listQuery,
+    answers: { 200: answer('names in order', databasesOut) },
+  },
+  getDatabase: {
+    ...base,
+    method: 'GET',
+    path: databasePath,
+    summary: 'Describe a database',
+    function: 'admin',
+    operation: 'DESCRIBE',
+    answers: { 200: answer('the database', databaseOut) },
+    errors: ['not-found'],
+  },
+  createDatabase: {
+    ...base,
+    method: 'PUT',
+    path: databasePath,
+    summary: 'Create a database',
+    function: 'admin',
+    operation: 'CREATE',
+    body: jsonBody(emptyIn, false),
+    answers: { 200: answer('it was there', databaseOut), 201: answer('created', databaseOut) },
+    errors: ['conflict'],
+  },
+  alterDatabase: {
+    ...base,
+    method: 'PATCH',
+    path: databasePath,
+    summary: 'Set options of a database (there are none yet)',
+    function: 'admin',
+    operation: 'ALTER',
+    body: jsonBody(databaseAlterIn, true),
+    answers: { 200: answer('the database', databaseOut) },
+    errors: ['not-found'],
+  },
+  dropDatabase: {
+    ...base,
+    method: 'DELETE',
+    path: databasePath,
+    summary: 'Drop a database',
+    function: 'admin',
+    operation: 'DROP',
+    query: z.strictObject({ ifExists: z.optional(flag), cascade: z.optional(flag) }),
+    answers: { 202: closing, 204: gone },
+    errors: ['not-found', 'not-empty'],
+  },
+  listTables: {
+    ...base,
+    method: 'GET',
+    path: `${databasePath}/tables`,
+    summary: 'List tables',
+    function: 'admin',
+    operation: 'DESCRIBE',
+    query: listQuery,
+    answers: { 200: answer('names in order', tablesOut) },
+    errors: ['not-found'],
+  },
+  getTable: {
+    ...base,
+    method: 'GET',
+    path: tablePath,
+    summary: 'Describe a table',
+    function: 'admin',
+    operation: 'DESCRIBE',
+    answers: { 200: answer('the table', tableOut, etag) },
+    errors: ['not-found'],
+  },
+  createTable: {
+    ...base,
+    method: 'PUT',
+    path: tablePath,
+    summary: 'Create a table',
+    function: 'admin',
+    operation: 'CREATE',
+    body: jsonBody(tableIn, true),
+    answers: { 200: answer('it was there with this specification', tableOut, etag), 201: answer('created', tableOut, etag) },
+    errors: ['not-found', 'exists', 'invalid-schema', 'conflict'],
+  },
+  alterTable: {
+    ...base,
+    method: 'PATCH',
+    path: tablePath,
+    summary: 'Set options of a table',
+    function: 'admin',
+    operation: 'ALTER',
+    body: jsonBody(alterIn, true),
+    headers: z.looseObject({ 'If-Match': z.optional(z.string().check(z.meta({ description: 'the schemaId in quotes' }))) }),
+    answers: { 200: answer('the table', tableOut, etag) },
+    errors: ['not-found', 'changed', 'conflict'],
+  },
+  dropTable: {
+    ...base,
+    method: 'DELETE',
+    path: tablePath,
+    summary: 'Drop a table',
+    function: 'admin',
+    operation: 'DROP',
+    query: dropQuery,
+    answers: { 202: closing, 204: gone },
+    errors: ['not-found'],
+  },
+  produce: {
+    ...base,
+    method: 'POST',
+    path: `${tablePath}/records`,
+    summary: 'Produce rows',
+    function: 'ingest',
+    operation: 'WRITE',
+    query: produceQuery,
+    headers: produceHeaders,
+    body: { kind: 'rows' },
+    bodyBytesMax: limits.produceBodyBytesMax,
+    answers: { 200: answer('where the rows are', producedOut) },
+    errors: [
+      'not-found',
+      'invalid-rows',
+      'stale-epoch',
+      'sequence-gap',
+      'sequence-old',
+      'sequence-reused',
+      'conflict',
+      'gone',
+      'full',
+    ],
+  },
+  fetch: {
+    ...base,
+    method: 'GET',
+    path: `${tablePath}/log`,
+    summary: 'Fetch rows of a bucket',
+    function: 'read',
+    operation: 'READ',
+    query: fetchQuery,
+    produces: rowMedia,
+    answers: {
+      200: {
+        description: 'rows from exactly the offset',
+        headers: fetchHeaders,
+        content: { [media.ndjson]: undefined, [media.json]: rowsOut, [media.arrow]: undefined },
+      },
+    },
+    errors: ['not-found', 'offset-out-of-range', 'gone'],
+  },
+  offsets: {
+    ...base,
+    method: 'GET',
+    path: `${tablePath}/offsets`,
+    summary: 'Offsets by bucket',
+    function: 'read',
+    operation: 'READ',
+    query: listQuery,
+    answers: { 200: answer('a page of buckets', offsetsOut) },
+    errors: ['not-found', 'gone'],
+  },
+  getTier: {
+    ...base,
+    method: 'GET',
+    path: `${tablePath}/tier`,
+    summary: 'State of a table in its lake',
+    function: 'admin',
+    operation: 'DESCRIBE',
+    answers: { 200: answer('the state', tierOut) },
+    errors: ['not-found', 'gone'],
+  },
+  tier: {
+    ...base,
+    method: 'POST',
+    path: `${tablePath}/tier`,
+    summary: 'Bring a table into its lake now',
+    function: 'admin',
+    operation: 'WRITE',
+    query: z.strictObject({ wait: z.optional(wait) }),
+    body: jsonBody(emptyIn, false),
+    answers: { 200: answer('every row there was is committed', tierOut), 202: answer('still running', tierOut) },
+    errors: ['not-found', 'gone'],
+  },
+  health: {
+    ...base,
+    method: 'GET',
+    path: '/healthz',
+    summary: 'Liveness',
+    function: 'admin',
+    operation: 'none',
+    answers: { 200: answer('alive', healthOut) },
+  },
+  openapi: {
+    ...base,
+    method: 'GET',
+    path: '/openapi.json',
+    summary: 'This description',
+    function: 'admin',
+    operation: 'none',
+    answers: { 200: answer('OpenAPI 3.1', openapiOut) },
+  },
+  metrics: {
+    ...base,
+    method: 'GET',
+    path: '/metrics',
+    summary: 'Metrics as Prometheus text',
+    function: 'admin',
+    operation: 'none',
+    produces: [media.metrics],
+    answers: { 200: { description: 'counters', content: { 'text/plain': undefined } } },
+  },
+  home: {
+    ...base,
+    method: 'GET',
+    path: '/',
+    summary: 'A page for people',
+    function: 'admin',
+    operation: 'none',
+    produces: [media.html],
+    answers: { 200: { description: 'HTML', content: { 'text/html': undefined } } },
+  },
+} as const satisfies Record<string, Route>
+
+export type Routes = typeof routes
+export type RouteId = keyof Routes
