@@ -3,13 +3,20 @@ export interface JobQueue {
   send(job: Job, delayMs?: number): Promise<void>
 }
 
-export type Job =
-  /** Bring a table's log into its lake. `marks`: the sort keys of the due marks that this job answers. */
-  | { readonly kind: 'tier'; readonly table: TableName; readonly marks: readonly string[] }
-  /** Delete a table's orphaned objects. */
-  | { readonly kind: 'collect'; readonly table: TableName; readonly marks: readonly string[] }
-  /** Close the heads of a dropped table and remove what it left. */
-  | { readonly kind: 'drop'; readonly table: TableName; readonly marks: readonly string[] }
+/**
+ * `tier`: bring a table's log into its lake · `collect`: delete a table's orphaned objects ·
+ * `purge`: finish a drop and remove what a dropped table left.
+ */
+export type JobKind = 'tier' | 'collect' | 'purge'
+
+export interface Job {
+  readonly kind: JobKind
+  readonly table: TableName
+  /** Of the table, so that the heads of a dropped one can be found. */
+  readonly buckets: number
+  /** The sort keys of the due marks that this job answers; empty for a job that no mark asked for. */
+  readonly marks: readonly string[]
+}
 
 /** A table as jobs name it: the id decides, the names only find its item. */
 export interface TableName {

@@ -1,0 +1,158 @@
+/**
+ * Tables: one item each, found by name, decided by id. A drop is marked here; core/log/drop.ts closes the heads. The item holds
+ * the specification, so that creation is one transaction and a birth can check "alive, same id, same gc" in one condition.
+ */
+import { databaseKey } from '../format/items/database.ts'
+import { newLakeItem } from '../format/items/lake.ts'
+import { decodeTable, encodeDefinition, encodeTable, tableKey, tablePartition } from '../format/items/table.ts'
+import { SluiceError } from '../kernel/errors.ts'
+import { labelOf, newTableId } from '../kernel/ids.ts'
+import { parseOptions, printOptions } from '../model/options.ts'
+import { assignIds, sameSpec } from '../model/spec.ts'
+import type { Table, TableSpec } from '../model/table.ts'
+import type { Condition, Item, TransactAction } from '../ports/items.ts'
+import type { World } from '../ports/world.ts'
+import { beingDropped, databaseNotFound, getDatabase, listNames, type NamePage, type Page } from './databases.ts'
+
+export async function listTables(world: World, database: string, page: Page): Promise<NamePage> {
+  await getDatabase(world, database)
+  return listNames(world, tablePartition(database), page)
+}
+
+/** Strongly read. A table whose drop has begun is not found. */
+export async function getTable(world: World, database: string, name: string): Promise<Table> {
+  const table = await findTable(world, database, name)
+  if (table === undefined || table.state === 'dropping') throw tableNotFound(database, name)
+  return table
+}
+
+/** Also one that is being dropped. */
+export async function findTable(world: World, database: string, name: string): Promise<Table | undefined> {
+  const item = await world.items.get(tableKey(database, name))
+  return item === undefined ? undefined : decodeTable(item)
+}
+
+/**
+ * `created: false`: a table of the same specification was there. Errors: `exists` (another specification), `not-found` (the
+ * database), `conflict` (being dropped). An ambiguous attempt is resolved by the table id that this call drew.
+ */
+export async function createTable(
+  world: World,
+  database: string,
+  name: string,
+  spec: TableSpec,
+): Promise<{ readonly table: Table; readonly created: boolean }> {
+  const table = newTable(world, database, name, spec)
+  const actions: TransactAction[] = [
+    { check: databaseKey(database), condition: { is: 'equal', path: 'x', value: 'alive' } },
+    { create: encodeTable(table) },
+  ]
+  if (table.options.lakeFormat !== 'none') actions.push({ create: newLakeItem(table.tableId, table.gc) })
+  const existing = await findTable(world, database, name)
+  if (existing === undefined) {
+    const result = await world.items.transact(actions) // COMMIT POINT
+    if (result.done) return { table, created: true }
+  }
+  const found = existing ?? (await findTable(world, database, name))
+  if (found === undefined) throw await absentDatabase(world, database, name)
+  if (found.tableId === table.tableId) return { table: found, created: true }
+  if (found.state === 'dropping') throw beingDropped(`table ${database}.${name}`)
+  if (!sameSpec(found, spec)) {
+    throw new SluiceError('exists', `table ${database}.${name} exists with another specification: describe it, or choose another name`, {
+      facts: { database, table: name, tableId: found.tableId },
+    })
+  }
+  return { table: found, created: false }
+}
+
+/** `ifMatch`: the schema id that the caller saw. Errors: `changed`, `not-found`, those of the options. */
+export async function alterTable(
+  world: World,
+  database: string,
+  name: string,
+  change: { readonly setOptions: Readonly<Record<string, string | null>> },
+  ifMatch?: number,
+): Promise<Table> {
+  for (let attempt = 0; attempt < alterAttemptsMax; attempt++) {
+    const table = await getTable(world, database, name)
+    if (ifMatch !== undefined && ifMatch !== table.schema.schemaId) {
+      throw new SluiceError('changed', `the schema id of ${database}.${name} is ${table.schema.schemaId}, not ${ifMatch}: describe it again`, {
+        facts: { schemaId: table.schema.schemaId },
+      })
+    }
+    const altered: Table = { ...table, options: alteredOptions(table, change.setOptions) }
+    const { done } = await world.items.update({
+      key: tableKey(database, name),
+      set: { d: { value: encodeDefinition(altered) } },
+      condition: { is: 'and', all: [isAlive(table), { is: 'equal', path: 'd', value: encodeDefinition(table) }] },
+    }) // COMMIT POINT
+    if (done) return altered
+    if (encodeDefinition(await getTable(world, database, name)) === encodeDefinition(altered)) return altered
+  }
+  throw new SluiceError('conflict', `table ${database}.${name} is being altered by others: try again`, { action: 'retry' })
+}
+
+/** From here on no head is born. Repeatable. */
+export async function markTableDropping(world: World, table: Table): Promise<boolean> {
+  const { done } = await world.items.update({
+    key: tableKey(table.database, table.name),
+    set: { x: { value: 'dropping' } },
+    condition: { is: 'equal', path: 'i', value: table.tableId },
+  }) // COMMIT POINT
+  return done
+}
+
+/** Frees the name. Only after every head is closed. */
+export async function removeTable(world: World, table: Table): Promise<void> {
+  await world.items.delete(tableKey(table.database, table.name), { is: 'equal', path: 'i', value: table.tableId }) // COMMIT POINT
+}
+
+/** Holds while the very table, not only its name, is alive. */
+export const isAlive = (table: Table): Condition => ({
+  is: 'and',
+  all: [
+    { is: 'equal', path: 'i', value: table.tableId },
+    { is: 'equal', path: 'x', value: 'alive' },
+  ],
+})
+
+export const tableNotFound = (database: string, name: string): SluiceError =>
+  new SluiceError('not-found', `table ${database}.${name} does not exist: create it with PUT /v1/databases/${database}/tables/${name}`, {
+    facts: { database, table: name },
+  })
+
+const alterAttemptsMax = 8
+
+function newTable(world: World, database: string, name: string, spec: TableSpec): Table {
+  const { columns, lastColumnId } = assignIds(spec)
+  return {
+    database,
+    name,
+    tableId: newTableId(world.random),
+    schema: { schemaId: 1, columns },
+    buckets: spec.buckets,
+    options: spec.options,
+    gc: labelOf(0),
+    state: 'alive',
+    createdAt: world.clock.now(),
+    lastColumnId,
+  }
+}
+
+function alteredOptions(table: Table, setOptions: Readonly<Record<string, string | null>>): Table['options'] {
+  const wanted: Record<string, string> = { ...printOptions(table.options) }
+  for (const [name, value] of Object.entries(setOptions)) {
+    if (name === 'lake.format' && (value ?? 'none') !== table.options.lakeFormat) {
+      throw new SluiceError('not-supported', 'lake.format cannot be changed after create: create a table with it')
+    }
+    if (value === null) delete wanted[name]
+    else wanted[name] = value
+  }
+  return parseOptions(wanted)
+}
+
+async function absentDatabase(world: World, database: string, name: string): Promise<SluiceError> {
+  const found: Item | undefined = await world.items.get(databaseKey(database))
+  if (found === undefined) return databaseNotFound(database)
+  return beingDropped(`database ${database} or table ${database}.${name}`)
+}

@@ -1,0 +1,44 @@
+/**
+ * A mark: work that is due for a table at a time. Partition `due#<shard>`, sort `<due ms, 13 digits>#<kind>#<tableId>#<random>`;
+ * each putter makes its own, so that a worker deletes only marks that it saw. d database · t table · n buckets.
+ */
+import { assert } from '../../kernel/assert.ts'
+import type { Item, ItemKey } from '../../ports/items.ts'
+import type { JobKind, TableName } from '../../ports/queue.ts'
+
+export const dueShards = 4
+export const duePartition = (shard: number): string => `due#${shard}`
+
+export interface Mark {
+  readonly kind: JobKind
+  readonly table: TableName
+  readonly buckets: number
+  /** ms since 1970 */
+  readonly due: number
+  readonly random: string
+}
+
+export const markSort = (mark: Mark): string => `${dueText(mark.due)}#${mark.kind}#${mark.table.tableId}#${mark.random}`
+export const dueText = (ms: number): string => Math.max(0, Math.floor(ms)).toString().padStart(13, '0')
+
+export const markKey = (tableId: string, sort: string): ItemKey => ({
+  partition: duePartition(Number.parseInt(tableId.slice(-2), 16) % dueShards),
+  sort,
+})
+
+export function encodeMark(mark: Mark): Item {
+  const { database, table, tableId } = mark.table
+  return { key: markKey(tableId, markSort(mark)), attributes: { d: database, t: table, n: BigInt(mark.buckets) } }
+}
+
+export function decodeMark(item: Item): Mark {
+  const [due, kind, tableId, random] = item.key.sort.split('#')
+  const { d, t, n } = item.attributes
+  assert(
+    due !== undefined && tableId !== undefined && random !== undefined && (kind === 'tier' || kind === 'collect' || kind === 'purge'),
+    'a mark has a sort key of its form',
+    { key: item.key },
+  )
+  assert(typeof d === 'string' && typeof t === 'string' && typeof n === 'bigint', 'a mark is whole', { key: item.key })
+  return { kind, table: { database: d, table: t, tableId }, buckets: Number(n), due: Number(due), random }
+}

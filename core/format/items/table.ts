@@ -1,0 +1,45 @@
+/**
+ * A table's one item: partition `db/<database>`, sort `<name>`. i table id · g gc label · x state · d the definition as JSON,
+ * versioned. The conditions of every write name the table id, never only the name.
+ */
+import { assert } from '../../kernel/assert.ts'
+import { type Label, labelPattern, type TableId } from '../../kernel/ids.ts'
+import type { Table } from '../../model/table.ts'
+import type { Item, ItemKey } from '../../ports/items.ts'
+
+export const tablePartition = (database: string): string => `db/${database}`
+export const tableKey = (database: string, name: string): ItemKey => ({ partition: tablePartition(database), sort: name })
+
+export function encodeTable(table: Table): Item {
+  return {
+    key: tableKey(table.database, table.name),
+    attributes: { i: table.tableId, g: table.gc, x: table.state, d: encodeDefinition(table) },
+  }
+}
+
+/** The part of a table that PATCH changes, as stored. */
+export function encodeDefinition(table: Table): string {
+  const { schema, buckets, options, createdAt, lastColumnId } = table
+  return JSON.stringify({ version: 1, schema, buckets, options, createdAt, lastColumnId })
+}
+
+export function decodeTable(item: Item): Table {
+  const { i, g, x, d } = item.attributes
+  assert(typeof i === 'string' && typeof g === 'string' && labelPattern.test(g) && typeof d === 'string', 'a table item is whole', { key: item.key })
+  assert(x === 'alive' || x === 'dropping', 'a table item has a known state', { key: item.key })
+  const definition = JSON.parse(d) as Pick<Table, 'schema' | 'buckets' | 'options' | 'createdAt' | 'lastColumnId'> & { version: number }
+  assert(definition.version === 1, 'a table item has a known version', { key: item.key, version: definition.version })
+  const { schema, buckets, options, createdAt, lastColumnId } = definition
+  return {
+    database: item.key.partition.slice('db/'.length),
+    name: item.key.sort,
+    tableId: i as TableId,
+    gc: g as Label,
+    state: x,
+    schema,
+    buckets,
+    options,
+    createdAt,
+    lastColumnId,
+  }
+}

@@ -1,0 +1,148 @@
+/**
+ * A block: the rows of one request for one bucket inside an object. Little-endian, a multiple of 8 bytes, so that Arrow
+ * bodies stay aligned: header length u32 · header · CRC-32 of the header u32 · padding · frames (Arrow RecordBatch messages).
+ * Header: version u8 · schema id u32 · rows u32 · frames u32 · per frame: bytes u32, rows u32, metadata bytes u32,
+ * CRC-32 of the metadata u32, columns u16 · per column: range in the body u32 u32, CRC-32 u32, nulls u32, flags u8
+ * (bit 0: bounds), then bounds as u8 length + bytes each. Checksums are per column, so that a reader of few columns can verify them.
+ */
+import { crc32 } from 'node:zlib'
+import { SluiceError } from '../../kernel/errors.ts'
+import { viewOf } from '../../kernel/bytes.ts'
+import type { Batch } from '../arrow/column.ts'
+import { encodeFrame, scanFrame } from '../arrow/frame.ts'
+import { columnStatistics } from '../arrow/statistics.ts'
+import { Reader, Writer } from './cursor.ts'
+
+export interface BlockFrame {
+  /** The whole Arrow message. */
+  readonly bytes: Uint8Array
+  readonly rows: number
+  readonly columns: readonly BlockColumn[]
+}
+
+export interface BlockColumn {
+  /** In the frame's body. */
+  readonly start: number
+  readonly end: number
+  readonly crc: number
+  readonly nulls: number
+  /** Single-value bytes of Iceberg; absent where they are longer than 32 bytes or no value is comparable. */
+  readonly min?: Uint8Array
+  readonly max?: Uint8Array
+}
+
+export interface Block {
+  readonly schemaId: number
+  readonly rows: number
+  readonly frames: readonly BlockFrame[]
+  /** Offset behind the block. */
+  readonly end: number
+}
+
+const version = 1
+const boundBytesMax = 32
+
+/** `batches` are cut to frames already. */
+export function encodeBlock(schemaId: number, partition: string, batches: readonly Batch[]): Uint8Array {
+  const header = new Writer()
+  const frames = batches.map((batch) => encodeFrame(batch, { partition }))
+  header.u8(version)
+  header.u32(schemaId)
+  header.u32(batches.reduce((rows, batch) => rows + batch.rows, 0))
+  header.u32(batches.length)
+  frames.forEach((frame, index) => writeFrameHeader(header, frame, batches[index] as Batch))
+  const head = header.bytes()
+  const prefix = aligned(4 + head.length + 4)
+  const out = new Uint8Array(frames.reduce((length, frame) => length + frame.length, prefix))
+  const view = viewOf(out)
+  view.setUint32(0, head.length, true)
+  out.set(head, 4)
+  view.setUint32(4 + head.length, crc32(head), true)
+  let at = prefix
+  for (const frame of frames) {
+    out.set(frame, at)
+    at += frame.length
+  }
+  return out
+}
+
+/** Verifies every checksum; damage is an `internal` error that names the place, never rows. */
+export function decodeBlock(range: Uint8Array, at: number, where: string): Block {
+  try {
+    return readBlock(range, at)
+  } catch (cause) {
+    throw new SluiceError('internal', `the block at byte ${at} of ${where} is damaged`, { action: 'retry', cause, facts: { object: where, at } })
+  }
+}
+
+function readBlock(range: Uint8Array, at: number): Block {
+  const length = viewOf(range).getUint32(at, true)
+  const head = slice(range, at + 4, at + 4 + length)
+  if (viewOf(range).getUint32(at + 4 + length, true) !== crc32(head)) throw new RangeError('checksum of the header')
+  const header = new Reader(head)
+  if (header.u8() !== version) throw new RangeError('version')
+  const schemaId = header.u32()
+  const rows = header.u32()
+  const count = header.u32()
+  const frames: BlockFrame[] = []
+  let cursor = at + aligned(4 + length + 4)
+  let counted = 0
+  for (let i = 0; i < count; i++) {
+    const frame = readFrame(header, range, cursor)
+    cursor += frame.bytes.length
+    counted += frame.rows
+    frames.push(frame)
+  }
+  if (counted !== rows) throw new RangeError('rows')
+  return { schemaId, rows, frames, end: cursor }
+}
+
+function writeFrameHeader(header: Writer, frame: Uint8Array, batch: Batch): void {
+  const scanned = scanFrame(frame, 0)
+  header.u32(frame.length)
+  header.u32(batch.rows)
+  header.u32(scanned.bodyStart)
+  header.u32(crc32(frame.subarray(0, scanned.bodyStart)))
+  header.u16(batch.columns.length)
+  batch.columns.forEach((column, index) => {
+    const [start, end] = scanned.columnRanges[index] as readonly [number, number]
+    const { nulls, min, max } = columnStatistics(column)
+    header.u32(start)
+    header.u32(end)
+    header.u32(crc32(frame.subarray(scanned.bodyStart + start, scanned.bodyStart + end)))
+    header.u32(nulls)
+    const bounded = min !== undefined && max !== undefined && min.length <= boundBytesMax && max.length <= boundBytesMax
+    header.u8(bounded ? 1 : 0)
+    if (bounded) {
+      header.short(min)
+      header.short(max)
+    }
+  })
+}
+
+function readFrame(header: Reader, range: Uint8Array, at: number): BlockFrame {
+  const length = header.u32()
+  const rows = header.u32()
+  const bodyStart = header.u32()
+  const bytes = slice(range, at, at + length)
+  if (header.u32() !== crc32(slice(bytes, 0, bodyStart))) throw new RangeError('checksum of the metadata')
+  const columns: BlockColumn[] = []
+  const count = header.u16()
+  for (let i = 0; i < count; i++) {
+    const start = header.u32()
+    const end = header.u32()
+    const crc = header.u32()
+    if (crc !== crc32(slice(bytes, bodyStart + start, bodyStart + end))) throw new RangeError(`checksum of column ${i}`)
+    const nulls = header.u32()
+    const column = { start, end, crc, nulls }
+    columns.push(header.u8() === 1 ? { ...column, min: header.short(), max: header.short() } : column)
+  }
+  return { bytes, rows, columns }
+}
+
+function slice(bytes: Uint8Array, start: number, end: number): Uint8Array {
+  if (start > end || end > bytes.length) throw new RangeError('truncated')
+  return bytes.subarray(start, end)
+}
+
+const aligned = (length: number): number => (length + 7) & ~7

@@ -1,0 +1,76 @@
+/** Little-endian writing and bounds-checked reading of small binary headers. A read past the end throws a RangeError. */
+import { viewOf } from '../../kernel/bytes.ts'
+
+export class Writer {
+  #bytes = new Uint8Array(256)
+  #view = viewOf(this.#bytes)
+  #length = 0
+
+  u8(value: number): void {
+    this.#reserve(1)
+    this.#view.setUint8(this.#length, value)
+    this.#length += 1
+  }
+  u16(value: number): void {
+    this.#reserve(2)
+    this.#view.setUint16(this.#length, value, true)
+    this.#length += 2
+  }
+  u32(value: number): void {
+    this.#reserve(4)
+    this.#view.setUint32(this.#length, value, true)
+    this.#length += 4
+  }
+  raw(bytes: Uint8Array): void {
+    this.#reserve(bytes.length)
+    this.#bytes.set(bytes, this.#length)
+    this.#length += bytes.length
+  }
+  /** At most 255 bytes behind their length. */
+  short(bytes: Uint8Array): void {
+    this.u8(bytes.length)
+    this.raw(bytes)
+  }
+  bytes(): Uint8Array {
+    return this.#bytes.subarray(0, this.#length)
+  }
+  #reserve(more: number): void {
+    if (this.#length + more <= this.#bytes.length) return
+    const grown = new Uint8Array(Math.max(this.#bytes.length * 2, this.#length + more))
+    grown.set(this.#bytes)
+    this.#bytes = grown
+    this.#view = viewOf(grown)
+  }
+}
+
+export class Reader {
+  readonly #bytes: Uint8Array
+  readonly #view: DataView
+  #at = 0
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes
+    this.#view = viewOf(bytes)
+  }
+  u8(): number {
+    return this.#view.getUint8(this.#step(1))
+  }
+  u16(): number {
+    return this.#view.getUint16(this.#step(2), true)
+  }
+  u32(): number {
+    return this.#view.getUint32(this.#step(4), true)
+  }
+  raw(length: number): Uint8Array {
+    const at = this.#step(length)
+    if (this.#at > this.#bytes.length) throw new RangeError('truncated')
+    return this.#bytes.subarray(at, this.#at)
+  }
+  short(): Uint8Array {
+    return this.raw(this.u8())
+  }
+  #step(by: number): number {
+    const at = this.#at
+    this.#at += by
+    return at
+  }
+}
