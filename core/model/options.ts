@@ -1,4 +1,11 @@
-/** Table options: the closed list that this build knows, parsed. Text in, text out; unknown keys are refused with the nearest. */
+/**
+ * Table options: the closed list that this build knows, parsed. Text in, text out. An unknown key is refused with the nearest
+ * name; one that the contract names and this build lacks is `not-supported`, never ignored.
+ */
+import { SluiceError } from '../kernel/errors.ts'
+import { quoted, suggestion } from './nearest.ts'
+import { parseDuration, parseSize, printDuration, printSize } from './units.ts'
+
 export interface TableOptions {
   readonly lakeFormat: 'none' | 'iceberg'
   /** ms */
@@ -7,3 +14,79 @@ export interface TableOptions {
 }
 
 export const defaultOptions: TableOptions = { lakeFormat: 'none', lakeFreshnessMs: 180_000, lakeBytes: 64 * 1024 * 1024 }
+
+/** Changes `base` by key; null takes a key back to its default. Errors: `unknown-field`, `not-supported`, `bad-request`. */
+export function parseOptions(record: Readonly<Record<string, string | null>>, base: TableOptions = defaultOptions): TableOptions {
+  let options = base
+  for (const [key, value] of Object.entries(record)) {
+    const read = Object.hasOwn(readers, key) ? readers[key] : undefined
+    if (read === undefined) throw unreadable(key)
+    if (value !== null && typeof value !== 'string') throw invalid(key, 'its value is text')
+    options = read(options, value, key)
+  }
+  return options
+}
+
+/** Every option with its value, defaults included: what describe answers. */
+export function printOptions(options: TableOptions): Record<string, string> {
+  return {
+    'lake.format': options.lakeFormat,
+    ...(options.lakeFormat === 'iceberg' ? { 'lake.format-version': '2' } : {}),
+    'lake.freshness': printDuration(options.lakeFreshnessMs),
+    'lake.bytes': printSize(options.lakeBytes),
+  }
+}
+
+const lakeFreshnessMsMin = 100
+const lakeFreshnessMsMax = 30 * 86_400_000
+const lakeBytesMin = 1024
+const lakeBytesMax = 1024 ** 4
+
+type Reader = (options: TableOptions, value: string | null, key: string) => TableOptions
+const readers: Readonly<Record<string, Reader>> = {
+  'lake.format': (options, value) => {
+    if (value === 'lance') throw unsupported('lake.format=lance')
+    if (value !== null && value !== 'none' && value !== 'iceberg') throw invalid('lake.format', 'use none or iceberg')
+    return { ...options, lakeFormat: value ?? defaultOptions.lakeFormat }
+  },
+  'lake.format-version': (options, value) => {
+    if (value === '3') throw unsupported('lake.format-version=3')
+    if (value !== null && value !== '2') throw invalid('lake.format-version', 'use 2')
+    return options
+  },
+  'lake.freshness': (options, value, key) => {
+    const ms = value === null ? defaultOptions.lakeFreshnessMs : parseDuration(value)
+    if (ms === undefined || ms < lakeFreshnessMsMin || ms > lakeFreshnessMsMax)
+      throw invalid(key, 'use a duration from 100ms to 30d, such as 20s')
+    return { ...options, lakeFreshnessMs: ms }
+  },
+  'lake.bytes': (options, value, key) => {
+    const bytes = value === null ? defaultOptions.lakeBytes : parseSize(value)
+    if (bytes === undefined || bytes < lakeBytesMin || bytes > lakeBytesMax)
+      throw invalid(key, 'use a size from 1KiB to 1024GiB, such as 64MiB')
+    return { ...options, lakeBytes: bytes }
+  },
+}
+
+/** In the contract, not in this build. */
+const notYet = [
+  'log.ttl',
+  'log.ttl-after-tier',
+  'merge-engine',
+  'merge-engine.version-column',
+  'changelog.image',
+  'delete.behavior',
+]
+const notYetFamilies = ['auto-partition.', 'fields.']
+
+function unreadable(key: string): SluiceError {
+  if (notYet.includes(key) || notYetFamilies.some((family) => key.startsWith(family))) return unsupported(key)
+  const near = suggestion(key, [...Object.keys(readers), ...notYet])
+  return new SluiceError('unknown-field', `option ${quoted(key)} is not known${near}`, { facts: { field: key.slice(0, 256) } })
+}
+
+const unsupported = (what: string): SluiceError =>
+  new SluiceError('not-supported', `option ${quoted(what)} is not in this build`, { facts: { option: what.slice(0, 256) } })
+
+const invalid = (key: string, fix: string): SluiceError =>
+  new SluiceError('bad-request', `option ${key} has a value that is not allowed: ${fix}`, { facts: { option: key } })

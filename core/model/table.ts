@@ -26,7 +26,12 @@ export interface Buckets {
 
 /** What a person asks for; ids of types are 0. */
 export interface TableSpec {
-  readonly columns: readonly { readonly name: string; readonly type: DataType; readonly nullable: boolean; readonly comment?: string }[]
+  readonly columns: readonly {
+    readonly name: string
+    readonly type: DataType
+    readonly nullable: boolean
+    readonly comment?: string
+  }[]
   readonly buckets: Buckets
   readonly options: TableOptions
 }

@@ -1,0 +1,51 @@
+import { expect, test } from 'vitest'
+import { defaultOptions, parseOptions, printOptions } from './options.ts'
+import { parseDuration, parseSize, printDuration, printSize } from './units.ts'
+
+test('options come back from their text', () => {
+  const options = parseOptions({
+    'lake.format': 'iceberg',
+    'lake.freshness': '20s',
+    'lake.bytes': '4MiB',
+    'lake.format-version': '2',
+  })
+  expect(options).toEqual({ lakeFormat: 'iceberg', lakeFreshnessMs: 20_000, lakeBytes: 4 * 1024 * 1024 })
+  expect(parseOptions(printOptions(options))).toEqual(options)
+  expect(parseOptions(printOptions(defaultOptions))).toEqual(defaultOptions)
+})
+
+test('null takes an option back to its default', () => {
+  const options = parseOptions({ 'lake.freshness': '1s', 'lake.format': 'iceberg' })
+  expect(parseOptions({ 'lake.freshness': null }, options)).toEqual({ ...options, lakeFreshnessMs: 180_000 })
+})
+
+test.each([
+  ['lake.freshnes', '1s', 'unknown-field', 'lake.freshness'],
+  ['constructor', 'x', 'unknown-field', 'constructor'],
+  ['log.ttl', '7d', 'not-supported', 'log.ttl'],
+  ['merge-engine', 'last-row', 'not-supported', 'merge-engine'],
+  ['fields.a.agg', 'sum', 'not-supported', 'fields.a.agg'],
+  ['auto-partition.unit', 'day', 'not-supported', 'auto-partition.unit'],
+  ['lake.format', 'lance', 'not-supported', 'lake.format=lance'],
+  ['lake.format-version', '3', 'not-supported', 'lake.format-version=3'],
+  ['lake.format', 'hudi', 'bad-request', 'iceberg'],
+  ['lake.freshness', '20', 'bad-request', '20s'],
+  ['lake.freshness', '1ms', 'bad-request', '100ms'],
+  ['lake.bytes', '1MB', 'bad-request', '64MiB'],
+  ['lake.bytes', '999999999999GiB', 'bad-request', '64MiB'],
+])('%s = %s is %s', (key, value, code, mention) => {
+  expect(() => parseOptions({ [key]: value })).toThrow(
+    expect.objectContaining({ code, message: expect.stringContaining(mention) }),
+  )
+})
+
+test('durations and sizes are printed in their greatest exact unit', () => {
+  expect(['90s', '60s', '24h', '1500ms', '0ms'].map((text) => printDuration(parseDuration(text) ?? -1))).toEqual([
+    '90s',
+    '1m',
+    '1d',
+    '1500ms',
+    '0ms',
+  ])
+  expect(['1024KiB', '1536MiB', '2048MiB'].map((text) => printSize(parseSize(text) ?? -1))).toEqual(['1MiB', '1536MiB', '2GiB'])
+})

@@ -1,0 +1,191 @@
+/**
+ * What a person asks for when creating a table, checked: the one validator of its meaning. The HTTP layer checks the JSON
+ * shape only. A specification that passes here can be created, tiered and described; ids are given by assignIds.
+ */
+import { SluiceError } from '../kernel/errors.ts'
+import { limits } from '../kernel/limits.ts'
+import { columnName } from './names.ts'
+import { quoted, suggestion } from './nearest.ts'
+import { parseOptions, printOptions } from './options.ts'
+import type { Buckets, Table, TableSpec } from './table.ts'
+import { parseType, printType } from './type-text.ts'
+import type { DataType } from './types.ts'
+
+/** The JSON body of create table (contract), shape checked by the caller. */
+export interface TableBody {
+  readonly columns: readonly ColumnBody[]
+  readonly primaryKey?: readonly string[] | undefined
+  readonly partitionBy?: readonly string[] | undefined
+  readonly buckets?: { readonly count?: number | undefined; readonly key?: readonly string[] | undefined } | undefined
+  readonly options?: Readonly<Record<string, string>> | undefined
+}
+
+export interface ColumnBody {
+  readonly name: string
+  readonly type: string
+  readonly nullable?: boolean | undefined
+  readonly comment?: string | undefined
+  readonly autoIncrement?: boolean | undefined
+}
+
+/** Errors: `invalid-schema`, `invalid-name`, `unknown-field`, `bad-request`, `not-supported`. */
+export function tableSpecOf(body: TableBody): TableSpec {
+  if (body.primaryKey !== undefined && body.primaryKey.length > 0) throw unsupported('primaryKey')
+  if (body.partitionBy !== undefined && body.partitionBy.length > 0) throw unsupported('partitionBy')
+  if (body.columns.length > limits.columnsMax) throw invalid(`a table has at most ${limits.columnsMax} columns`)
+  const key = body.buckets?.key
+  return validateSpec({
+    columns: body.columns.map(columnOf),
+    buckets: { count: body.buckets?.count ?? 1, ...(key === undefined || key.length === 0 ? {} : { key: [...key] }) },
+    options: parseOptions(body.options ?? {}),
+  })
+}
+
+/** The specification itself, or the first rule that it breaks. */
+export function validateSpec(spec: TableSpec): TableSpec {
+  if (spec.columns.length === 0) throw invalid('a table needs at least one column')
+  if (spec.columns.length > limits.columnsMax) throw invalid(`a table has at most ${limits.columnsMax} columns`)
+  const names = new Set<string>()
+  let fields = 0
+  for (const column of spec.columns) {
+    columnName(column.name)
+    if (names.has(column.name)) throw invalid(`the column ${quoted(column.name)} appears twice`, { column: column.name })
+    names.add(column.name)
+    fields += fieldCount(column.type)
+    if ((column.comment?.length ?? 0) > limits.commentLengthMax) {
+      throw invalid(`the comment of column ${quoted(column.name)} is longer than ${limits.commentLengthMax} characters`)
+    }
+    if (spec.options.lakeFormat === 'iceberg') checkIceberg(column.name, column.type)
+  }
+  if (fields > nestedFieldsMax) throw invalid(`a table has at most ${nestedFieldsMax} columns and nested fields together`)
+  checkBuckets(spec)
+  return spec
+}
+
+/** Equal in everything that a person can ask for: a repeated create answers 200. */
+export function sameSpec(a: TableSpec, b: TableSpec): boolean {
+  return JSON.stringify(printBody(a)) === JSON.stringify(printBody(b))
+}
+
+/** The specification that would create this table again. */
+export function specOf(table: Table): TableSpec {
+  return { columns: table.schema.columns, buckets: table.buckets, options: table.options }
+}
+
+/** The describe form: the create body again, and what the catalog added. Times in ms. */
+export function printSpec(table: Table) {
+  const ids = table.schema.columns
+  return {
+    database: table.database,
+    name: table.name,
+    tableId: table.tableId as string,
+    schemaId: table.schema.schemaId,
+    status: table.state,
+    createdAt: table.createdAt,
+    ...printBody(specOf(table)),
+    columns: printBody(specOf(table)).columns.map((column, i) => ({ id: ids[i]?.id ?? 0, ...column })),
+  }
+}
+
+const nestedFieldsMax = 4_000
+
+function printBody(spec: TableSpec) {
+  return {
+    columns: spec.columns.map((column) => ({
+      name: column.name,
+      type: printType(column.type),
+      nullable: column.nullable,
+      ...(column.comment === undefined ? {} : { comment: column.comment }),
+    })),
+    primaryKey: [] as string[],
+    partitionBy: [] as string[],
+    buckets: { count: spec.buckets.count, ...(spec.buckets.key === undefined ? {} : { key: [...spec.buckets.key] }) },
+    options: printOptions(spec.options),
+  }
+}
+
+function columnOf(body: ColumnBody): TableSpec['columns'][number] {
+  if (body.autoIncrement === true) throw unsupported('autoIncrement')
+  return {
+    name: columnName(body.name),
+    type: columnType(body),
+    nullable: body.nullable ?? true,
+    ...(body.comment === undefined ? {} : { comment: body.comment }),
+  }
+}
+
+function columnType(body: ColumnBody): DataType {
+  try {
+    return parseType(body.type)
+  } catch (error) {
+    if (!(error instanceof SluiceError)) throw error
+    throw new SluiceError(error.code, `column ${quoted(body.name)}: ${error.message}`, {
+      facts: { column: body.name, ...error.facts },
+    })
+  }
+}
+
+function checkBuckets(spec: TableSpec): void {
+  const { count, key }: Buckets = spec.buckets
+  if (!Number.isInteger(count) || count < 1 || count > limits.bucketsMax)
+    throw invalid(`buckets.count is from 1 to ${limits.bucketsMax}`)
+  const seen = new Set<string>()
+  for (const name of key ?? []) {
+    const column = spec.columns.find((each) => each.name === name)
+    if (column === undefined) {
+      throw invalid(
+        `buckets.key names the column ${quoted(name)}, which is not there${suggestion(
+          name,
+          spec.columns.map((each) => each.name),
+        )}`,
+      )
+    }
+    if (seen.has(name)) throw invalid(`buckets.key names the column ${quoted(name)} twice`, { column: name })
+    seen.add(name)
+    if (keyless.has(column.type.kind)) {
+      throw invalid(
+        `the column ${quoted(name)} of type ${printType(column.type)} cannot be a bucket key; use integers, decimal, string, binary, dates or times`,
+        { column: name },
+      )
+    }
+  }
+}
+
+const keyless: ReadonlySet<DataType['kind']> = new Set(['boolean', 'float', 'double', 'array', 'map', 'row', 'vector'])
+
+/** Iceberg has no time in nanoseconds, and timestamps in nanoseconds only from format version 3. */
+function checkIceberg(column: string, type: DataType): void {
+  if (type.kind === 'time' && type.precision > 6)
+    throw invalid(`column ${quoted(column)}: Iceberg keeps time in microseconds; use time(6)`, { column })
+  if ((type.kind === 'timestamp' || type.kind === 'timestamp_ltz') && type.precision > 6) {
+    throw new SluiceError(
+      'not-supported',
+      `column ${quoted(column)}: ${printType(type)} needs lake.format-version=3, which is not in this build; use ${type.kind}(6)`,
+      { facts: { column } },
+    )
+  }
+  for (const child of nested(type)) checkIceberg(column, child)
+}
+
+function fieldCount(type: DataType): number {
+  return nested(type).reduce((sum, child) => sum + fieldCount(child), 1)
+}
+
+/** The types directly inside a type. */
+function nested(type: DataType): readonly DataType[] {
+  switch (type.kind) {
+    case 'array':
+      return [type.element]
+    case 'map':
+      return [type.key, type.value]
+    case 'row':
+      return type.fields.map((field) => field.type)
+    default:
+      return []
+  }
+}
+
+const invalid = (message: string, facts: Readonly<Record<string, unknown>> = {}): SluiceError =>
+  new SluiceError('invalid-schema', message, { facts })
+const unsupported = (field: string): SluiceError =>
+  new SluiceError('not-supported', `${field} is not in this build`, { facts: { field } })
