@@ -1,0 +1,46 @@
+/**
+ * The functions that answer requests. Produce and fetch differ by path, so the edge can send them apart.
+ * ingest can add to the log and cannot take from it; read writes nothing; admin changes metadata and starts jobs.
+ */
+import { items, keys, objects, sendJobs } from './grants.ts'
+import { room } from './room.ts'
+
+export const ingest = room('Ingest', {
+  handler: 'functions/ingest.handler',
+  memory: '1024 MB',
+  timeout: '30 seconds',
+  url: true,
+  permissions: [
+    objects(['t'], ['s3:PutObject', 's3:GetObject']),
+    items(['dynamodb:GetItem', 'dynamodb:Query', 'dynamodb:PutItem', 'dynamodb:UpdateItem', 'dynamodb:ConditionCheckItem']),
+    sendJobs(),
+  ],
+})
+
+export const read = room('Read', {
+  handler: 'functions/read.handler',
+  memory: '1024 MB',
+  timeout: '30 seconds',
+  url: true,
+  permissions: [objects(['t', 'lake'], ['s3:GetObject']), keys(), items(['dynamodb:GetItem', 'dynamodb:Query'])],
+})
+
+export const admin = room('Admin', {
+  handler: 'functions/admin.handler',
+  memory: '512 MB',
+  timeout: '30 seconds',
+  url: true,
+  permissions: [
+    objects(['lake'], ['s3:GetObject']),
+    keys(),
+    items([
+      'dynamodb:GetItem',
+      'dynamodb:Query',
+      'dynamodb:PutItem',
+      'dynamodb:UpdateItem',
+      'dynamodb:DeleteItem',
+      'dynamodb:ConditionCheckItem',
+    ]),
+    sendJobs(),
+  ],
+})
