@@ -87,6 +87,8 @@ export const tableOut = z
         comment: z.optional(text),
       }),
     ),
+    primaryKey: z.array(text),
+    partitionBy: z.array(text),
     buckets: z.looseObject({ count: z.int(), key: z.optional(z.array(text)) }),
     options: z.record(text, text),
   })
@@ -150,6 +152,6 @@ export const versionOut = z.looseObject({
   limits: z.record(text, z.int()),
   capabilities: z.array(text),
 })
-export const costOut = z.looseObject({ requests: z.record(text, z.int()), usd: z.number() })
+export const costOut = z.looseObject({ requests: z.record(text, z.int()), amounts: z.record(text, z.number()), usd: z.number() })
 export const healthOut = z.looseObject({ status: z.literal('ok') })
 export const openapiOut = z.looseObject({ openapi: text })

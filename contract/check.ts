@@ -4,7 +4,7 @@
  */
 import type * as z from 'zod/mini'
 import { type ErrorCode, SluiceError } from '../core/kernel/errors.ts'
-import { nearest } from './nearest.ts'
+import { nearest } from '../core/model/nearest.ts'
 import type { Schema, Shape } from './route.ts'
 
 /** `what`: `parameter`, `field`, `header`; it begins the message. */

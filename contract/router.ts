@@ -4,8 +4,8 @@
  * with `Allow`; HEAD goes where GET does.
  */
 import { SluiceError } from '../core/kernel/errors.ts'
+import { nearest } from '../core/model/nearest.ts'
 import { lackingRoutes } from './lacking.ts'
-import { nearest } from './nearest.ts'
 import type { Route } from './route.ts'
 import { type RouteId, routes } from './routes.ts'
 

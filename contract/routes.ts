@@ -27,7 +27,8 @@ const databasePath = '/v1/databases/{db}'
 const tablePath = '/v1/databases/{db}/tables/{table}'
 const json = [media.json]
 
-const jsonBody = <S extends Schema>(schema: S, required: boolean) => ({ kind: 'json', schema, required }) as const
+const jsonBody = <S extends Schema>(schema: S) => ({ kind: 'json', schema, required: true }) as const
+const optionalJson = <S extends Schema>(schema: S) => ({ kind: 'json', schema, required: false }) as const
 const answer = (description: string, schema: Schema, headers?: Shape): Answer => ({
   description,
   content: { [media.json]: schema },
@@ -128,7 +129,7 @@ export const routes = {
     summary: 'Create a database',
     function: 'admin',
     operation: 'CREATE',
-    body: jsonBody(emptyIn, false),
+    body: optionalJson(emptyIn),
     answers: { 200: answer('it was there', databaseOut), 201: answer('created', databaseOut) },
     errors: ['conflict'],
   },
@@ -139,7 +140,7 @@ export const routes = {
     summary: 'Set options of a database (there are none yet)',
     function: 'admin',
     operation: 'ALTER',
-    body: jsonBody(databaseAlterIn, true),
+    body: jsonBody(databaseAlterIn),
     answers: { 200: answer('the database', databaseOut) },
     errors: ['not-found'],
   },
@@ -182,7 +183,7 @@ export const routes = {
     summary: 'Create a table',
     function: 'admin',
     operation: 'CREATE',
-    body: jsonBody(tableIn, true),
+    body: jsonBody(tableIn),
     answers: { 200: answer('it was there with this specification', tableOut, etag), 201: answer('created', tableOut, etag) },
     errors: ['not-found', 'exists', 'invalid-schema', 'conflict'],
   },
@@ -193,7 +194,7 @@ export const routes = {
     summary: 'Set options of a table',
     function: 'admin',
     operation: 'ALTER',
-    body: jsonBody(alterIn, true),
+    body: jsonBody(alterIn),
     headers: z.looseObject({ 'If-Match': z.optional(z.string().check(z.meta({ description: 'the schemaId in quotes' }))) }),
     answers: { 200: answer('the table', tableOut, etag) },
     errors: ['not-found', 'changed', 'conflict'],
@@ -280,7 +281,7 @@ export const routes = {
     function: 'admin',
     operation: 'WRITE',
     query: z.strictObject({ wait: z.optional(wait) }),
-    body: jsonBody(emptyIn, false),
+    body: optionalJson(emptyIn),
     answers: { 200: answer('every row there was is committed', tierOut), 202: answer('still running', tierOut) },
     errors: ['not-found', 'gone'],
   },

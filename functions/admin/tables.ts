@@ -1,0 +1,62 @@
+/** Tables over HTTP. The meaning of a specification is checked in core/model/spec.ts; the shape was checked by the contract. */
+import { alterTable, createTable, getTable, listTables } from '../../core/catalog/tables.ts'
+import { SluiceError } from '../../core/kernel/errors.ts'
+import { dropTable } from '../../core/log/drop.ts'
+import { printSpec, tableSpecOf } from '../../core/model/spec.ts'
+import type { Table } from '../../core/model/table.ts'
+import type { Handler, Reply } from '../call.ts'
+import { jsonReply } from '../http/reply.ts'
+import { droppedReply, pageOf } from './databases.ts'
+
+export const list: Handler<'listTables'> = async ({ params, query }, world) => {
+  const { names, next } = await listTables(world, params.db, pageOf(query))
+  return jsonReply(200, { tables: names, next })
+}
+
+export const describe: Handler<'getTable'> = async ({ params }, world) =>
+  tableReply(200, await getTable(world, params.db, params.table))
+
+export const create: Handler<'createTable'> = async ({ params, value }, world) => {
+  const { table, created } = await createTable(world, params.db, params.table, tableSpecOf(value))
+  return tableReply(created ? 201 : 200, table)
+}
+
+export const alter: Handler<'alterTable'> = async ({ params, headers, value }, world) => {
+  refuseLacking(value)
+  const table = await alterTable(
+    world,
+    params.db,
+    params.table,
+    { setOptions: value.setOptions ?? {} },
+    schemaIdOf(headers['if-match']),
+  )
+  world.tables.forget(params.db, params.table)
+  return tableReply(200, table)
+}
+
+export const drop: Handler<'dropTable'> = async ({ params, query }, world) => {
+  const reply = await droppedReply(query.ifExists ?? false, () => dropTable(world, params.db, params.table))
+  world.tables.forget(params.db, params.table)
+  return reply
+}
+
+const lackingChanges = ['addColumns', 'dropColumns', 'renameColumns', 'widenColumns'] as const
+
+function refuseLacking(value: Parameters<Handler<'alterTable'>>[0]['value']): void {
+  for (const change of lackingChanges) {
+    if (value[change] !== undefined)
+      throw new SluiceError('not-supported', `${change} is not in this build`, { facts: { field: change } })
+  }
+}
+
+/** `"<schemaId>"`; absent or `*`: whatever is there. */
+function schemaIdOf(ifMatch: string | undefined): number | undefined {
+  if (ifMatch === undefined || ifMatch.trim() === '*') return undefined
+  const id = Number(/^\s*"([0-9]{1,15})"\s*$/.exec(ifMatch)?.[1])
+  if (Number.isNaN(id)) throw new SluiceError('bad-request', 'If-Match must be the schemaId in quotes, such as "1"')
+  return id
+}
+
+function tableReply(status: number, table: Table): Reply {
+  return jsonReply(status, printSpec(table), { ETag: `"${table.schema.schemaId}"` })
+}

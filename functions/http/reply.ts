@@ -1,0 +1,38 @@
+/** Replies of the common kinds. */
+import { errorBody, jsonText, retryAfterSeconds, statusOf } from '../../contract/errors.ts'
+import { media } from '../../contract/media.ts'
+import { utf8 } from '../../core/kernel/bytes.ts'
+import { isSluiceError, SluiceError } from '../../core/kernel/errors.ts'
+import type { Reply } from '../call.ts'
+
+const nothing = new Uint8Array(0)
+const jsonHeaders = { 'Content-Type': media.json } as const
+
+export function jsonReply(status: number, value: unknown, headers?: Readonly<Record<string, string>>): Reply {
+  return { status, headers: headers === undefined ? jsonHeaders : { ...jsonHeaders, ...headers }, body: utf8(jsonText(value)) }
+}
+
+export function emptyReply(status: number, headers: Readonly<Record<string, string>> = {}): Reply {
+  return { status, headers, body: nothing }
+}
+
+/** Anything that is not ours becomes `internal` and keeps its words to itself. */
+export function errorReply(thrown: unknown): Reply {
+  const error = toSluiceError(thrown)
+  const status = statusOf[error.code]
+  const headers: Record<string, string> = {}
+  if (status === 429 || status === 503) headers['Retry-After'] = String(retryAfterSeconds)
+  if (status === 405 && typeof error.facts.allow === 'string') headers.Allow = error.facts.allow
+  return jsonReply(status, { error: errorBody(error) }, headers)
+}
+
+/** Effect unknown: whoever threw something else did not say how far it came. */
+export function toSluiceError(thrown: unknown): SluiceError {
+  if (isSluiceError(thrown) && thrown.code !== 'internal') return thrown
+  const effect = isSluiceError(thrown) ? thrown.effect : 'unknown'
+  return new SluiceError('internal', 'a defect of the server: its log has more under this request id', {
+    effect,
+    action: 'stop',
+    cause: thrown,
+  })
+}

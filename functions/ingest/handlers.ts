@@ -1,0 +1,5 @@
+/** The calls of the ingest function. */
+import type { Handlers } from '../call.ts'
+import { records } from './records.ts'
+
+export const ingestHandlers: Handlers = { produce: records }

@@ -1,0 +1,100 @@
+/**
+ * POST …/records: rows in, where they are out. The table may be a second old: heads are fenced by its id, so a refusal
+ * for a table that was dropped (effect none) makes us look again, once. A retry by the client is what repairs `partial`.
+ */
+import { media } from '../../contract/media.ts'
+import type { Batch } from '../../core/format/arrow/column.ts'
+import { readArrowStream } from '../../core/format/arrow/read.ts'
+import { decodeRows } from '../../core/format/json/decode.ts'
+import { SluiceError } from '../../core/kernel/errors.ts'
+import { producerOf } from '../../core/log/producer.ts'
+import { routeRows } from '../../core/log/route.ts'
+import type { AppendRequest, BucketAppended } from '../../core/log/types.ts'
+import type { Table } from '../../core/model/table.ts'
+import type { Call, Handler, Reply } from '../call.ts'
+import { rowsMediaOf } from '../http/negotiate.ts'
+import { jsonReply } from '../http/reply.ts'
+import type { FunctionWorld } from '../world.ts'
+import { producedReply } from './produced.ts'
+import { type ProducerHeaders, readProducerHeaders } from './producer-headers.ts'
+
+export const records: Handler<'produce'> = async (call, world) => {
+  refuseLacking(call.query)
+  const producer = readProducerHeaders(call.headers)
+  const first = await world.tables.get(call.params.db, call.params.table)
+  const appended = await appendTo(first, call, producer, world)
+  if (!isStale(appended)) return replyOf(appended)
+  world.tables.forget(call.params.db, call.params.table)
+  const second = await world.tables.get(call.params.db, call.params.table)
+  if (second.tableId === first.tableId) return replyOf(appended)
+  return replyOf(await appendTo(second, call, producer, world))
+}
+
+type Query = Parameters<Handler<'produce'>>[0]['query']
+
+function refuseLacking({ op, columns, partition }: Query): void {
+  if (op !== undefined) throw lacks('op: tables with a primary key are not in this build')
+  if (columns !== undefined) throw lacks('columns: partial updates are not in this build')
+  if (partition !== undefined && partition !== '') throw lacks('partition: partitioned tables are not in this build')
+}
+
+const lacks = (message: string): SluiceError => new SluiceError('not-supported', message)
+
+async function appendTo(
+  table: Table,
+  call: Call<Query>,
+  producer: ProducerHeaders | undefined,
+  world: FunctionWorld,
+): Promise<readonly BucketAppended[]> {
+  const request = appendRequest(table, call, producer, world.rotate)
+  if (request.parts.length === 0) return []
+  world.meter.add('rows.produced', rowsOf(request))
+  return world.log.append(table, request) // COMMIT POINT
+}
+
+function appendRequest(
+  table: Table,
+  call: Call<Query>,
+  producer: ProducerHeaders | undefined,
+  rotate: () => number,
+): AppendRequest {
+  const { bucket } = call.query
+  const batches = decodeBody(table, call)
+  const parts = routeRows(table, batches, {
+    ...(producer === undefined ? {} : { producer }),
+    ...(bucket === undefined ? {} : { bucket }),
+    rotate,
+  })
+  if (producer === undefined) return { parts }
+  return {
+    parts,
+    producer: producerOf({ principal: 'local', ...producer, body: call.body, gapDetection: bucket !== undefined }),
+  }
+}
+
+function decodeBody(table: Table, { headers, body }: { headers: Call['headers']; body: Uint8Array }): readonly Batch[] {
+  const type = rowsMediaOf(headers['content-type'])
+  if (type === media.arrow) return readArrowStream(body, table.schema.columns)
+  return decodeRows(body, table.schema.columns, type === media.ndjson ? 'ndjson' : 'json')
+}
+
+function rowsOf(request: AppendRequest): number {
+  let rows = 0
+  for (const part of request.parts) for (const batch of part.batches) rows += batch.rows
+  return rows
+}
+
+/** Every bucket refused because the table that we knew is gone. */
+function isStale(appended: readonly BucketAppended[]): boolean {
+  return (
+    appended.length > 0 &&
+    appended.every(
+      ({ outcome }) =>
+        !outcome.done && outcome.error.effect === 'none' && (outcome.error.code === 'gone' || outcome.error.code === 'not-found'),
+    )
+  )
+}
+
+function replyOf(appended: readonly BucketAppended[]): Reply {
+  return appended.length === 0 ? jsonReply(200, { buckets: [], duplicate: false }) : producedReply(appended)
+}

@@ -1,0 +1,108 @@
+/**
+ * One request and its answer on node:http, bytes as they are. Every answer gets its request id, its time and the
+ * storage requests that it caused. Errors that are not the caller's are logged here, with the id, and nowhere else.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { isSluiceError } from '../core/kernel/errors.ts'
+import type { Handlers, Headers, Reply } from '../functions/call.ts'
+import { admit, answer } from '../functions/http/answer.ts'
+import { compress } from '../functions/http/encoding.ts'
+import { chooseEncoding } from '../functions/http/negotiate.ts'
+import { errorReply } from '../functions/http/reply.ts'
+import type { FunctionWorld } from '../functions/world.ts'
+import { Counts } from '../stores/decorators/count.ts'
+import { type ByteBudget, discardRest, readBody } from './body.ts'
+
+export interface Exchanges {
+  readonly world: FunctionWorld
+  readonly handlers: Handlers
+  readonly budget: ByteBudget
+  readonly logError: (requestId: string, error: unknown) => void
+  readonly newRequestId: () => string
+  /** While it is true every answer closes its connection. */
+  readonly draining: () => boolean
+}
+
+export async function exchange(request: IncomingMessage, response: ServerResponse, exchanges: Exchanges): Promise<void> {
+  const started = performance.now()
+  const requestId = exchanges.newRequestId()
+  const counts = new Counts()
+  const { world } = exchanges
+  let call = 'none'
+  let held = 0
+  let reply: Reply
+  try {
+    const headers = textHeaders(request)
+    const admitted = admit({ method: request.method ?? '', target: request.url ?? '', headers }, { loopbackOnly: true })
+    if ('status' in admitted) reply = admitted
+    else {
+      call = admitted.id
+      if (headers.expect !== undefined) response.writeContinue()
+      const body = await readBody(request, admitted.route.bodyBytesMax, exchanges.budget)
+      held = body.length
+      const signal = admitted.route.function === 'admin' ? abortOnClose(response) : neverAborts
+      reply = await world.counter.scoped(counts, () => answer(admitted, { body, signal, handlers: exchanges.handlers, world }))
+    }
+  } catch (error) {
+    reply = errorReply(error)
+    if (reply.status === 500 || !isSluiceError(error)) exchanges.logError(requestId, error)
+  }
+  exchanges.budget.give(held)
+  const ms = performance.now() - started
+  world.meter.answered(call, reply.status, ms)
+  await send(
+    request,
+    response,
+    reply,
+    {
+      'Sluice-Request-Id': requestId,
+      'Server-Timing': `total;dur=${ms.toFixed(2)}`,
+      'Sluice-Requests': counts.header() || noRequests,
+      ...(exchanges.draining() ? { Connection: 'close' } : undefined),
+    },
+    exchanges.budget,
+  )
+}
+
+/** Nothing was asked of the stores, in the form of a list that has something. */
+export const noRequests = 'items.get=0'
+
+const neverAborts = new AbortController().signal
+
+function abortOnClose(response: ServerResponse): AbortSignal {
+  const controller = new AbortController()
+  response.on('close', () => controller.abort())
+  return controller.signal
+}
+
+/** Node reads header bytes as Latin-1; a Producer-Id is UTF-8. */
+function textHeaders(request: IncomingMessage): Headers {
+  const headers = request.headers as Record<string, string | undefined>
+  const id = headers['producer-id']
+  if (id === undefined || !/[\x80-\xff]/.test(id)) return headers
+  return { ...headers, 'producer-id': Buffer.from(id, 'latin1').toString('utf8') }
+}
+
+async function send(
+  request: IncomingMessage,
+  response: ServerResponse,
+  reply: Reply,
+  added: Readonly<Record<string, string>>,
+  budget: ByteBudget,
+): Promise<void> {
+  if (response.destroyed) return
+  const encoded = await compress(reply.body, chooseEncoding(request.headers['accept-encoding'] as string | undefined))
+  const body = encoded?.bytes ?? reply.body
+  const headers: Record<string, string | number> = { ...reply.headers, ...added }
+  if (reply.status !== 204) headers['Content-Length'] = body.length
+  if (encoded !== undefined) headers['Content-Encoding'] = encoded.encoding
+  if (reply.body.length > 0) headers.Vary = 'Accept, Accept-Encoding'
+  if (!request.complete) {
+    if (request.headers.expect !== undefined) headers.Connection = 'close'
+    discardRest(request)
+  }
+  budget.hold(body.length)
+  response.on('close', () => budget.give(body.length))
+  response.writeHead(reply.status, headers)
+  response.end(request.method === 'HEAD' ? undefined : body)
+}
