@@ -1,7 +1,6 @@
 import { expect, test } from 'vitest'
 import { labelZero, type TableId } from '../kernel/ids.ts'
-import { assignIds } from './field-ids.ts'
-import { printSpec, sameSpec, specOf, type TableBody, tableSpecOf } from './spec.ts'
+import { assignIds, printSpec, sameSpec, specOf, type TableBody, tableSpecOf } from './spec.ts'
 import type { Table } from './table.ts'
 
 const body: TableBody = {

@@ -7,7 +7,7 @@ import { limits } from '../kernel/limits.ts'
 import { columnName } from './names.ts'
 import { quoted, suggestion } from './nearest.ts'
 import { parseOptions, printOptions } from './options.ts'
-import type { Buckets, Table, TableSpec } from './table.ts'
+import type { Buckets, Column, Table, TableSpec } from './table.ts'
 import { parseType, printType } from './type-text.ts'
 import type { DataType } from './types.ts'
 
@@ -60,6 +60,30 @@ export function validateSpec(spec: TableSpec): TableSpec {
   if (fields > nestedFieldsMax) throw invalid(`a table has at most ${nestedFieldsMax} columns and nested fields together`)
   checkBuckets(spec)
   return spec
+}
+
+export const firstColumnId = 4
+
+/**
+ * Ids as Iceberg assigns fresh ones: all columns first, then, column by column, the fields inside; from 4 (1 to 3 are
+ * __bucket, __offset, __timestamp), never reused. `lastColumnId`: the greatest id given; the next schema change goes on from it.
+ */
+export function assignIds(
+  spec: TableSpec,
+  last = firstColumnId - 1,
+): { readonly columns: readonly Column[]; readonly lastColumnId: number } {
+  const counter = { last }
+  const ids = spec.columns.map(() => ++counter.last)
+  const columns = spec.columns.map(
+    (column, i): Column => ({
+      id: ids[i] ?? 0,
+      name: column.name,
+      type: numbered(column.type, counter),
+      nullable: column.nullable,
+      ...(column.comment === undefined ? {} : { comment: column.comment }),
+    }),
+  )
+  return { columns, lastColumnId: counter.last }
 }
 
 /** Equal in everything that a person can ask for: a repeated create answers 200. */
@@ -152,6 +176,31 @@ function checkBuckets(spec: TableSpec): void {
 }
 
 const keyless: ReadonlySet<DataType['kind']> = new Set(['boolean', 'float', 'double', 'array', 'map', 'row', 'vector'])
+
+function numbered(type: DataType, counter: { last: number }): DataType {
+  switch (type.kind) {
+    case 'array': {
+      const elementId = ++counter.last
+      return { ...type, elementId, element: numbered(type.element, counter) }
+    }
+    case 'map': {
+      const keyId = ++counter.last
+      const valueId = ++counter.last
+      return { ...type, keyId, valueId, key: numbered(type.key, counter), value: numbered(type.value, counter) }
+    }
+    case 'row': {
+      const ids = type.fields.map(() => ++counter.last)
+      return {
+        ...type,
+        fields: type.fields.map((field, i) => ({ ...field, id: ids[i] ?? 0, type: numbered(field.type, counter) })),
+      }
+    }
+    case 'vector':
+      return { ...type, elementId: ++counter.last }
+    default:
+      return type
+  }
+}
 
 /** Iceberg has no time in nanoseconds, and timestamps in nanoseconds only from format version 3. */
 function checkIceberg(column: string, type: DataType): void {

@@ -24,6 +24,9 @@ export interface FramePosition {
   readonly timestamp: number
 }
 
+/** What a committed frame is patched with. */
+export type PatchPosition = Omit<FramePosition, 'partition'>
+
 export interface ScannedFrame {
   /** Of the FlatBuffer; the body begins 8 + metadataLength after the frame. */
   readonly metadataLength: number
@@ -72,14 +75,14 @@ export function encodeFrame(batch: Batch, position: Partial<FramePosition> = {})
 }
 
 /** A copy of the frame at another position; the partition stays. */
-export function patchFrame(frame: Uint8Array, position: Omit<FramePosition, 'partition'>): Uint8Array {
+export function patchFrame(frame: Uint8Array, position: PatchPosition): Uint8Array {
   const copy = frame.slice()
   patchInPlace(copy, position)
   return copy
 }
 
 /** As patchFrame, for a frame whose bytes nobody else holds. */
-export function patchInPlace(frame: Uint8Array, position: Omit<FramePosition, 'partition'>): void {
+export function patchInPlace(frame: Uint8Array, position: PatchPosition): void {
   checkOurs(frame)
   writeDigits(frame, 8 + at.bucket, 4, position.bucket.toString())
   writeDigits(frame, 8 + at.offset, 19, position.offset.toString())
