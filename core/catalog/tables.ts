@@ -8,7 +8,8 @@ import { decodeTable, encodeDefinition, encodeTable, tableKey, tablePartition } 
 import { SluiceError } from '../kernel/errors.ts'
 import { labelOf, newTableId } from '../kernel/ids.ts'
 import { parseOptions, printOptions } from '../model/options.ts'
-import { assignIds, sameSpec } from '../model/spec.ts'
+import { assignIds } from '../model/field-ids.ts'
+import { sameSpec, specOf } from '../model/spec.ts'
 import type { Table, TableSpec } from '../model/table.ts'
 import type { Condition, Item, TransactAction } from '../ports/items.ts'
 import type { World } from '../ports/world.ts'
@@ -57,7 +58,7 @@ export async function createTable(
   if (found === undefined) throw await absentDatabase(world, database, name)
   if (found.tableId === table.tableId) return { table: found, created: true }
   if (found.state === 'dropping') throw beingDropped(`table ${database}.${name}`)
-  if (!sameSpec(found, spec)) {
+  if (!sameSpec(specOf(found), spec)) {
     throw new SluiceError('exists', `table ${database}.${name} exists with another specification: describe it, or choose another name`, {
       facts: { database, table: name, tableId: found.tableId },
     })

@@ -51,8 +51,13 @@ export interface Update {
   readonly condition?: Condition
 }
 
-/** `done`: the item as it is after · refused: the item as it was, absent if there was none. */
-export type UpdateResult = { readonly done: true; readonly item: Item } | { readonly done: false; readonly item: Item | undefined }
+/**
+ * `done`: the item as it is after · refused: the item as it was, absent if there was none. `ambiguous`: an earlier attempt of the
+ * same call has no known outcome (the retry decorator sets it), so it may have happened, or may happen yet.
+ */
+export type UpdateResult =
+  | { readonly done: true; readonly item: Item }
+  | { readonly done: false; readonly item: Item | undefined; readonly ambiguous?: boolean }
 
 export type TransactAction =
   | { readonly create: Item }

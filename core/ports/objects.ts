@@ -10,7 +10,7 @@ export interface ObjectStore {
    * ours: a retry of our own write that finds its bytes there answers `created` as well. `exists`: other bytes are there.
    */
   create(key: string, bytes: Uint8Array): Promise<'created' | 'exists'>
-  /** The whole object or bytes [start, end) of it. A range past the end is an `internal` error, never short. */
+  /** The whole object or bytes [start, end) of it, for the caller to keep and change. A range past the end is an `internal` error, never short. */
   read(key: string, range?: ByteRange): Promise<Uint8Array>
   /** Deletes what is there of these keys; absent ones are no error. */
   delete(keys: readonly string[]): Promise<void>

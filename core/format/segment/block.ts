@@ -6,8 +6,9 @@
  * (bit 0: bounds), then bounds as u8 length + bytes each. Checksums are per column, so that a reader of few columns can verify them.
  */
 import { crc32 } from 'node:zlib'
-import { SluiceError } from '../../kernel/errors.ts'
+import { present } from '../../kernel/assert.ts'
 import { viewOf } from '../../kernel/bytes.ts'
+import { SluiceError } from '../../kernel/errors.ts'
 import type { Batch } from '../arrow/column.ts'
 import { encodeFrame, scanFrame } from '../arrow/frame.ts'
 import { columnStatistics } from '../arrow/statistics.ts'
@@ -98,18 +99,19 @@ function readBlock(range: Uint8Array, at: number): Block {
 }
 
 function writeFrameHeader(header: Writer, frame: Uint8Array, batch: Batch): void {
-  const scanned = scanFrame(frame, 0)
+  const scanned = scanFrame(frame, 0, batch.fields)
+  const bodyStart = frame.length - scanned.bodyLength
   header.u32(frame.length)
   header.u32(batch.rows)
-  header.u32(scanned.bodyStart)
-  header.u32(crc32(frame.subarray(0, scanned.bodyStart)))
+  header.u32(bodyStart)
+  header.u32(crc32(frame.subarray(0, bodyStart)))
   header.u16(batch.columns.length)
   batch.columns.forEach((column, index) => {
-    const [start, end] = scanned.columnRanges[index] as readonly [number, number]
+    const { start, end } = present(scanned.columnRanges[index], 'the range of a column')
     const { nulls, min, max } = columnStatistics(column)
     header.u32(start)
     header.u32(end)
-    header.u32(crc32(frame.subarray(scanned.bodyStart + start, scanned.bodyStart + end)))
+    header.u32(crc32(frame.subarray(bodyStart + start, bodyStart + end)))
     header.u32(nulls)
     const bounded = min !== undefined && max !== undefined && min.length <= boundBytesMax && max.length <= boundBytesMax
     header.u8(bounded ? 1 : 0)

@@ -1,0 +1,115 @@
+/**
+ * Group commit: within one process concurrent appends to a table share objects and commits. The pace is a minimum interval
+ * between PUTs, not a linger: an idle append goes out at once. A group has one request of a producer, and a producer's next
+ * request waits for its last one. Memory is bounded by `pendingBytesMax`.
+ */
+import { SluiceError } from '../../kernel/errors.ts'
+import type { Clock } from '../../kernel/clock.ts'
+import type { BucketAppended, Producer } from '../types.ts'
+import type { Part } from './plan.ts'
+
+export interface BatcherConfig {
+  /** Least time between the starts of two groups of a table, ms. */
+  readonly groupIntervalMs: number
+  readonly groupBytesMax: number
+  readonly groupsInFlightMax: number
+  /** Encoded bytes waiting or in flight for one table; beyond, `throttled`. */
+  readonly pendingBytesMax: number
+}
+
+export interface Waiting {
+  readonly parts: readonly Part[]
+  readonly producer: Producer | undefined
+  readonly bytes: number
+  readonly resolve: (appended: readonly BucketAppended[]) => void
+  readonly reject: (error: unknown) => void
+}
+
+export class Batcher {
+  readonly #clock: Clock
+  readonly #config: BatcherConfig
+  readonly #run: (group: readonly Waiting[]) => Promise<void>
+  readonly #busyProducers = new Set<string>()
+  #pending: Waiting[] = []
+  #bytes = 0
+  #inFlight = 0
+  #lastStart = Number.NEGATIVE_INFINITY
+  #pacing = false
+
+  /** `run` settles every waiting request of its group and never throws. */
+  constructor(clock: Clock, config: BatcherConfig, run: (group: readonly Waiting[]) => Promise<void>) {
+    this.#clock = clock
+    this.#config = config
+    this.#run = run
+  }
+
+  get idle(): boolean {
+    return this.#pending.length === 0 && this.#inFlight === 0
+  }
+
+  submit(parts: readonly Part[], producer: Producer | undefined): Promise<readonly BucketAppended[]> {
+    const bytes = parts.reduce((sum, part) => sum + part.block.length, 0)
+    if (this.#bytes > 0 && this.#bytes + bytes > this.#config.pendingBytesMax) {
+      return Promise.reject(new SluiceError('throttled', 'too many rows wait to be written: try again a little later', { effect: 'none' }))
+    }
+    return new Promise((resolve, reject) => {
+      this.#pending.push({ parts, producer, bytes, resolve, reject })
+      this.#bytes += bytes
+      this.#pump()
+    })
+  }
+
+  #pump(): void {
+    while (this.#pending.length > 0 && this.#inFlight < this.#config.groupsInFlightMax && !this.#pacing) {
+      const wait = this.#lastStart + this.#config.groupIntervalMs - this.#clock.now()
+      if (wait > 0) return this.#pace(wait)
+      const group = this.#take()
+      if (group.length === 0) return
+      this.#start(group)
+    }
+  }
+
+  #pace(ms: number): void {
+    this.#pacing = true
+    void this.#clock.sleep(ms).then(() => {
+      this.#pacing = false
+      this.#pump()
+    })
+  }
+
+  /** In order of arrival; who must wait keeps its place. */
+  #take(): readonly Waiting[] {
+    const group: Waiting[] = []
+    const left: Waiting[] = []
+    const taken = new Set<string>()
+    let bytes = 0
+    for (const waiting of this.#pending) {
+      const id = waiting.producer?.id
+      const fits = group.length === 0 || bytes + waiting.bytes <= this.#config.groupBytesMax
+      if (!fits || (id !== undefined && (taken.has(id) || this.#busyProducers.has(id)))) {
+        left.push(waiting)
+        if (id !== undefined) taken.add(id)
+        continue
+      }
+      group.push(waiting)
+      bytes += waiting.bytes
+      if (id !== undefined) taken.add(id)
+    }
+    this.#pending = left
+    return group
+  }
+
+  #start(group: readonly Waiting[]): void {
+    this.#inFlight += 1
+    this.#lastStart = this.#clock.now()
+    for (const { producer } of group) if (producer !== undefined) this.#busyProducers.add(producer.id)
+    void this.#run(group).finally(() => {
+      this.#inFlight -= 1
+      for (const { producer, bytes } of group) {
+        this.#bytes -= bytes
+        if (producer !== undefined) this.#busyProducers.delete(producer.id)
+      }
+      this.#pump()
+    })
+  }
+}

@@ -1,0 +1,211 @@
+/**
+ * Committing one bucket of a group: repeat the one update until every member has a definite outcome. Only a definite refusal
+ * changes the plan, and before that our own earlier attempts are looked for. A crash before the update leaves an object that
+ * the sweep deletes; a crash after it leaves rows that the producer's retry finds as its own.
+ */
+import { decodeHead, type Head } from '../../format/items/head.ts'
+import { isSluiceError, SluiceError } from '../../kernel/errors.ts'
+import { type Offset, offsetOf } from '../../kernel/ids.ts'
+import { limits } from '../../kernel/limits.ts'
+import type { Table } from '../../model/table.ts'
+import type { World } from '../../ports/world.ts'
+import { readHead } from '../head/birth.ts'
+import { readEvicted } from '../head/evict.ts'
+import { spill } from '../head/spill.ts'
+import { type Memo, rely, update } from './memos.ts'
+import { type BucketPlan, entriesOf, type Member } from './plan.ts'
+import { findEntry } from './resolve.ts'
+import { type Attempt, appendUpdate } from './update.ts'
+import { type Outcome, verdict } from './verdict.ts'
+
+/** `rewrite`: the object's label was collected before its commit; nothing happened, write a new object. */
+export type MemberOutcome = Outcome | 'rewrite'
+
+export interface Committed {
+  /** In the order of the plan's members. */
+  readonly outcomes: readonly MemberOutcome[]
+  /** The head after our own successful update, with the bytes that it had before. */
+  readonly advanced?: { readonly head: Head; readonly bytesBefore: bigint }
+}
+
+export interface CommitContext {
+  readonly world: World
+  readonly table: Table
+  /** Puts the marks that a commit relies on. */
+  readonly mark: () => Promise<void>
+}
+
+const attemptsMax = 32
+
+export async function commitBucket(context: CommitContext, plan: BucketPlan, memo: Memo): Promise<Committed> {
+  const commit = new BucketCommit(context, plan, memo)
+  try {
+    return await commit.run()
+  } catch (error) {
+    return commit.failed(error)
+  }
+}
+
+/** The state of one bucket's commit: what is pending, what was attempted, what is settled. */
+class BucketCommit {
+  readonly #context: CommitContext
+  readonly #plan: BucketPlan
+  readonly #memo: Memo
+  readonly #endBefore: Offset
+  readonly #outcomes = new Map<Member, MemberOutcome>()
+  readonly #attempts: Attempt[] = []
+  #pending: readonly Member[]
+
+  constructor(context: CommitContext, plan: BucketPlan, memo: Memo) {
+    this.#context = context
+    this.#plan = plan
+    this.#memo = memo
+    this.#pending = plan.members
+    this.#endBefore = memo.head.end
+  }
+
+  async run(): Promise<Committed> {
+    await this.#settleEvicted(this.#memo.head)
+    for (let round = 0; round < attemptsMax && this.#pending.length > 0; round++) {
+      await rely([this.#memo], this.#context.mark)
+      const { world, table } = this.#context
+      const attempt = this.#attempt()
+      const result = await world.items.update(appendUpdate(table.tableId, this.#plan, attempt, this.#memo.head)) // COMMIT POINT
+      if (result.done) {
+        const head = decodeHead(result.item)
+        update(this.#memo, head)
+        const rows = attempt.members.reduce((sum, member) => sum + member.rows, 0)
+        this.#accept(attempt, offsetOf(head.end - BigInt(rows)))
+        const bytes = attempt.members.reduce((sum, member) => sum + member.length, 0)
+        return { outcomes: this.#settled(), advanced: { head, bytesBefore: head.bytes - BigInt(bytes) } }
+      }
+      if (result.item === undefined) throw this.#gone()
+      await this.#refused(decodeHead(result.item), result.ambiguous === true)
+    }
+    if (this.#pending.length > 0) {
+      this.#settleAll(new SluiceError('unavailable', `bucket ${this.#plan.bucket} is contended: send the request again`, { effect: 'unknown' }))
+    }
+    return { outcomes: this.#settled() }
+  }
+
+  /** An error escaped: what was attempted may have happened. One look decides, if it can. */
+  async failed(error: unknown): Promise<Committed> {
+    const known = isSluiceError(error) ? error : new SluiceError('internal', 'the commit failed', { cause: error })
+    if (this.#attempts.length === 0) this.#settleAll(withEffect(known, 'none'))
+    else {
+      try {
+        const { world, table } = this.#context
+        const head = await readHead(world, table.tableId, this.#plan.bucket)
+        if (head !== undefined) await this.#acceptOwn(head)
+      } catch {
+        // The look failed as well: what is pending stays unknown.
+      }
+      this.#settleAll(withEffect(known, 'unknown'))
+    }
+    return { outcomes: this.#settled() }
+  }
+
+  #attempt(): Attempt {
+    const attempt = { members: this.#pending, entries: entriesOf(this.#plan, this.#pending) }
+    const last = this.#attempts.at(-1)
+    if (last === undefined || last.members !== attempt.members) this.#attempts.push(attempt)
+    return attempt
+  }
+
+  /** The head as it was when the update was refused says why. */
+  async #refused(head: Head, ambiguous: boolean): Promise<void> {
+    const { world, table } = this.#context
+    const evictionsBefore = this.#memo.head.evictions
+    if (await this.#acceptOwn(head)) return
+    update(this.#memo, head)
+    if (!head.open) throw this.#gone()
+    if (head.gc >= this.#plan.object.label) {
+      for (const member of this.#pending) this.#outcomes.set(member, 'rewrite')
+      this.#pending = []
+      return
+    }
+    if (head.recent.length >= limits.headEntriesMax) {
+      update(this.#memo, await spill(world, table, this.#plan.bucket, head, limits.spillAtEntries))
+    }
+    this.#settle((member) => {
+      const decided = member.producer && verdict(member.producer, head.producers.get(member.producer.id))
+      return ambiguous ? lasting(decided) : decided
+    })
+    if (head.evictions !== evictionsBefore) await this.#settleEvicted(head)
+  }
+
+  /** A producer that the head does not know may be one that was evicted. Nobody ever was while `evictions` is 0. */
+  async #settleEvicted(head: Head): Promise<void> {
+    if (head.evictions === 0n) return
+    const { world, table } = this.#context
+    const settled = new Map<Member, Outcome | undefined>()
+    for (const member of this.#pending) {
+      const { producer } = member
+      if (producer === undefined || head.producers.has(producer.id)) continue
+      settled.set(member, verdict(producer, await readEvicted(world, table, this.#plan.bucket, producer.id)))
+    }
+    this.#settle((member) => settled.get(member))
+  }
+
+  /** An attempt of ours that turns out to have happened settles all its members. */
+  async #acceptOwn(head: Head): Promise<boolean> {
+    for (const attempt of this.#attempts) {
+      const [entry] = attempt.entries
+      if (entry === undefined || !attempt.members.some((member) => this.#pending.includes(member))) continue
+      const { world, table } = this.#context
+      const sought = { tableId: table.tableId, bucket: this.#plan.bucket, entry, endBefore: this.#endBefore }
+      const base = await findEntry(world, head, sought)
+      if (base === undefined) continue
+      this.#accept(attempt, base)
+      return true
+    }
+    return false
+  }
+
+  #accept(attempt: Attempt, base: Offset): void {
+    let offset: bigint = base
+    for (const member of attempt.members) {
+      const end = offset + BigInt(member.rows)
+      this.#outcomes.set(member, { done: true, base: offsetOf(offset), end: offsetOf(end), duplicate: false })
+      offset = end
+    }
+    this.#pending = this.#pending.filter((member) => !this.#outcomes.has(member))
+  }
+
+  #settle(decide: (member: Member) => Outcome | undefined): void {
+    for (const member of this.#pending) {
+      const outcome = decide(member)
+      if (outcome !== undefined) this.#outcomes.set(member, outcome)
+    }
+    if (this.#pending.some((member) => this.#outcomes.has(member))) {
+      this.#pending = this.#pending.filter((member) => !this.#outcomes.has(member))
+    }
+  }
+
+  #settleAll(error: SluiceError): void {
+    for (const member of this.#pending) this.#outcomes.set(member, { done: false, error })
+    this.#pending = []
+  }
+
+  #settled(): readonly MemberOutcome[] {
+    return this.#plan.members.map(
+      (member) => this.#outcomes.get(member) ?? { done: false, error: new SluiceError('internal', 'a member has no outcome', { effect: 'unknown' }) },
+    )
+  }
+
+  #gone(): SluiceError {
+    const { database, name } = this.#context.table
+    return new SluiceError('not-found', `table ${database}.${name} was dropped`, { action: 'refresh', facts: { database, table: name } })
+  }
+}
+
+/** A gap can close, and an earlier attempt of ours that is still under way would then be accepted: its effect is not known. */
+function lasting(decided: Outcome | undefined): Outcome | undefined {
+  if (decided === undefined || decided.done || decided.error.code !== 'sequence-gap') return decided
+  return { done: false, error: withEffect(decided.error, 'unknown') }
+}
+
+function withEffect(error: SluiceError, effect: 'none' | 'unknown'): SluiceError {
+  if (error.effect === effect || error.code === 'not-found') return error
+  return new SluiceError(error.code, error.message, { effect, action: error.action, facts: error.facts, cause: error })
+}

@@ -1,0 +1,125 @@
+/**
+ * Planning a group, pure: requests become blocks, blocks of one bucket lie together, the whole is one object. Members of a
+ * bucket keep their order; an entry covers a run of members whose bytes are contiguous, so a refused member can be left out
+ * and the rest committed with the same object.
+ */
+import { type Entry, encodeEntry } from '../../format/items/entry.ts'
+import { encodeBlock } from '../../format/segment/block.ts'
+import { encodeSegment } from '../../format/segment/segment.ts'
+import { splitBatch } from '../../format/arrow/take.ts'
+import type { Label } from '../../kernel/ids.ts'
+import { limits } from '../../kernel/limits.ts'
+import type { Table } from '../../model/table.ts'
+import type { AppendRequest, Producer } from '../types.ts'
+
+/** One request's rows for one bucket, encoded. */
+export interface Part {
+  readonly partition: string
+  readonly bucket: number
+  readonly rows: number
+  readonly block: Uint8Array
+}
+
+/** A part in its place in the object; `request` names the request among the group's. */
+export interface Member {
+  readonly request: number
+  readonly part: number
+  readonly producer: Producer | undefined
+  readonly rows: number
+  readonly start: number
+  readonly length: number
+}
+
+export interface ObjectName {
+  readonly label: Label
+  readonly random: string
+  readonly inline: boolean
+  readonly directory: number
+}
+
+export interface BucketPlan {
+  readonly partition: string
+  readonly bucket: number
+  readonly object: ObjectName
+  /** The committer's clock, ms. */
+  readonly time: number
+  readonly members: readonly Member[]
+}
+
+export interface GroupPlan {
+  readonly object: ObjectName
+  readonly bytes: Uint8Array
+  readonly buckets: readonly BucketPlan[]
+}
+
+/** A part of a request that takes part in a group. */
+export interface GroupPart {
+  readonly request: number
+  readonly part: number
+  readonly producer: Producer | undefined
+  readonly encoded: Part
+}
+
+export function encodeParts(table: Table, request: AppendRequest): readonly Part[] {
+  return request.parts.map(({ partition, bucket, batches }) => {
+    const frames = batches.flatMap((batch) => splitBatch(batch, limits.frameBytesMax))
+    const rows = frames.reduce((sum, frame) => sum + frame.rows, 0)
+    return { partition, bucket, rows, block: encodeBlock(table.schema.schemaId, partition, frames) }
+  })
+}
+
+export function planGroup(parts: readonly GroupPart[], label: Label, random: string, time: number): GroupPlan {
+  const byBucket = new Map<number, GroupPart[]>()
+  for (const part of parts) {
+    const found = byBucket.get(part.encoded.bucket)
+    if (found === undefined) byBucket.set(part.encoded.bucket, [part])
+    else found.push(part)
+  }
+  const buckets = [...byBucket].sort(([a], [b]) => a - b)
+  const segment = encodeSegment(
+    buckets.map(([bucket, members]) => ({
+      partition: members[0]?.encoded.partition ?? '',
+      bucket,
+      count: members.reduce((rows, member) => rows + member.encoded.rows, 0),
+      blocks: members.map((member) => member.encoded.block),
+    })),
+  )
+  const directory = (buckets[0]?.[0] ?? 0) % 256
+  const object = { label, random, inline: segment.bytes.length < limits.inlineObjectBytesMax, directory }
+  return {
+    object,
+    bytes: segment.bytes,
+    buckets: buckets.map(([bucket, members], index) => ({
+      partition: members[0]?.encoded.partition ?? '',
+      bucket,
+      object,
+      time,
+      members: placeMembers(members, segment.ranges[index]?.start ?? 0),
+    })),
+  }
+}
+
+/** The entries of those members that are still to be committed: one for each contiguous run. */
+export function entriesOf(plan: BucketPlan, members: readonly Member[]): readonly Uint8Array[] {
+  const runs: { start: number; length: number; count: number }[] = []
+  for (const member of members) {
+    const last = runs.at(-1)
+    if (last !== undefined && last.start + last.length === member.start) {
+      last.length += member.length
+      last.count += member.rows
+    } else runs.push({ start: member.start, length: member.length, count: member.rows })
+  }
+  return runs.map((run): Uint8Array => {
+    const entry: Entry = { ...plan.object, ...run, time: plan.time }
+    return encodeEntry(entry)
+  })
+}
+
+function placeMembers(parts: readonly GroupPart[], start: number): readonly Member[] {
+  let at = start
+  return parts.map(({ request, part, producer, encoded }) => {
+    const member = { request, part, producer, rows: encoded.rows, start: at, length: encoded.block.length }
+    at += encoded.block.length
+    return member
+  })
+}

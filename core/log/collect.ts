@@ -1,0 +1,137 @@
+/**
+ * Collect: the orphans of one table (protocol section 3). List what is old → mark what is referred to → nothing left: stop →
+ * raise `gc` in the table, then in the heads, so that no commit can refer to a candidate any more → mark again, from the very
+ * heads that the raise returned → delete what is still unmarked. No clock is trusted for safety: age only chooses candidates.
+ */
+import { findTable } from '../catalog/tables.ts'
+import { keyLabel, objectKey } from '../format/items/entry.ts'
+import { decodeEvicted, evictedSorts } from '../format/items/evicted.ts'
+import { decodeHead, type Head, headKey } from '../format/items/head.ts'
+import { decodeIndexItem, indexSorts } from '../format/items/index-item.ts'
+import { tableKey } from '../format/items/table.ts'
+import { type Label, labelOf } from '../kernel/ids.ts'
+import { limits } from '../kernel/limits.ts'
+import { dropMarks } from '../jobs/marks.ts'
+import type { Table } from '../model/table.ts'
+import type { Job } from '../ports/queue.ts'
+import type { World } from '../ports/world.ts'
+import { readHead } from './head/birth.ts'
+
+export interface Collected {
+  readonly state: 'collected' | 'gone'
+  readonly deleted: number
+}
+
+/** So many listed objects are looked at together: the bound of this job's memory. */
+const candidatesMax = 50_000
+const pageItems = 500
+
+export async function collect(world: World, job: Job, orphanAgeMs: number = limits.orphanAgeMs): Promise<Collected> {
+  const { database, table: name, tableId } = job.table
+  const table = await findTable(world, database, name)
+  if (table === undefined || table.tableId !== tableId || table.state !== 'alive') {
+    await dropMarks(world, tableId, job.marks)
+    return { state: 'gone', deleted: 0 }
+  }
+  let deleted = 0
+  for await (const candidates of oldObjects(world, table, labelOf(world.clock.now() - orphanAgeMs))) {
+    deleted += await collectChunk(world, table, candidates)
+  }
+  await forgetEvicted(world, table)
+  await dropMarks(world, tableId, job.marks)
+  return { state: 'collected', deleted }
+}
+
+async function* oldObjects(world: World, table: Table, before: Label): AsyncIterable<Set<string>> {
+  let candidates = new Set<string>()
+  for await (const { key } of world.objects.list(`t/${table.tableId}/`)) {
+    const label = keyLabel(key)
+    if (label === undefined || label >= before) continue
+    candidates.add(key)
+    if (candidates.size < candidatesMax) continue
+    yield candidates
+    candidates = new Set()
+  }
+  if (candidates.size > 0) yield candidates
+}
+
+async function collectChunk(world: World, table: Table, candidates: Set<string>): Promise<number> {
+  for (let bucket = 0; bucket < table.buckets.count && candidates.size > 0; bucket++) {
+    const head = await readHead(world, table.tableId, bucket)
+    if (head !== undefined) await unmarkReferred(world, table, bucket, head, candidates)
+  }
+  if (candidates.size === 0) return 0
+  await raiseTable(world, table, greatestLabel(candidates))
+  for (let bucket = 0; bucket < table.buckets.count && candidates.size > 0; bucket++) {
+    const head = await raiseHead(world, table, bucket, greatestLabel(candidates))
+    if (head !== undefined) await unmarkReferred(world, table, bucket, head, candidates)
+  }
+  if (candidates.size > 0) await world.objects.delete([...candidates])
+  return candidates.size
+}
+
+/** Takes out of `candidates` what the bucket refers to: the given head first, then the index. Entries move only that way. */
+async function unmarkReferred(world: World, table: Table, bucket: number, head: Head, candidates: Set<string>): Promise<void> {
+  for (const entry of head.recent) candidates.delete(objectKey(table.tableId, entry))
+  let from: string = indexSorts.first
+  for (;;) {
+    const items = await world.items.query({ partition: headKey(table.tableId, bucket).partition, from, to: indexSorts.after, limit: pageItems })
+    for (const item of items) {
+      for (const entry of decodeIndexItem(item).entries) candidates.delete(objectKey(table.tableId, entry))
+      from = `${item.key.sort}\u0000`
+    }
+    if (items.length < pageItems) return
+  }
+}
+
+/** A head born from here on copies the raised label. */
+async function raiseTable(world: World, table: Table, label: Label): Promise<void> {
+  await world.items.update({
+    key: tableKey(table.database, table.name),
+    set: { g: { value: label } },
+    condition: {
+      is: 'and',
+      all: [
+        { is: 'equal', path: 'i', value: table.tableId },
+        { is: 'less', path: 'g', value: label },
+      ],
+    },
+  })
+}
+
+/** The head after the raise, or as it is where it was raised before. */
+async function raiseHead(world: World, table: Table, bucket: number, label: Label): Promise<Head | undefined> {
+  const { item } = await world.items.update({
+    key: headKey(table.tableId, bucket),
+    set: { g: { value: label } },
+    condition: { is: 'less', path: 'g', value: label },
+  })
+  return item === undefined ? undefined : decodeHead(item)
+}
+
+function greatestLabel(candidates: ReadonlySet<string>): Label {
+  let greatest = labelOf(0)
+  for (const key of candidates) {
+    const label = keyLabel(key)
+    if (label !== undefined && label > greatest) greatest = label
+  }
+  return greatest
+}
+
+/** Evicted producers are kept for the horizon and a day. */
+async function forgetEvicted(world: World, table: Table): Promise<void> {
+  const now = world.clock.now()
+  for (let bucket = 0; bucket < table.buckets.count; bucket++) {
+    let from: string = evictedSorts.first
+    for (;;) {
+      const items = await world.items.query({ partition: headKey(table.tableId, bucket).partition, from, to: evictedSorts.after, limit: pageItems })
+      for (const item of items) {
+        if (decodeEvicted(item).expiresAt < now) {
+          await world.items.delete(item.key, { is: 'less', path: 'x', value: BigInt(now) })
+        }
+        from = `${item.key.sort}\u0000`
+      }
+      if (items.length < pageItems) break
+    }
+  }
+}

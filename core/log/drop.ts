@@ -1,0 +1,77 @@
+/**
+ * Drop: mark the table (no head is born from here on) → close every head and the lake → free the name → only then say gone.
+ * A purge mark is put first, so that a drop that dies is finished and what it left behind is removed a day later.
+ */
+import { isDatabaseEmpty, listNames, markDatabaseDropping, removeDatabase, reviveDatabase } from '../catalog/databases.ts'
+import { findTable, markTableDropping, removeTable, tableNotFound } from '../catalog/tables.ts'
+import { headKey } from '../format/items/head.ts'
+import { lakeItemKey } from '../format/items/lake.ts'
+import { tablePartition } from '../format/items/table.ts'
+import { isSluiceError, SluiceError } from '../kernel/errors.ts'
+import { limits } from '../kernel/limits.ts'
+import { putMark } from '../jobs/marks.ts'
+import type { Table } from '../model/table.ts'
+import type { World } from '../ports/world.ts'
+import { named } from './append/mark-keeper.ts'
+
+/** `closing`: heads are still being closed; repeat it. */
+export type Dropped = 'gone' | 'closing'
+
+const closesAtOnce = 64
+/** A drop answers within this time, done or not, ms. */
+const dropMs = 20_000
+
+/** Errors: `not-found`. Repeatable until `gone`. */
+export async function dropTable(world: World, database: string, name: string): Promise<Dropped> {
+  const table = await findTable(world, database, name)
+  if (table === undefined) throw tableNotFound(database, name)
+  await putMark(world, { kind: 'purge', ...named(table), due: world.clock.now() + limits.orphanAgeMs })
+  return finishDrop(world, table, world.clock.now() + dropMs)
+}
+
+/** Errors: `not-found`, `not-empty` (without `cascade`). Repeatable until `gone`. */
+export async function dropDatabase(world: World, name: string, { cascade }: { readonly cascade: boolean }): Promise<Dropped> {
+  const until = world.clock.now() + dropMs
+  await markDatabaseDropping(world, name)
+  if (!cascade && !(await isDatabaseEmpty(world, name))) {
+    await reviveDatabase(world, name)
+    throw new SluiceError('not-empty', `database ${name} has tables: drop them first, or pass ?cascade=true`, { facts: { database: name } })
+  }
+  for (;;) {
+    const { names } = await listNames(world, tablePartition(name), { limit: limits.listLimitMax })
+    if (names.length === 0) break
+    for (const table of names) {
+      if (world.clock.now() > until) return 'closing'
+      const dropped = await dropTable(world, name, table).catch((error: unknown) => {
+        if (isSluiceError(error, 'not-found')) return 'gone'
+        throw error
+      })
+      if (dropped === 'closing') return 'closing'
+    }
+  }
+  await removeDatabase(world, name)
+  return 'gone'
+}
+
+/** Also the first half of a purge: whatever the drop left undone is done. */
+export async function finishDrop(world: World, table: Table, until: number): Promise<Dropped> {
+  if (!(await markTableDropping(world, table))) return 'gone'
+  for (let from = 0; from < table.buckets.count; from += closesAtOnce) {
+    if (world.clock.now() > until) return 'closing'
+    const wave = Array.from({ length: Math.min(closesAtOnce, table.buckets.count - from) }, (_, index) => from + index)
+    await Promise.all(wave.map((bucket) => closeHead(world, table.tableId, bucket)))
+  }
+  await closeLake(world, table)
+  await removeTable(world, table)
+  return 'gone'
+}
+
+/** A head that was never born needs no closing: births are refused since the mark. */
+async function closeHead(world: World, tableId: string, bucket: number): Promise<void> {
+  await world.items.update({ key: headKey(tableId, bucket), set: { o: { value: 0n } }, condition: { is: 'equal', path: 'o', value: 1n } })
+}
+
+async function closeLake(world: World, table: Table): Promise<void> {
+  if (table.options.lakeFormat === 'none') return
+  await world.items.update({ key: lakeItemKey(table.tableId), set: { open: { value: false } }, condition: { is: 'equal', path: 'open', value: true } })
+}
