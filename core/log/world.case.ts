@@ -1,0 +1,112 @@
+/** A world in memory for the tests of the log: a clock that the test moves, numbers instead of randomness, a table `d.t`. */
+import { MemoryItems } from '../../stores/items/memory.ts'
+import { MemoryObjects } from '../../stores/objects/memory.ts'
+import { createDatabase } from '../catalog/databases.ts'
+import { createTable } from '../catalog/tables.ts'
+import type { Batch, Field } from '../format/arrow/column.ts'
+import { decodeFrame } from '../format/arrow/frame.ts'
+import { viewOf } from '../kernel/bytes.ts'
+import { defaultOptions } from '../model/options.ts'
+import type { Table, TableSpec } from '../model/table.ts'
+import type { ItemStore } from '../ports/items.ts'
+import type { ObjectStore } from '../ports/objects.ts'
+import type { Job } from '../ports/queue.ts'
+import type { World } from '../ports/world.ts'
+import { defaultLogConfig, Log } from './log.ts'
+import { producerOf } from './producer.ts'
+import type { AppendRequest, FetchedFrame, Producer } from './types.ts'
+
+export interface TestWorld extends World {
+  readonly time: { now: number }
+  readonly jobs: Job[]
+}
+
+export function testWorld(stores: { objects?: ObjectStore; items?: ItemStore } = {}): TestWorld {
+  const time = { now: 1_700_000_000_000 }
+  const jobs: Job[] = []
+  let drawn = 0
+  return {
+    objects: stores.objects ?? new MemoryObjects(),
+    items: stores.items ?? new MemoryItems(),
+    queue: { send: async (job) => void jobs.push(job) },
+    clock: { now: () => time.now, sleep: async (ms) => void (time.now += ms) },
+    random: {
+      bytes: (count) => {
+        const out = new Uint8Array(count)
+        viewOf(out).setUint32(count - 4, ++drawn)
+        return out
+      },
+    },
+    time,
+    jobs,
+  }
+}
+
+export const valueField: Field = { id: 4, name: 'v', type: { kind: 'bigint' }, nullable: false }
+
+export function specOfBuckets(count: number, lake: 'none' | 'iceberg' = 'none'): TableSpec {
+  return {
+    columns: [{ name: 'v', type: { kind: 'bigint' }, nullable: false }],
+    buckets: { count },
+    options: { ...defaultOptions, lakeFormat: lake },
+  }
+}
+
+export async function testTable(world: World, buckets = 1, lake: 'none' | 'iceberg' = 'none'): Promise<Table> {
+  await createDatabase(world, 'd')
+  return (await createTable(world, 'd', 't', specOfBuckets(buckets, lake))).table
+}
+
+export const testLog = (world: World): Log => new Log(world, { ...defaultLogConfig, groupIntervalMs: 0 })
+
+export function batchOf(values: readonly number[]): Batch {
+  const numbers = new BigInt64Array(values.map(BigInt))
+  return {
+    rows: values.length,
+    fields: [valueField],
+    columns: [
+      {
+        type: { kind: 'bigint' },
+        length: values.length,
+        nullCount: 0,
+        validity: undefined,
+        offsets: undefined,
+        values: new Uint8Array(numbers.buffer),
+        children: [],
+      },
+    ],
+  }
+}
+
+export function requestOf(values: readonly number[], producer?: Producer, bucket = 0): AppendRequest {
+  return { parts: [{ partition: '', bucket, batches: [batchOf(values)] }], ...(producer && { producer }) }
+}
+
+export function producerWith(producerId: string, sequence: number, options: { epoch?: number; body?: string; gap?: boolean } = {}): Producer {
+  return producerOf({
+    principal: 'local',
+    producerId,
+    epoch: BigInt(options.epoch ?? 0),
+    sequence: BigInt(sequence),
+    body: new TextEncoder().encode(options.body ?? `${producerId} ${sequence}`),
+    gapDetection: options.gap ?? false,
+  })
+}
+
+export function valuesOf(frames: readonly FetchedFrame[]): number[] {
+  return frames.flatMap((frame) => {
+    const [column] = decodeFrame(frame.bytes, [valueField]).columns
+    const bytes = column?.values?.slice() ?? new Uint8Array()
+    return [...new BigInt64Array(bytes.buffer, 0, frame.rows)].map(Number)
+  })
+}
+
+export async function readAll(log: Log, table: Table, bucket = 0): Promise<number[]> {
+  const values: number[] = []
+  for (let from: 'earliest' | bigint = 'earliest'; ; ) {
+    const fetched = await log.fetch(table, { partition: '', bucket, from: from as never, rowsMax: 7, bytesMax: 1 << 20 })
+    values.push(...valuesOf(fetched.frames))
+    if (fetched.next >= fetched.end) return values
+    from = fetched.next
+  }
+}
