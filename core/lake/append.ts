@@ -1,0 +1,133 @@
+/**
+ * An append to a lake: read what the lake is, plan the next commit (pure), write its objects, point the lake item at them, copy
+ * the metadata to where a folder's reader looks. Only the pointer counts: what is written before it is an orphan until then, what
+ * follows it is repaired by the next round. Nothing here deletes.
+ */
+import { crc32 } from 'node:zlib'
+import type { LakeCommit, LakeItem, ObjectRef } from '../format/items/lake.ts'
+import { advancePoints, encodePoints, type Points } from '../format/items/points.ts'
+import { assert } from '../kernel/assert.ts'
+import type { Label } from '../kernel/ids.ts'
+import type { Table } from '../model/table.ts'
+import type { ObjectStore } from '../ports/objects.ts'
+import type { World } from '../ports/world.ts'
+import {
+  type DataFile, decodeManifestList, encodeManifest, encodeManifestList, type ManifestFile, manifestFile,
+} from './iceberg/manifest.ts'
+import {
+  appendSnapshot, appendSummary, currentSnapshot, decodeMetadata, emptyMetadata, encodeMetadata, newSnapshotId, type TableMetadata,
+} from './iceberg/metadata.ts'
+import { partitionSpec } from './iceberg/partition-spec.ts'
+import { icebergSchema } from './iceberg/schema.ts'
+import { commitLakeItem, type LakeOutcome } from './item.ts'
+import { createNew, readChecked } from './objects.ts'
+import { keyOfUri, lakeFolder, manifestKey, manifestListKey, pointsKey, publishedKey, stagedKey } from './layout.ts'
+
+/** What a round builds on: the lake as one version of its item names it. */
+export interface LakeBase {
+  readonly lake: LakeItem
+  readonly points: Points
+  /** Absent before the first commit. */
+  readonly metadata: TableMetadata | undefined
+  readonly manifests: readonly ManifestFile[]
+}
+
+export interface AppendPlan {
+  readonly label: Label
+  readonly commit: LakeCommit
+  /** Written in this order before the commit. */
+  readonly objects: readonly { readonly key: string; readonly bytes: Uint8Array }[]
+  /** The last of them. */
+  readonly metadataBytes: Uint8Array
+  readonly next: Omit<LakeBase, 'lake'>
+}
+
+export async function readBase(objects: ObjectStore, tableId: string, lake: LakeItem, points: Points): Promise<LakeBase> {
+  if (lake.committed === undefined) return { lake, points, metadata: undefined, manifests: [] }
+  const metadata = decodeMetadata(await readChecked(objects, lake.committed.metadata))
+  const snapshot = currentSnapshot(metadata)
+  const list = await readChecked(objects, {
+    key: keyOfUri(objects, tableId, snapshot['manifest-list']),
+    crc32: Number(snapshot.summary[listCrcProperty]),
+  })
+  return { lake, points, metadata, manifests: decodeManifestList(list, BigInt(snapshot.summary['total-records'] ?? '0')) }
+}
+
+/** `label` is at most that of every file. Pure but for the random parts of names. */
+export function planAppend(
+  world: Pick<World, 'objects' | 'random'>,
+  table: Table,
+  base: LakeBase,
+  round: { readonly files: readonly DataFile[]; readonly reached: Points; readonly label: Label; readonly now: number },
+): AppendPlan {
+  const { objects, random } = world
+  const { tableId } = table
+  const { files, label } = round
+  assert(files.length > 0 && round.reached.size > 0, 'an append has rows')
+  const schema = icebergSchema(table.schema)
+  const spec = base.metadata?.['partition-specs'][0] ?? partitionSpec(table)
+  const snapshotId = newSnapshotId(base.metadata, random)
+  const sequence = BigInt(base.metadata?.['last-sequence-number'] ?? 0) + 1n
+
+  const manifest = named(manifestKey(tableId, label, random), encodeManifest(files, { schema, spec, snapshotId, random }))
+  const listed = manifestFile(files, {
+    uri: objects.uri(manifest.key),
+    bytes: manifest.bytes.length,
+    specId: spec['spec-id'],
+    snapshotId,
+    sequence,
+  })
+  const manifests = [...base.manifests, listed]
+  const parentId = base.lake.committed?.snapshotId
+  const list = named(
+    manifestListKey(tableId, snapshotId, label, random),
+    encodeManifestList(manifests, { snapshotId, parentId, sequence, random }),
+  )
+  const reached = advancePoints(base.points, round.reached)
+  const points = named(pointsKey(tableId, label, random), encodePoints(reached))
+  const offsets = { 'sluice.points': points.key, 'sluice.points-crc32': String(crc32(points.bytes)) }
+  const metadata = appendSnapshot(
+    base.metadata === undefined
+      ? emptyMetadata(objects.uri(lakeFolder(tableId)), spec, random)
+      : { metadata: base.metadata, uri: objects.uri(publishedKey(tableId, base.lake.version)) },
+    {
+      snapshotId,
+      sequence,
+      schema,
+      manifestList: objects.uri(list.key),
+      lastColumnId: Math.max(table.lastColumnId, 3),
+      summary: {
+        ...appendSummary(base.metadata, {
+          files: files.length,
+          rows: files.reduce((sum, { rows }) => sum + BigInt(rows), 0n),
+          bytes: files.reduce((sum, { bytes }) => sum + BigInt(bytes), 0n),
+          partitions: new Set(files.map(({ bucket }) => bucket)).size,
+        }),
+        ...offsets,
+        'sluice.epoch': String(base.lake.epoch),
+        [listCrcProperty]: String(crc32(list.bytes)),
+      },
+      properties: offsets,
+      now: round.now,
+    },
+  )
+  const staged = named(stagedKey(tableId, label, random), encodeMetadata(metadata))
+  return {
+    label,
+    commit: { metadata: refOf(staged), points: refOf(points), snapshotId },
+    objects: [manifest, points, list, staged],
+    metadataBytes: staged.bytes,
+    next: { points: reached, metadata, manifests },
+  }
+}
+
+/** `lost` and `gone`: the plan had no effect, its objects are orphans. Errors of effect `unknown` leave everything in place. */
+export async function commitAppend(world: World, tableId: string, base: LakeBase, plan: AppendPlan): Promise<LakeOutcome> {
+  for (const { key, bytes } of plan.objects) await createNew(world.objects, key, bytes) // crash here: orphans
+  return commitLakeItem(world, tableId, base.lake, plan.commit, plan.label) // COMMIT POINT
+}
+
+const listCrcProperty = 'sluice.manifest-list-crc32'
+
+const named = (key: string, bytes: Uint8Array): { readonly key: string; readonly bytes: Uint8Array } => ({ key, bytes })
+const refOf = ({ key, bytes }: { readonly key: string; readonly bytes: Uint8Array }): ObjectRef => ({ key, crc32: crc32(bytes) })

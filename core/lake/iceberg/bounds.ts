@@ -1,0 +1,124 @@
+/**
+ * Column metrics of a data file, merged batch by batch. Bounds are Iceberg single values (spec, appendix D). Long text is cut
+ * so that manifests stay small: a lower bound is cut down, an upper bound is cut and then raised, or dropped where it cannot be.
+ */
+import { compareBytes, utf8, utf8Text, viewOf } from '../../kernel/bytes.ts'
+import type { DataType } from '../../model/types.ts'
+import type { ColumnMetrics } from './manifest.ts'
+
+export function mergeMetrics(type: DataType, a: ColumnMetrics | undefined, b: ColumnMetrics): ColumnMetrics {
+  if (a === undefined) return b
+  const lower = extreme(type, a.lower, b.lower, -1)
+  const upper = extreme(type, a.upper, b.upper, 1)
+  return {
+    id: b.id,
+    nulls: a.nulls + b.nulls,
+    ...(a.nans !== undefined && b.nans !== undefined && { nans: a.nans + b.nans }),
+    ...(lower && { lower }),
+    ...(upper && { upper }),
+  }
+}
+
+/** The metrics as a manifest keeps them. */
+export function cutMetrics(type: DataType, { lower, upper, ...counts }: ColumnMetrics): ColumnMetrics {
+  const low = lower && cutLower(type, lower)
+  const high = upper && cutUpper(type, upper)
+  return { ...counts, ...(low && { lower: low }), ...(high && { upper: high }) }
+}
+
+export const boundBytesMax = 128
+
+export function intBound(value: number): Uint8Array {
+  const bytes = new Uint8Array(4)
+  viewOf(bytes).setInt32(0, value, true)
+  return bytes
+}
+
+export function longBound(value: bigint): Uint8Array {
+  const bytes = new Uint8Array(8)
+  viewOf(bytes).setBigInt64(0, value, true)
+  return bytes
+}
+
+/** Orders two single values of a type that has bounds: negative, 0 or positive. */
+export function compareBounds(type: DataType, a: Uint8Array, b: Uint8Array): number {
+  const [x, y] = [viewOf(a), viewOf(b)]
+  switch (type.kind) {
+    case 'int':
+    case 'date':
+      return x.getInt32(0, true) - y.getInt32(0, true)
+    case 'bigint':
+    case 'time':
+    case 'timestamp':
+    case 'timestamp_ltz': {
+      const [m, n] = [x.getBigInt64(0, true), y.getBigInt64(0, true)]
+      return m < n ? -1 : m > n ? 1 : 0
+    }
+    case 'float':
+      return compareFloats(x.getFloat32(0, true), y.getFloat32(0, true))
+    case 'double':
+      return compareFloats(x.getFloat64(0, true), y.getFloat64(0, true))
+    case 'decimal': {
+      const [m, n] = [bigEndian(a), bigEndian(b)]
+      return m < n ? -1 : m > n ? 1 : 0
+    }
+    default:
+      return compareBytes(a, b)
+  }
+}
+
+function extreme(type: DataType, a: Uint8Array | undefined, b: Uint8Array | undefined, sign: -1 | 1): Uint8Array | undefined {
+  if (a === undefined || b === undefined) return a ?? b
+  return compareBounds(type, a, b) * sign >= 0 ? a : b
+}
+
+/** −0 is below 0, as Iceberg orders them; NaN never is a bound. */
+function compareFloats(a: number, b: number): number {
+  if (a !== b) return a < b ? -1 : 1
+  return a === 0 ? Number(Object.is(b, -0)) - Number(Object.is(a, -0)) : 0
+}
+
+function bigEndian(bytes: Uint8Array): bigint {
+  let value = 0n
+  for (const byte of bytes) value = (value << 8n) | BigInt(byte)
+  return BigInt.asIntN(8 * bytes.length, value)
+}
+
+function cutLower(type: DataType, bound: Uint8Array): Uint8Array {
+  if (bound.length <= boundBytesMax) return bound
+  if (type.kind === 'binary') return bound.slice(0, boundBytesMax)
+  return type.kind === 'string' ? bound.slice(0, characterStart(bound, boundBytesMax)) : bound
+}
+
+function cutUpper(type: DataType, bound: Uint8Array): Uint8Array | undefined {
+  if (bound.length <= boundBytesMax) return bound
+  if (type.kind === 'binary') return raisedBytes(bound.slice(0, boundBytesMax))
+  return type.kind === 'string' ? raisedText(bound.slice(0, characterStart(bound, boundBytesMax))) : bound
+}
+
+/** The greatest index up to `at` at which a UTF-8 character starts. */
+function characterStart(bytes: Uint8Array, at: number): number {
+  let start = at
+  while (start > 0 && ((bytes[start] as number) & 0xc0) === 0x80) start--
+  return start
+}
+
+/** The least byte string of at most this length that is above every string with this prefix. */
+function raisedBytes(prefix: Uint8Array): Uint8Array | undefined {
+  let end = prefix.length
+  while (end > 0 && prefix[end - 1] === 0xff) end--
+  if (end === 0) return undefined
+  const raised = prefix.slice(0, end)
+  raised[end - 1] = (raised[end - 1] as number) + 1
+  return raised
+}
+
+function raisedText(prefix: Uint8Array): Uint8Array | undefined {
+  const characters = Array.from(utf8Text(prefix), (character) => character.codePointAt(0) as number)
+  while (characters.at(-1) === 0x10ffff) characters.pop()
+  const last = characters.pop()
+  if (last === undefined) return undefined
+  // The code points between the surrogates' ends are no characters.
+  characters.push(last === 0xd7ff ? 0xe000 : last + 1)
+  return utf8(String.fromCodePoint(...characters))
+}

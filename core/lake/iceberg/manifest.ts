@@ -1,0 +1,233 @@
+/**
+ * Manifests and manifest lists of Iceberg v2 (spec, "Manifests", "Manifest Lists"), with the spec's field ids. A commit writes
+ * one manifest of added files; the manifests before it are carried over as they are.
+ */
+import { assert } from '../../kernel/assert.ts'
+import type { Random } from '../../kernel/random.ts'
+import { type AvroField, type AvroRecordSchema, decodeAvroFile, encodeAvroFile } from './avro.ts'
+import { intBound } from './bounds.ts'
+import { type PartitionSpec, partitionFieldId } from './partition-spec.ts'
+import type { IcebergSchema } from './schema.ts'
+
+/** A data file as the manifest describes it: sorted by `__offset`, one bucket. */
+export interface DataFile {
+  readonly uri: string
+  readonly bytes: number
+  readonly rows: number
+  readonly bucket: number
+  readonly columns: readonly ColumnMetrics[]
+}
+
+/** Of one top-level column; bounds in Iceberg's single-value serialisation, absent where no value has an order. */
+export interface ColumnMetrics {
+  readonly id: number
+  readonly nulls: number
+  /** Of float and double columns. */
+  readonly nans?: number
+  readonly lower?: Uint8Array
+  readonly upper?: Uint8Array
+}
+
+/** An entry of a manifest list. */
+export interface ManifestFile {
+  readonly manifest_path: string
+  readonly manifest_length: bigint
+  readonly partition_spec_id: number
+  readonly content: number
+  readonly sequence_number: bigint
+  readonly min_sequence_number: bigint
+  readonly added_snapshot_id: bigint
+  readonly added_files_count: number
+  readonly existing_files_count: number
+  readonly deleted_files_count: number
+  readonly added_rows_count: bigint
+  readonly existing_rows_count: bigint
+  readonly deleted_rows_count: bigint
+  readonly partitions: readonly object[] | null
+  readonly key_metadata: Uint8Array | null
+}
+
+export interface ManifestContext {
+  readonly schema: IcebergSchema
+  readonly spec: PartitionSpec
+  readonly snapshotId: bigint
+  readonly random: Random
+}
+
+export function encodeManifest(files: readonly DataFile[], { schema, spec, snapshotId, random }: ManifestContext): Uint8Array {
+  const partition = spec.fields[0]?.name ?? ''
+  const entries = files.map((file) => ({
+    status: added,
+    snapshot_id: snapshotId,
+    // Inherited from the manifest list, so that the same manifest can be committed again under another number.
+    sequence_number: null,
+    file_sequence_number: null,
+    data_file: {
+      content: 0,
+      file_path: file.uri,
+      file_format: 'PARQUET',
+      partition: { [partition]: file.bucket },
+      record_count: BigInt(file.rows),
+      file_size_in_bytes: BigInt(file.bytes),
+      value_counts: file.columns.map(({ id }) => ({ key: id, value: BigInt(file.rows) })),
+      null_value_counts: file.columns.map(({ id, nulls }) => ({ key: id, value: BigInt(nulls) })),
+      nan_value_counts: file.columns.flatMap(({ id, nans }) => (nans === undefined ? [] : [{ key: id, value: BigInt(nans) }])),
+      lower_bounds: boundsOf(file.columns, 'lower'),
+      upper_bounds: boundsOf(file.columns, 'upper'),
+      sort_order_id: sortOrderId,
+    },
+  }))
+  return encodeAvroFile(entrySchema(partition), entries, {
+    random,
+    metadata: {
+      schema: JSON.stringify(schema),
+      'schema-id': String(schema['schema-id']),
+      'partition-spec': JSON.stringify(spec.fields),
+      'partition-spec-id': String(spec['spec-id']),
+      'format-version': '2',
+      content: 'data',
+    },
+  })
+}
+
+/** The list's entry for a manifest that encodeManifest made. */
+export function manifestFile(
+  files: readonly DataFile[],
+  manifest: { readonly uri: string; readonly bytes: number; readonly specId: number; readonly snapshotId: bigint; readonly sequence: bigint },
+): ManifestFile {
+  const buckets = files.map(({ bucket }) => bucket)
+  return {
+    manifest_path: manifest.uri,
+    manifest_length: BigInt(manifest.bytes),
+    partition_spec_id: manifest.specId,
+    content: 0,
+    sequence_number: manifest.sequence,
+    min_sequence_number: manifest.sequence,
+    added_snapshot_id: manifest.snapshotId,
+    added_files_count: files.length,
+    existing_files_count: 0,
+    deleted_files_count: 0,
+    added_rows_count: files.reduce((sum, { rows }) => sum + BigInt(rows), 0n),
+    existing_rows_count: 0n,
+    deleted_rows_count: 0n,
+    partitions: [
+      {
+        contains_null: false,
+        contains_nan: false,
+        lower_bound: Buffer.from(intBound(Math.min(...buckets))),
+        upper_bound: Buffer.from(intBound(Math.max(...buckets))),
+      },
+    ],
+    key_metadata: null,
+  }
+}
+
+export function encodeManifestList(
+  manifests: readonly ManifestFile[],
+  snapshot: { readonly snapshotId: bigint; readonly parentId: bigint | undefined; readonly sequence: bigint; readonly random: Random },
+): Uint8Array {
+  return encodeAvroFile(listSchema, manifests, {
+    random: snapshot.random,
+    metadata: {
+      'snapshot-id': String(snapshot.snapshotId),
+      'parent-snapshot-id': String(snapshot.parentId ?? 'null'),
+      'sequence-number': String(snapshot.sequence),
+      'format-version': '2',
+    },
+  })
+}
+
+/** `rows`: what the snapshot's summary says; a list that sums to another number is damaged. */
+export function decodeManifestList(bytes: Uint8Array, rows: bigint): ManifestFile[] {
+  const manifests = decodeAvroFile(listSchema, bytes) as ManifestFile[]
+  const sum = manifests.reduce((total, each) => total + each.added_rows_count + each.existing_rows_count, 0n)
+  assert(sum === rows, 'a manifest list has the rows that its snapshot says', { list: String(sum), snapshot: String(rows) })
+  return manifests
+}
+
+export const sortOrderId = 1
+
+const added = 1
+
+function boundsOf(columns: readonly ColumnMetrics[], side: 'lower' | 'upper'): object[] {
+  const out: object[] = []
+  for (const column of columns) {
+    const value = column[side]
+    if (value !== undefined) out.push({ key: column.id, value: Buffer.from(value) })
+  }
+  return out
+}
+
+const field = (id: number, name: string, type: unknown): AvroField => ({ name, type, 'field-id': id })
+const optional = (id: number, name: string, type: unknown): AvroField => ({ name, type: ['null', type], default: null, 'field-id': id })
+
+/** Avro maps have text keys only; Iceberg's by-id maps are arrays of pairs. */
+const byId = (keyId: number, valueId: number, value: string): object => ({
+  type: 'array',
+  logicalType: 'map',
+  items: { type: 'record', name: `k${keyId}_v${valueId}`, fields: [field(keyId, 'key', 'int'), field(valueId, 'value', value)] },
+})
+
+const entrySchema = (partition: string): AvroRecordSchema => ({
+  type: 'record',
+  name: 'manifest_entry',
+  fields: [
+    field(0, 'status', 'int'),
+    optional(1, 'snapshot_id', 'long'),
+    optional(3, 'sequence_number', 'long'),
+    optional(4, 'file_sequence_number', 'long'),
+    field(2, 'data_file', {
+      type: 'record',
+      name: 'r2',
+      fields: [
+        field(134, 'content', 'int'),
+        field(100, 'file_path', 'string'),
+        field(101, 'file_format', 'string'),
+        field(102, 'partition', { type: 'record', name: 'r102', fields: [optional(partitionFieldId, partition, 'int')] }),
+        field(103, 'record_count', 'long'),
+        field(104, 'file_size_in_bytes', 'long'),
+        optional(109, 'value_counts', byId(119, 120, 'long')),
+        optional(110, 'null_value_counts', byId(121, 122, 'long')),
+        optional(137, 'nan_value_counts', byId(138, 139, 'long')),
+        optional(125, 'lower_bounds', byId(126, 127, 'bytes')),
+        optional(128, 'upper_bounds', byId(129, 130, 'bytes')),
+        optional(140, 'sort_order_id', 'int'),
+      ],
+    }),
+  ],
+})
+
+const listSchema: AvroRecordSchema = {
+  type: 'record',
+  name: 'manifest_file',
+  fields: [
+    field(500, 'manifest_path', 'string'),
+    field(501, 'manifest_length', 'long'),
+    field(502, 'partition_spec_id', 'int'),
+    field(517, 'content', 'int'),
+    field(515, 'sequence_number', 'long'),
+    field(516, 'min_sequence_number', 'long'),
+    field(503, 'added_snapshot_id', 'long'),
+    field(504, 'added_files_count', 'int'),
+    field(505, 'existing_files_count', 'int'),
+    field(506, 'deleted_files_count', 'int'),
+    field(512, 'added_rows_count', 'long'),
+    field(513, 'existing_rows_count', 'long'),
+    field(514, 'deleted_rows_count', 'long'),
+    optional(507, 'partitions', {
+      type: 'array',
+      'element-id': 508,
+      items: {
+        type: 'record',
+        name: 'r508',
+        fields: [
+          field(509, 'contains_null', 'boolean'),
+          optional(518, 'contains_nan', 'boolean'),
+          optional(510, 'lower_bound', 'bytes'),
+          optional(511, 'upper_bound', 'bytes'),
+        ],
+      },
+    }),
+    optional(519, 'key_metadata', 'bytes'),
+  ],
+}

@@ -1,0 +1,104 @@
+/**
+ * The lake item's updates: claim, renew, release, commit. Each is one conditional update that holds only for what its caller saw,
+ * so an ambiguous attempt is repeated unchanged until its outcome is definite, and a refusal is read for one's own trace before
+ * it is believed. The lease is for liveness alone; the epoch inside every later update is what keeps a superseded worker out.
+ */
+import { decodeLakeItem, encodeLakeCommit, encodeLakeFailure, type LakeCommit, type LakeItem, lakeItemKey } from '../format/items/lake.ts'
+import { isSluiceError } from '../kernel/errors.ts'
+import { type Label, randomId } from '../kernel/ids.ts'
+import type { Condition, ItemStore, SetAction, Update } from '../ports/items.ts'
+import type { World } from '../ports/world.ts'
+
+/** Strongly read; undefined where the table has no lake, or was dropped. */
+export async function readLakeItem(items: ItemStore, tableId: string): Promise<LakeItem | undefined> {
+  const item = await items.get(lakeItemKey(tableId))
+  return item === undefined ? undefined : decodeLakeItem(item.attributes)
+}
+
+/** What became of an update of the lake item. `gone`: the table is being dropped · `lost`: another was faster. */
+export type LakeOutcome =
+  | { readonly is: 'done'; readonly lake: LakeItem }
+  | { readonly is: 'gone' }
+  | { readonly is: 'lost'; readonly lake: LakeItem }
+
+/** Takes over a lake that nobody works on and that is as `seen`. From here on no earlier claimant can commit. */
+export async function claimLake(world: World, tableId: string, seen: LakeItem): Promise<LakeOutcome> {
+  const holder = randomId(world.random)
+  const now = world.clock.now()
+  return decide(
+    world.items,
+    {
+      key: lakeItemKey(tableId),
+      set: { epoch: { value: seen.epoch + 1n }, holder: { value: holder }, lease: { value: BigInt(now + leaseMs) } },
+      condition: and(isOpen, equal('epoch', seen.epoch), equal('version', seen.version), { is: 'less', path: 'lease', value: BigInt(now) }),
+    },
+    (lake) => lake.epoch === seen.epoch + 1n && lake.holder === holder,
+  )
+}
+
+export async function renewLake(world: World, tableId: string, mine: LakeItem): Promise<LakeOutcome> {
+  const lease = world.clock.now() + leaseMs
+  return decide(
+    world.items,
+    { key: lakeItemKey(tableId), set: { lease: { value: BigInt(lease) } }, condition: and(isOpen, equal('epoch', mine.epoch)) },
+    () => false,
+  )
+}
+
+/** Ends a claim, so that the next trigger need not wait for the lease. `failure`: what the state shall show. */
+export async function releaseLake(world: World, tableId: string, mine: LakeItem, failure?: string): Promise<void> {
+  const now = world.clock.now()
+  const shown = failure === undefined ? {} : encodeLakeFailure({ message: failure, at: now })
+  const set: Record<string, SetAction> = { lease: { value: 0n } }
+  for (const [name, value] of Object.entries(shown)) set[name] = { value }
+  if (failure !== undefined) set['at'] = { value: BigInt(now) }
+  await world.items.update({ key: lakeItemKey(tableId), set, condition: equal('epoch', mine.epoch) })
+}
+
+/**
+ * Points the lake at a commit. `label`: the smallest label among the commit's objects. Refused, and without any effect, unless
+ * the lake is as `mine`, the claim is the last and nothing labelled so late has been collected. Errors: `unknown` stays unknown;
+ * the caller deletes nothing, and the next claimant finds out.
+ */
+export async function commitLakeItem(world: World, tableId: string, mine: LakeItem, commit: LakeCommit, label: Label): Promise<LakeOutcome> {
+  const now = world.clock.now()
+  const set: Record<string, SetAction> = {
+    version: { value: mine.version + 1n },
+    lease: { value: BigInt(now + leaseMs) },
+    at: { value: BigInt(now) },
+  }
+  for (const [name, value] of Object.entries(encodeLakeCommit(commit))) set[name] = { value }
+  return decide(
+    world.items,
+    {
+      key: lakeItemKey(tableId),
+      set,
+      remove: ['lastError', 'lastErrorAt'],
+      condition: and(isOpen, equal('version', mine.version), equal('epoch', mine.epoch), { is: 'less', path: 'gc', value: label }),
+    }, // COMMIT POINT
+    (lake) => lake.epoch === mine.epoch && lake.committed?.points.key === commit.points.key,
+  )
+}
+
+export const leaseMs = 60_000
+
+const attemptsMax = 5
+
+/** `isOurs`: does the item that refused us carry our own change? Then an earlier attempt of ours was the one that won. */
+async function decide(items: ItemStore, update: Update, isOurs: (lake: LakeItem) => boolean): Promise<LakeOutcome> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      const { done, item } = await items.update(update)
+      if (item === undefined) return { is: 'gone' }
+      const lake = decodeLakeItem(item.attributes)
+      if (done || isOurs(lake)) return { is: 'done', lake }
+      return lake.open ? { is: 'lost', lake } : { is: 'gone' }
+    } catch (error) {
+      if (!isSluiceError(error) || error.effect !== 'unknown' || error.code === 'internal' || attempt === attemptsMax) throw error
+    }
+  }
+}
+
+const isOpen: Condition = { is: 'equal', path: 'open', value: true }
+const equal = (path: string, value: bigint): Condition => ({ is: 'equal', path, value })
+const and = (...all: readonly Condition[]): Condition => ({ is: 'and', all })

@@ -1,0 +1,37 @@
+/**
+ * Where a lake keeps its objects. Everything a round writes carries the round's label and a random part, so no two writers meet
+ * under one key; `metadata/v<n>.metadata.json` is the exception: a copy of what the lake item already names as commit n.
+ */
+import { SluiceError } from '../kernel/errors.ts'
+import { type Label, randomId } from '../kernel/ids.ts'
+import type { Random } from '../kernel/random.ts'
+import type { ObjectStore } from '../ports/objects.ts'
+
+export const lakeFolder = (tableId: string): string => `lake/${tableId}`
+
+export const dataKey = (tableId: string, label: Label, random: Random): string =>
+  `${lakeFolder(tableId)}/data/${label}-${randomId(random)}.parquet`
+export const manifestKey = (tableId: string, label: Label, random: Random): string =>
+  `${lakeFolder(tableId)}/metadata/${label}-${randomId(random)}-m0.avro`
+export const manifestListKey = (tableId: string, snapshotId: bigint, label: Label, random: Random): string =>
+  `${lakeFolder(tableId)}/metadata/snap-${snapshotId}-${label}-${randomId(random)}.avro`
+export const stagedKey = (tableId: string, label: Label, random: Random): string =>
+  `${lakeFolder(tableId)}/staged/${label}-${randomId(random)}.metadata.json`
+export const pointsKey = (tableId: string, label: Label, random: Random): string =>
+  `${lakeFolder(tableId)}/points/${label}-${randomId(random)}.json`
+
+export const publishedKey = (tableId: string, version: bigint): string => `${lakeFolder(tableId)}/metadata/v${version}.metadata.json`
+export const hintKey = (tableId: string): string => `${lakeFolder(tableId)}/metadata/version-hint.text`
+
+/** The key of an object that the lake's own files name by URI. Refused where the store has moved since. */
+export function keyOfUri(objects: ObjectStore, tableId: string, uri: string): string {
+  const at = uri.lastIndexOf(`${lakeFolder(tableId)}/`)
+  const key = at < 0 ? uri : uri.slice(at)
+  if (at < 0 || objects.uri(key) !== uri) {
+    throw new SluiceError('internal', `the lake was written to ${uri} but its objects are now at ${objects.uri(key)}: move them back`, {
+      action: 'stop',
+      facts: { written: uri, now: objects.uri(key) },
+    })
+  }
+  return key
+}

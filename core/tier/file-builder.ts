@@ -1,0 +1,113 @@
+/**
+ * Collects the frames of one bucket, in order, into one data file's Arrow stream and metrics. Small frames are joined, because
+ * Parquet writers pay per batch. It keeps no view of a frame that it was given once `take` has returned.
+ */
+import type { Batch, ColumnData, Field } from '../format/arrow/column.ts'
+import { decodeFrame, encodeFrame } from '../format/arrow/frame.ts'
+import { encodeSchemaMessage, endOfStream } from '../format/arrow/schema.ts'
+import { columnStatistics } from '../format/arrow/statistics.ts'
+import { concatBatches } from '../format/arrow/take.ts'
+import { assert } from '../kernel/assert.ts'
+import { concat } from '../kernel/bytes.ts'
+import { cutMetrics, mergeMetrics } from '../lake/iceberg/bounds.ts'
+import type { ColumnMetrics } from '../lake/iceberg/manifest.ts'
+import { fileBatch, fileFields } from '../lake/parquet-columns.ts'
+import type { FetchedFrame } from '../log/types.ts'
+import type { Schema } from '../model/table.ts'
+
+export interface BuiltFile {
+  /** Arrow IPC with field ids; alone in its buffer. */
+  readonly stream: Uint8Array
+  readonly rows: number
+  readonly bucket: number
+  readonly columns: readonly ColumnMetrics[]
+  readonly dictionaryColumns: readonly string[]
+}
+
+export class FileBuilder {
+  readonly #columns: readonly Field[]
+  readonly schemaId: number
+  readonly #bucket: number
+  readonly #fields: readonly Field[]
+  readonly #parts: Uint8Array[]
+  readonly #metrics: (ColumnMetrics | undefined)[]
+  #waiting: Batch[] = []
+  #waitingRows = 0
+  #dictionary: readonly string[] | undefined
+  rows = 0
+  /** Of Arrow so far, near enough for a limit. */
+  bytes = 0
+
+  constructor(schema: Schema, bucket: number) {
+    this.#columns = schema.columns
+    this.schemaId = schema.schemaId
+    this.#bucket = bucket
+    this.#fields = fileFields(schema)
+    this.#parts = [encodeSchemaMessage(this.#fields, { ids: true })]
+    this.#metrics = this.#fields.map(() => undefined)
+  }
+
+  add(frame: FetchedFrame): void {
+    const batch = decodeFrame(frame.bytes, this.#columns)
+    assert(batch.rows === frame.rows, 'a frame has the rows that the log says', { bucket: this.#bucket })
+    this.#waiting.push(fileBatch(batch, this.#fields, { bucket: this.#bucket, offset: frame.offset, timestamp: frame.timestamp }))
+    this.#waitingRows += frame.rows
+    this.rows += frame.rows
+    this.bytes += frame.bytes.length + frame.rows * systemBytesPerRow
+    if (this.#waitingRows >= joinedRowsMin) this.#join()
+  }
+
+  take(): BuiltFile {
+    if (this.#waiting.length > 0) this.#join()
+    const columns: ColumnMetrics[] = []
+    this.#metrics.forEach((metrics, i) => {
+      if (metrics !== undefined) columns.push(cutMetrics((this.#fields[i] as Field).type, metrics))
+    })
+    const stream = concat([...this.#parts, endOfStream])
+    return { stream, rows: this.rows, bucket: this.#bucket, columns, dictionaryColumns: this.#dictionary ?? [] }
+  }
+
+  #join(): void {
+    const batch = concatBatches(this.#waiting)
+    this.#waiting = []
+    this.#waitingRows = 0
+    this.#dictionary ??= this.#fields.filter((field, i) => worthDictionary(field, batch.columns[i] as ColumnData)).map(({ name }) => name)
+    this.#fields.forEach((field, i) => {
+      if (!isPrimitive(field)) return
+      this.#metrics[i] = mergeMetrics(field.type, this.#metrics[i], metricsOf(field, batch.columns[i] as ColumnData))
+    })
+    this.#parts.push(encodeFrame(batch))
+  }
+}
+
+const joinedRowsMin = 8_192
+/** int, long, long */
+const systemBytesPerRow = 20
+
+const nestedKinds: ReadonlySet<string> = new Set(['array', 'map', 'row', 'vector'])
+/** Only these have metrics: a list's or map's elements have no bounds in Iceberg. */
+const isPrimitive = ({ type }: Field): boolean => !nestedKinds.has(type.kind)
+
+function metricsOf(field: Field, column: ColumnData): ColumnMetrics {
+  const { nulls, nans, min, max } = columnStatistics(column)
+  const isFloating = field.type.kind === 'float' || field.type.kind === 'double'
+  // Copies: a view would keep the whole frame alive.
+  return { id: field.id, nulls, ...(isFloating && { nans }), ...(min && { lower: min.slice() }), ...(max && { upper: max.slice() }) }
+}
+
+/** A dictionary pays where text repeats; the first rows tell. */
+function worthDictionary(field: Field, column: ColumnData): boolean {
+  if (field.type.kind !== 'string' || column.offsets === undefined || column.values === undefined) return false
+  const sampled = Math.min(column.length, sampledRows)
+  const distinct = new Set<string>()
+  for (let i = 0; i < sampled; i++) {
+    const start = column.offsets[i] as number
+    const end = Math.min(column.offsets[i + 1] as number, start + sampledBytes)
+    distinct.add(String.fromCharCode(...column.values.subarray(start, end)))
+  }
+  return distinct.size <= sampled * distinctShareMax
+}
+
+const sampledRows = 1_000
+const sampledBytes = 64
+const distinctShareMax = 0.5

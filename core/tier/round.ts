@@ -1,0 +1,124 @@
+/**
+ * One round: rows of the log into data files of the lake, bounded by bytes and by time, ready for one commit. Reading and
+ * decoding run while the Parquet writer works on the file before; one file is in flight, so memory is bounded by about five
+ * times a file. A round ends between batches, so that the lake never shows half a batch. It commits nothing: a crash leaves
+ * orphans.
+ */
+import type { Point } from '../format/items/points.ts'
+import { type Label, offsetOf } from '../kernel/ids.ts'
+import type { DataFile } from '../lake/iceberg/manifest.ts'
+import { dataKey } from '../lake/layout.ts'
+import { createNew } from '../lake/objects.ts'
+import type { FetchedFrame } from '../log/types.ts'
+import type { Schema, Table } from '../model/table.ts'
+import type { ParquetWriter } from '../ports/parquet.ts'
+import type { World } from '../ports/world.ts'
+import { type BuiltFile, FileBuilder } from './file-builder.ts'
+import { type BucketRange, type LogReader, readFrames } from './frames.ts'
+
+export interface RoundContext {
+  readonly world: World
+  readonly log: LogReader
+  readonly parquet: ParquetWriter
+  /** Reads the table again: a frame came under a schema that this copy does not know. */
+  readonly schemaOf: (table: Table, schemaId: number) => Promise<Schema>
+  /** Called between files; throws where another worker has taken over. */
+  readonly stillMine: () => Promise<void>
+}
+
+export interface RoundLimits {
+  /** Of Arrow, in all files together. */
+  readonly roundBytesMax: number
+  /** Of Arrow, in one file. */
+  readonly fileBytesMax: number
+  /** ms since 1970: stop reading and commit what there is. */
+  readonly stopAt: number
+}
+
+export interface StagedRound {
+  readonly files: readonly DataFile[]
+  readonly reached: ReadonlyMap<number, Point>
+  readonly rows: bigint
+}
+
+/** `ranges` in the order in which they are wanted; at least one. `label`: of every object of the round. */
+export async function stageRound(context: RoundContext, table: Table, ranges: readonly BucketRange[], label: Label, limits: RoundLimits): Promise<StagedRound> {
+  const stage = new FileStage(context, table, label)
+  const reached = new Map<number, Point>()
+  let [rows, bytes] = [0n, 0]
+  try {
+    for (const range of ranges) {
+      if (isOver(context, limits, bytes) || reached.size >= filesMax || stage.files.length >= filesMax) break
+      let file: FileBuilder | undefined
+      let last: FetchedFrame | undefined
+      for await (const frame of readFrames(context.log, table, range)) {
+        // Every row of a commit has its time, so where the time changes a batch has ended.
+        if (last !== undefined && frame.timestamp !== last.timestamp && isOver(context, limits, bytes)) break
+        if (file !== undefined && (file.bytes >= limits.fileBytesMax || file.schemaId !== frame.schemaId)) {
+          await stage.write(file.take())
+          file = undefined
+        }
+        file ??= new FileBuilder(await context.schemaOf(table, frame.schemaId), range.bucket)
+        const before = file.bytes
+        file.add(frame)
+        bytes += file.bytes - before
+        rows += BigInt(frame.rows)
+        last = frame
+      }
+      if (file === undefined || last === undefined) continue
+      await stage.write(file.take())
+      reached.set(range.bucket, { offset: offsetOf(last.offset + BigInt(last.rows)), time: last.timestamp })
+    }
+    return { files: await stage.done(), reached, rows }
+  } finally {
+    await stage.settle()
+  }
+}
+
+/** Bounds the manifest of a commit; the buckets that are left come next. */
+const filesMax = 1_024
+
+const isOver = ({ world }: RoundContext, limits: RoundLimits, bytes: number): boolean =>
+  bytes >= limits.roundBytesMax || (bytes > 0 && world.clock.now() >= limits.stopAt)
+
+/** Writes files one after the other while its caller goes on reading. */
+class FileStage {
+  readonly #context: RoundContext
+  readonly #table: Table
+  readonly #label: Label
+  readonly files: DataFile[] = []
+  #inFlight: Promise<void> | undefined
+
+  constructor(context: RoundContext, table: Table, label: Label) {
+    this.#context = context
+    this.#table = table
+    this.#label = label
+  }
+
+  /** Resolves when the file before it is written. */
+  async write(file: BuiltFile): Promise<void> {
+    await this.#inFlight
+    await this.#context.stillMine()
+    this.#inFlight = this.#write(file)
+    // Its failure is thrown by the next await of it; until then it is not unhandled.
+    this.#inFlight.catch(() => undefined)
+  }
+
+  async done(): Promise<readonly DataFile[]> {
+    await this.#inFlight
+    return this.files
+  }
+
+  /** Nothing runs behind a round that failed. */
+  async settle(): Promise<void> {
+    await this.#inFlight?.catch(() => undefined)
+  }
+
+  async #write({ stream, rows, bucket, columns, dictionaryColumns }: BuiltFile): Promise<void> {
+    const { world, parquet } = this.#context
+    const bytes = await parquet.write(stream, { dictionaryColumns })
+    const key = dataKey(this.#table.tableId, this.#label, world.random)
+    await createNew(world.objects, key, bytes)
+    this.files.push({ uri: world.objects.uri(key), bytes: bytes.length, rows, bucket, columns })
+  }
+}

@@ -1,0 +1,199 @@
+/**
+ * The tier job: a table's log into its lake, exactly once. Claim, then rounds of stage and commit until nothing is left or the
+ * time is up, then the marks. The one thing that counts is the update of the lake item (core/lake/item.ts), which holds the tier
+ * points: a crash before it leaves orphans, a crash after it leaves marks, and whoever comes next reads where the lake is from
+ * the lake itself. A worker that was superseded changes nothing.
+ */
+import { findTable } from '../catalog/tables.ts'
+import type { LakeItem } from '../format/items/lake.ts'
+import type { Points } from '../format/items/points.ts'
+import { isSluiceError, SluiceError } from '../kernel/errors.ts'
+import { labelOf } from '../kernel/ids.ts'
+import { commitAppend, planAppend, readBase } from '../lake/append.ts'
+import { claimLake, leaseMs, readLakeItem, releaseLake, renewLake } from '../lake/item.ts'
+import { readPoints } from '../lake/objects.ts'
+import { publish, repairPublished } from '../lake/publish.ts'
+import type { BucketOffsets } from '../log/types.ts'
+import type { Schema, Table } from '../model/table.ts'
+import type { ParquetWriter } from '../ports/parquet.ts'
+import type { Job } from '../ports/queue.ts'
+import type { World } from '../ports/world.ts'
+import type { LogReader } from './frames.ts'
+import { planRanges, rowsIn } from './plan.ts'
+import { type RoundLimits, stageRound } from './round.ts'
+import { settleMarks } from './settle.ts'
+
+export interface TierOptions {
+  /** ms since 1970: no round begins after it, and one that runs commits what it has. The first round always runs. */
+  readonly deadlineMs: number
+  /** Of Arrow, in one commit. */
+  readonly roundBytesMax: number
+  /** Of Arrow, in one file; default 64 MiB. */
+  readonly fileBytesMax?: number
+}
+
+export interface TierOutcome {
+  /** `busy`: another worker is at it · `gone`: the table was dropped · `fenced`: another worker took over. */
+  readonly state: 'idle' | 'committed' | 'busy' | 'gone' | 'fenced'
+  readonly snapshots: number
+  readonly rows: bigint
+  /** Rows that were in the log when the run began and are not in the lake. */
+  readonly remaining: bigint
+}
+
+/** Any failure is shown in the table's state and thrown; the job's marks stay, so that it is tried again. */
+export async function runTier(world: World, log: LogReader, parquet: ParquetWriter, job: Job, options: TierOptions): Promise<TierOutcome> {
+  const startedAt = world.clock.now()
+  const table = await aliveTable(world, job)
+  const lake = table && (await readLakeItem(world.items, table.tableId))
+  if (table === undefined || lake === undefined || !lake.open) {
+    await settleMarks(world, job, 'nothing-to-do')
+    return outcome('gone')
+  }
+  await repairPublished(world, table.tableId, lake)
+  const heads = await log.offsets(table, { from: 0, count: table.buckets.count })
+  const points = await readPoints(world.objects, lake)
+  if (planRanges(heads, points).length === 0) {
+    await settleMarks(world, job, { table, heads, startedAt, remaining: 0n })
+    return outcome('idle')
+  }
+  const claim = await claimLake(world, table.tableId, lake)
+  if (claim.is === 'lost') return outcome('busy', { remaining: rowsIn(planRanges(heads, points)) })
+  if (claim.is === 'gone') return outcome('gone')
+  const run = new TierRun({ world, log, parquet, options, table, heads, lake: claim.lake, points })
+  const result = await run.rounds()
+  if (result.state === 'committed') await settleMarks(world, job, { table, heads, startedAt, remaining: result.remaining })
+  return result
+}
+
+interface Claimed {
+  readonly world: World
+  readonly log: LogReader
+  readonly parquet: ParquetWriter
+  readonly options: TierOptions
+  readonly table: Table
+  readonly heads: readonly BucketOffsets[]
+  readonly lake: LakeItem
+  readonly points: Points
+}
+
+/** The rounds under one claim. */
+class TierRun {
+  readonly #with: Claimed
+  #table: Table
+  /** The item as our last update left it. */
+  #mine: LakeItem
+  #isFenced = false
+  #snapshots = 0
+  #rows = 0n
+
+  constructor(claimed: Claimed) {
+    this.#with = claimed
+    this.#table = claimed.table
+    this.#mine = claimed.lake
+  }
+
+  async rounds(): Promise<TierOutcome> {
+    const { world, table } = this.#with
+    try {
+      const result = await this.#rounds()
+      if (result.state === 'committed') await releaseLake(world, table.tableId, this.#mine)
+      return result
+    } catch (error) {
+      if (isSluiceError(error, 'not-found') && (await aliveTable(world, { table: named(table) })) === undefined) return this.#outcome('gone')
+      if (this.#isFenced) return this.#outcome('fenced')
+      await this.#showFailure(error)
+      throw error
+    }
+  }
+
+  async #rounds(): Promise<TierOutcome> {
+    const { world, table, options } = this.#with
+    let base = await readBase(world.objects, table.tableId, this.#mine, this.#with.points)
+    for (let refused = 0; ; ) {
+      const ranges = planRanges(this.#with.heads, base.points)
+      const isLate = world.clock.now() >= options.deadlineMs
+      if (ranges.length === 0 || (this.#snapshots > 0 && isLate)) return this.#outcome('committed', rowsIn(ranges))
+      const label = labelOf(world.clock.now())
+      const round = await stageRound(this.#context(), this.#table, ranges, label, this.#limits())
+      const plan = planAppend(world, this.#table, { ...base, lake: this.#mine }, { ...round, label, now: world.clock.now() })
+      const commit = await commitAppend(world, table.tableId, { ...base, lake: this.#mine }, plan)
+      if (commit.is === 'gone') return this.#outcome('gone')
+      if (commit.is === 'lost') {
+        if (commit.lake.epoch !== this.#mine.epoch) return this.#outcome('fenced')
+        // Collected meanwhile: nothing happened, and new objects under a new label will do.
+        refused += 1
+        if (refused === refusedMax || commit.lake.gc < label) throw refusedForNoReason(commit.lake)
+        continue
+      }
+      refused = 0
+      this.#mine = commit.lake
+      this.#snapshots += 1
+      this.#rows += round.rows
+      base = { ...plan.next, lake: commit.lake }
+      await publish(world, table.tableId, commit.lake, plan.metadataBytes)
+    }
+  }
+
+  #limits(): RoundLimits {
+    const { roundBytesMax, fileBytesMax = 64 * 1024 * 1024, deadlineMs } = this.#with.options
+    return { roundBytesMax, fileBytesMax, stopAt: deadlineMs }
+  }
+
+  #context() {
+    const { world, log, parquet } = this.#with
+    return {
+      world,
+      log,
+      parquet,
+      schemaOf: (table: Table, schemaId: number): Promise<Schema> => this.#schemaOf(table, schemaId),
+      stillMine: (): Promise<void> => this.#renew(),
+    }
+  }
+
+  async #schemaOf(table: Table, schemaId: number): Promise<Schema> {
+    if (schemaId === this.#table.schema.schemaId) return this.#table.schema
+    const { world } = this.#with
+    const now = await aliveTable(world, { table: named(table) })
+    if (now === undefined) throw new SluiceError('not-found', `table ${table.database}.${table.name} was dropped`)
+    this.#table = now
+    if (schemaId === now.schema.schemaId) return now.schema
+    throw new SluiceError('not-supported', `rows under schema ${schemaId} of a table whose schema is ${now.schema.schemaId}`, { action: 'stop' })
+  }
+
+  /** Half a lease before it ends. */
+  async #renew(): Promise<void> {
+    const { world, table } = this.#with
+    if (this.#mine.lease - world.clock.now() > leaseMs / 2) return
+    const renewed = await renewLake(world, table.tableId, this.#mine)
+    this.#isFenced = renewed.is === 'lost'
+    if (renewed.is === 'lost') throw new SluiceError('conflict', 'another worker has taken over this lake', { action: 'stop' })
+    if (renewed.is === 'gone') throw new SluiceError('not-found', `table ${table.database}.${table.name} was dropped`)
+    this.#mine = renewed.lake
+  }
+
+  /** The failure itself is what the caller must see, whatever becomes of this. */
+  async #showFailure(error: unknown): Promise<void> {
+    const message = error instanceof Error ? error.message : String(error)
+    await releaseLake(this.#with.world, this.#with.table.tableId, this.#mine, message).catch(() => undefined)
+  }
+
+  #outcome(state: TierOutcome['state'], remaining = 0n): TierOutcome {
+    return { state, snapshots: this.#snapshots, rows: this.#rows, remaining }
+  }
+}
+
+const refusedMax = 3
+
+/** Only the very table that the job names. */
+async function aliveTable(world: World, { table: { database, table, tableId } }: Pick<Job, 'table'>): Promise<Table | undefined> {
+  const found = await findTable(world, database, table)
+  return found !== undefined && found.tableId === tableId && found.state === 'alive' ? found : undefined
+}
+
+const named = ({ database, name, tableId }: Table): Job['table'] => ({ database, table: name, tableId })
+
+const outcome = (state: TierOutcome['state'], more: Partial<TierOutcome> = {}): TierOutcome => ({ state, snapshots: 0, rows: 0n, remaining: 0n, ...more })
+
+const refusedForNoReason = (lake: LakeItem): SluiceError =>
+  new SluiceError('conflict', 'the commit to the lake was refused again and again', { action: 'retry', facts: { version: String(lake.version) } })

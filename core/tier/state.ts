@@ -1,0 +1,107 @@
+/** Where a table's lake is, for people and for the offsets of the log: read only, strong, never blocks a worker. */
+import type { LakeItem } from '../format/items/lake.ts'
+import type { Points } from '../format/items/points.ts'
+import { isSluiceError } from '../kernel/errors.ts'
+import type { Offset } from '../kernel/ids.ts'
+import { readLakeItem } from '../lake/item.ts'
+import { readPoints } from '../lake/objects.ts'
+import type { Table } from '../model/table.ts'
+import type { World } from '../ports/world.ts'
+import type { BucketRange, LogReader } from './frames.ts'
+import { planRanges, rowsIn } from './plan.ts'
+
+/** The body of GET …/tier (contract): offsets and snapshot ids as decimal text. */
+export interface TierState {
+  /** `failing`: the last run ended in `lastError` · `running`: a worker holds the lease. */
+  readonly state: 'none' | 'idle' | 'running' | 'failing'
+  /** Claims so far. */
+  readonly epoch: number
+  readonly snapshot: string | null
+  /** Age of the oldest row that is not in the lake; 0 where all are. */
+  readonly lagMs: number
+  readonly lagRows: number
+  readonly lastError: { readonly message: string; readonly at: number } | null
+  readonly buckets: readonly TierBucket[]
+}
+
+export interface TierBucket {
+  readonly partition: string
+  readonly bucket: number
+  readonly start: string
+  readonly end: string
+  readonly tierPoint: string | null
+  readonly snapshot: string | null
+}
+
+export interface LakePoints {
+  readonly snapshot: string | null
+  /** By bucket; absent where nothing is in the lake. */
+  readonly points: ReadonlyMap<number, Offset>
+}
+
+export async function tierState(world: World, log: LogReader, table: Table): Promise<TierState> {
+  const { lake, points } = await readLake(world, table)
+  const heads = await log.offsets(table, { from: 0, count: table.buckets.count })
+  const snapshot = lake?.committed?.snapshotId.toString() ?? null
+  // The lake was read first, so a point is never past an end.
+  const ranges = lake === undefined ? [] : planRanges(heads, points)
+  return {
+    state: stateOf(lake, world.clock.now()),
+    epoch: Number(lake?.epoch ?? 0n),
+    snapshot,
+    lagMs: await lagMs(world, log, table, ranges),
+    lagRows: Number(rowsIn(ranges)),
+    lastError: lake?.lastError ?? null,
+    buckets: heads.map(({ partition, bucket, start, end }) => ({
+      partition,
+      bucket,
+      start: start.toString(),
+      end: end.toString(),
+      tierPoint: points.get(bucket)?.offset.toString() ?? null,
+      snapshot: points.has(bucket) ? snapshot : null,
+    })),
+  }
+}
+
+/** The part of the state that costs at most two reads, for GET …/offsets. */
+export async function lakePoints(world: World, table: Table): Promise<LakePoints> {
+  const { lake, points } = await readLake(world, table)
+  return {
+    snapshot: lake?.committed?.snapshotId.toString() ?? null,
+    points: new Map([...points].map(([bucket, point]) => [bucket, point.offset])),
+  }
+}
+
+/** A points object that has vanished was superseded and collected: the item names a newer one. */
+async function readLake(world: World, table: Table): Promise<{ readonly lake: LakeItem | undefined; readonly points: Points }> {
+  for (let attempt = 1; ; attempt++) {
+    const lake = table.options.lakeFormat === 'none' ? undefined : await readLakeItem(world.items, table.tableId)
+    try {
+      return { lake, points: lake === undefined ? new Map() : await readPoints(world.objects, lake) }
+    } catch (error) {
+      if (attempt === readsMax || !isSluiceError(error, 'not-found')) throw error
+    }
+  }
+}
+
+const readsMax = 3
+
+function stateOf(lake: LakeItem | undefined, now: number): TierState['state'] {
+  if (lake === undefined) return 'none'
+  if (lake.lease > now) return 'running'
+  return lake.lastError === undefined ? 'idle' : 'failing'
+}
+
+/** Reads the oldest row of the buckets that have waited longest; of more buckets than that, these decide. */
+async function lagMs(world: World, log: LogReader, table: Table, ranges: readonly BucketRange[]): Promise<number> {
+  const oldest = await Promise.all(
+    ranges.slice(0, bucketsReadMax).map(async ({ bucket, from }) => {
+      const { frames } = await log.fetch(table, { partition: '', bucket, from, rowsMax: 1, bytesMax: 1 })
+      return frames[0]?.timestamp
+    }),
+  )
+  const now = world.clock.now()
+  return oldest.reduce<number>((lag, time) => (time === undefined ? lag : Math.max(lag, now - time)), 0)
+}
+
+const bucketsReadMax = 16

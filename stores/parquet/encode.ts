@@ -1,0 +1,28 @@
+/**
+ * Arrow IPC to one Parquet file by parquet-wasm, synchronous. Field ids come through from the Arrow schema. Everything that lives
+ * in the module's memory is freed on every path: that memory never shrinks.
+ */
+import { Compression, EnabledStatistics, Table, writeParquet, WriterPropertiesBuilder } from 'parquet-wasm'
+import type { ParquetOptions } from '../../core/ports/parquet.ts'
+
+export function encodeParquet(stream: Uint8Array, { dictionaryColumns }: ParquetOptions): Uint8Array {
+  // Each step consumes its predecessor, the last one table and properties; a step that throws has consumed what it took.
+  let builder = new WriterPropertiesBuilder()
+    .setCreatedBy('sluice')
+    .setCompression(Compression.ZSTD)
+    .setDictionaryEnabled(false)
+    .setStatisticsEnabled(EnabledStatistics.Chunk)
+    .setMaxRowGroupSize(rowGroupRowsMax)
+  for (const column of dictionaryColumns) builder = builder.setColumnDictionaryEnabled(column, true)
+  const properties = builder.build()
+  let table: Table
+  try {
+    table = Table.fromIPCStream(stream)
+  } catch (error) {
+    properties.free()
+    throw error
+  }
+  return writeParquet(table, properties)
+}
+
+const rowGroupRowsMax = 1_048_576

@@ -1,0 +1,9 @@
+/** What the pool and its workers say to each other. One request at a time per worker. Buffers are transferred, never copied. */
+import type { ParquetOptions } from '../../core/ports/parquet.ts'
+
+export interface ParquetRequest {
+  readonly stream: Uint8Array<ArrayBuffer>
+  readonly options: ParquetOptions
+}
+
+export type ParquetReply = { readonly file: Uint8Array<ArrayBuffer> } | { readonly error: string }

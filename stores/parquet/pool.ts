@@ -1,0 +1,103 @@
+/**
+ * A ParquetWriter over worker threads. Workers start with the first file and do not keep the process alive when idle. The stream
+ * that is written is handed over to the worker: its caller must not touch it again. A worker that dies fails the one file that
+ * it had, and the next file starts another.
+ */
+import { Worker } from 'node:worker_threads'
+import { SluiceError } from '../../core/kernel/errors.ts'
+import type { ParquetOptions, ParquetWriter } from '../../core/ports/parquet.ts'
+import { parquetError } from './inline.ts'
+import type { ParquetReply, ParquetRequest } from './messages.ts'
+
+export interface ParquetPoolOptions {
+  /** 1 to 8; default 1. Each costs about four times a file's Arrow bytes. */
+  readonly workers?: number
+  /** Where the worker's module is, if not beside this one (bundles). */
+  readonly workerUrl?: URL
+}
+
+interface Waiting {
+  readonly stream: Uint8Array
+  readonly options: ParquetOptions
+  readonly resolve: (file: Uint8Array) => void
+  readonly reject: (error: Error) => void
+}
+
+export class ParquetPool implements ParquetWriter {
+  readonly #workersMax: number
+  readonly #workerUrl: URL
+  readonly #idle: Worker[] = []
+  readonly #busy = new Map<Worker, Waiting>()
+  readonly #waiting: Waiting[] = []
+  #isClosed = false
+
+  constructor({ workers = 1, workerUrl = new URL('./worker.ts', import.meta.url) }: ParquetPoolOptions = {}) {
+    if (!Number.isInteger(workers) || workers < 1 || workers > 8) {
+      throw new SluiceError('bad-request', `a parquet pool has 1 to 8 workers, not ${workers}`)
+    }
+    this.#workersMax = workers
+    this.#workerUrl = workerUrl
+  }
+
+  write(stream: Uint8Array, options: ParquetOptions): Promise<Uint8Array> {
+    return new Promise((resolve, reject) => {
+      if (this.#isClosed) return reject(closed())
+      this.#waiting.push({ stream, options, resolve, reject })
+      this.#next()
+    })
+  }
+
+  /** Files that were not finished fail; nothing is written after. */
+  async close(): Promise<void> {
+    this.#isClosed = true
+    const workers = [...this.#idle.splice(0), ...this.#busy.keys()]
+    for (const { reject } of [...this.#waiting.splice(0), ...this.#busy.values()]) reject(closed())
+    this.#busy.clear()
+    await Promise.all(workers.map((worker) => worker.terminate()))
+  }
+
+  #next(): void {
+    if (this.#waiting.length === 0) return
+    const worker = this.#idle.pop() ?? (this.#busy.size < this.#workersMax ? this.#start() : undefined)
+    const waiting = worker && this.#waiting.shift()
+    if (worker === undefined || waiting === undefined) return
+    this.#busy.set(worker, waiting)
+    worker.ref()
+    const stream = alone(waiting.stream)
+    worker.postMessage({ stream, options: waiting.options } satisfies ParquetRequest, [stream.buffer])
+  }
+
+  #start(): Worker {
+    const worker = new Worker(this.#workerUrl)
+    worker.on('message', (reply: ParquetReply) => {
+      const waiting = this.#busy.get(worker)
+      this.#busy.delete(worker)
+      this.#idle.push(worker)
+      worker.unref()
+      if ('file' in reply) waiting?.resolve(reply.file)
+      else waiting?.reject(parquetError(new Error(reply.error)))
+      this.#next()
+    })
+    worker.on('error', (error) => this.#lost(worker, error.message))
+    worker.on('exit', (code) => this.#lost(worker, `exit code ${code}`))
+    return worker
+  }
+
+  /** Out of memory, a trap of the module, or a missing file: the rows are still in the log, so trying again is right. */
+  #lost(worker: Worker, why: string): void {
+    const at = this.#idle.indexOf(worker)
+    if (at >= 0) this.#idle.splice(at, 1)
+    const waiting = this.#busy.get(worker)
+    this.#busy.delete(worker)
+    waiting?.reject(new SluiceError('unavailable', `a parquet worker ended while it wrote a file: ${why}`, { action: 'retry' }))
+    if (!this.#isClosed) this.#next()
+  }
+}
+
+/** The bytes with a buffer of their own, so that it can be transferred. */
+function alone(stream: Uint8Array): Uint8Array<ArrayBuffer> {
+  const owned = stream as Uint8Array<ArrayBuffer>
+  return stream.byteLength === stream.buffer.byteLength && stream.buffer instanceof ArrayBuffer ? owned : owned.slice()
+}
+
+const closed = (): SluiceError => new SluiceError('unavailable', 'the parquet writer is closed')

@@ -1,0 +1,16 @@
+/** A worker thread that writes one Parquet file per request. An error of the rows is an answer; anything worse ends the thread. */
+import { parentPort } from 'node:worker_threads'
+import { encodeParquet } from './encode.ts'
+import type { ParquetReply, ParquetRequest } from './messages.ts'
+
+parentPort?.on('message', ({ stream, options }: ParquetRequest) => {
+  try {
+    // Out of the module's memory already: parquet-wasm hands out copies.
+    const file = encodeParquet(stream, options) as Uint8Array<ArrayBuffer>
+    parentPort?.postMessage({ file } satisfies ParquetReply, file.byteLength === file.buffer.byteLength ? [file.buffer] : [])
+  } catch (error) {
+    // A trap leaves the module in no state to go on: the thread ends, the pool starts another.
+    if (error instanceof WebAssembly.RuntimeError) throw error
+    parentPort?.postMessage({ error: error instanceof Error ? error.message : String(error) } satisfies ParquetReply)
+  }
+})
