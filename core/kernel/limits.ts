@@ -35,6 +35,8 @@ export const limits = {
   spillEntries: 8,
   spillAtEntries: 12,
   producersPerHeadMax: 32,
+  /** Requests with a producer in one update of a head: DynamoDB takes 300 operators and 4 KB an expression. */
+  producersPerGroupMax: 32,
   dedupeHorizonMs: 7 * 86_400_000,
   orphanAgeMs: 24 * 3_600_000,
 } as const

@@ -5,6 +5,7 @@
  */
 import { SluiceError } from '../../kernel/errors.ts'
 import type { Clock } from '../../kernel/clock.ts'
+import { limits } from '../../kernel/limits.ts'
 import type { BucketAppended, Producer } from '../types.ts'
 import type { Part } from './plan.ts'
 
@@ -85,7 +86,8 @@ export class Batcher {
     let bytes = 0
     for (const waiting of this.#pending) {
       const id = waiting.producer?.id
-      const fits = group.length === 0 || bytes + waiting.bytes <= this.#config.groupBytesMax
+      const room = id === undefined || taken.size < limits.producersPerGroupMax
+      const fits = group.length === 0 || (room && bytes + waiting.bytes <= this.#config.groupBytesMax)
       if (!fits || (id !== undefined && (taken.has(id) || this.#busyProducers.has(id)))) {
         left.push(waiting)
         if (id !== undefined) taken.add(id)
