@@ -142,7 +142,7 @@ export const tierOut = z
     snapshot: decimalOrNull,
     lagMs: z.int(),
     lagRows: z.int(),
-    lastError: z.nullable(z.looseObject({ code: text, message: text })),
+    lastError: z.nullable(z.looseObject({ message: text, at: z.int() })),
     buckets: z.array(bucketOffsets),
   })
   .check(z.meta({ id: 'TierState' }))

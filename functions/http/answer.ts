@@ -82,7 +82,7 @@ export async function answer(
   if (handler === undefined)
     throw new SluiceError('not-supported', `${route.method} ${route.path} is answered by the function ${route.function}`)
   const expanded = await bodyOf(route, admitted.headers, body)
-  const call: Call = { ...admitted, body: expanded, value: valueOf(route, admitted.headers, expanded), signal }
+  const call: Call = { ...admitted, body: expanded, value: jsonValueOf(route, admitted.headers, expanded), signal }
   return handler(call as Parameters<Handler<RouteId>>[0], world)
 }
 
@@ -99,7 +99,7 @@ export function bodyTooLarge(limit: number): SluiceError {
   return new SluiceError('too-large', `the body is larger than ${limit} bytes: send less at once`, { facts: { limit } })
 }
 
-function valueOf(route: Route, headers: Headers, body: Uint8Array): unknown {
+function jsonValueOf(route: Route, headers: Headers, body: Uint8Array): unknown {
   if (route.body.kind !== 'json') return undefined
   if (body.length === 0) {
     if (route.body.required) throw new SluiceError('bad-request', `${route.method} ${route.path} wants a JSON body`)

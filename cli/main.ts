@@ -1,0 +1,52 @@
+/** `sluice`: the command. Exit status 0 done, 1 failed, 2 wrong usage. */
+import { Command, CommanderError } from 'commander'
+import { Failure } from './failure.ts'
+import { addRemoteCommands } from './remote.ts'
+
+const notYet = ['partition', 'lookup', 'sql', 'token', 'acl', 'doctor']
+
+export async function main(argv: readonly string[]): Promise<number> {
+  try {
+    await program().parseAsync([...argv], { from: 'user' })
+    return 0
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
+    if (!(error instanceof Failure)) throw error
+    process.stderr.write(`${error.message}\n`)
+    return error.exitStatus
+  }
+}
+
+function program(): Command {
+  const top = new Command('sluice')
+    .description('A streaming lakehouse: tables over HTTP, in object storage and Apache Iceberg.')
+    .exitOverride()
+  top
+    .command('serve')
+    .description('run the server on this machine')
+    .option('--port <number>', 'port; 0 takes a free one (default 8080)')
+    .option('--data <directory>', 'where everything is kept (default .sluice)')
+    .option('--objects <url>', 's3://bucket/prefix instead of a directory')
+    .option('--items <url>', 'dynamodb://table instead of SQLite')
+    .option('--endpoint-url <url>', 'of the S3 and DynamoDB services')
+    .action(async (flags) => (await import('./serve.ts')).serve(flags))
+  top
+    .command('demo')
+    .description('stream three million flights into a lake and check them')
+    .option('--keyed', 'into a table with a primary key')
+    .option('--data <directory>', 'where the state is kept')
+    .option('--json', 'print JSON')
+    .action(async (flags) => (await import('./demo/main.ts')).demo(flags))
+  addRemoteCommands(top)
+  for (const name of notYet) {
+    top
+      .command(`${name} [arguments...]`, { hidden: true })
+      .allowUnknownOption()
+      .action(() => {
+        throw new Failure(`sluice ${name} is not in this build`)
+      })
+  }
+  return top
+}
+
+process.exitCode = await main(process.argv.slice(2))

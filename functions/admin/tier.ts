@@ -1,0 +1,67 @@
+/**
+ * A table's lake over HTTP: its state, and "now". The work itself is a job, as any trigger's; this call sends it, and
+ * waits until every row that was there when it was asked is committed. A worker that was at it already may have looked
+ * too early, so the job is sent again while rows are missing.
+ */
+import { SluiceError } from '../../core/kernel/errors.ts'
+import type { Offset } from '../../core/kernel/ids.ts'
+import { limits } from '../../core/kernel/limits.ts'
+import type { BucketOffsets } from '../../core/log/types.ts'
+import type { Table } from '../../core/model/table.ts'
+import { lakePoints, tierState } from '../../core/tier/state.ts'
+import type { Handler } from '../call.ts'
+import { jsonReply } from '../http/reply.ts'
+import { withTable } from '../tables.ts'
+import type { FunctionWorld } from '../world.ts'
+
+export const getTier: Handler<'getTier'> = ({ params }, world) =>
+  withTable(world.tables, params, async (table) => jsonReply(200, await tierState(world, world.log, table)))
+
+export const tier: Handler<'tier'> = ({ params, query, signal }, world) =>
+  withTable(world.tables, params, async (table) => {
+    if (table.options.lakeFormat === 'none') {
+      throw new SluiceError(
+        'bad-request',
+        `table ${table.database}.${table.name} has no lake: create one with the option lake.format`,
+      )
+    }
+    const heads = await world.log.offsets(table, { from: 0, count: table.buckets.count })
+    const done = await untilTiered(table, heads, { world, waitMs: Math.min(query.wait ?? 0, limits.waitMsMax), signal })
+    return jsonReply(done ? 200 : 202, await tierState(world, world.log, table))
+  })
+
+interface Waiting {
+  readonly world: FunctionWorld
+  readonly waitMs: number
+  readonly signal: AbortSignal
+}
+
+const pollMsMin = 20
+const pollMsMax = 500
+const resendMs = 2_000
+
+async function untilTiered(table: Table, heads: readonly BucketOffsets[], { world, waitMs, signal }: Waiting): Promise<boolean> {
+  const { clock } = world
+  const deadline = clock.now() + waitMs
+  let sentAt = Number.NEGATIVE_INFINITY
+  for (let pollMs = pollMsMin; ; pollMs = Math.min(pollMsMax, pollMs * 1.5)) {
+    if (isTiered(heads, (await lakePoints(world, table)).points)) return true
+    const now = clock.now()
+    if (now - sentAt >= resendMs) {
+      sentAt = now
+      await sendTierJob(world, table)
+    }
+    const left = deadline - now
+    if (left <= 0 || signal.aborted) return false
+    await clock.sleep(Math.min(left, pollMs), signal)
+  }
+}
+
+function isTiered(heads: readonly BucketOffsets[], points: ReadonlyMap<number, Offset>): boolean {
+  return heads.every(({ bucket, start, end }) => end === start || (points.get(bucket) ?? 0n) >= end)
+}
+
+/** Answers no mark: those stay for the sweep. */
+async function sendTierJob(world: FunctionWorld, { database, name, tableId, buckets }: Table): Promise<void> {
+  await world.queue.send({ kind: 'tier', table: { database, table: name, tableId }, buckets: buckets.count, marks: [] })
+}

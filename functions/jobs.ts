@@ -1,0 +1,27 @@
+/** A job to the part of the core that does it. Whoever triggers it may do so twice: jobs are idempotent. */
+import { collect } from '../core/log/collect.ts'
+import { purge } from '../core/log/purge.ts'
+import type { Job } from '../core/ports/queue.ts'
+import { runTier } from '../core/tier/run.ts'
+import type { FunctionWorld } from './world.ts'
+
+/** Of Arrow, in one commit. */
+const roundBytesMax = 256 * 1024 * 1024
+
+/** `deadlineMs`: ms since 1970, when the time of this invocation is up. What is left is the next job's. */
+export async function runJob(world: FunctionWorld, job: Job, deadlineMs: number): Promise<void> {
+  world.meter.add(`jobs.${job.kind}`, 1)
+  switch (job.kind) {
+    case 'tier': {
+      const outcome = await runTier(world, world.log, world.parquet, job, { deadlineMs, roundBytesMax })
+      world.meter.add('rows.tiered', Number(outcome.rows))
+      world.meter.add('snapshots', outcome.snapshots)
+      return
+    }
+    case 'collect':
+      await collect(world, job)
+      return
+    case 'purge':
+      await purge(world, job, deadlineMs)
+  }
+}
