@@ -299,7 +299,9 @@ export function itemStoreCases(name: string, make: () => Promise<OpenedItems>): 
         'one name removed twice': { remove: ['number', 'number'] },
         'one list appended to and cut': { set: { list: { append: [1n] } }, removeLeading: { list: 'list', count: 1 } },
         'two names that read each other': { set: { a: { plus: 'number', by: 0n }, number: { plus: 'a', by: 0n } } },
-        'a chain of names that read each other': { set: { number: { value: 2n }, a: { plus: 'number', by: 0n }, b: { plus: 'a', by: 0n } } },
+        'a chain of names that read each other': {
+          set: { number: { value: 2n }, a: { plus: 'number', by: 0n }, b: { plus: 'a', by: 0n } },
+        },
         'reading what it removes': { set: { a: { plus: 'number', by: 0n } }, remove: ['number'] },
         'an empty name': { set: { '': { value: 1n } } },
         'a dotted name': { set: { 'a.b': { value: 1n } } },

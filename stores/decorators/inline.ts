@@ -107,13 +107,15 @@ class InlineObjects implements ObjectStore {
   }
 
   #mark(place: Place): Promise<void> {
-    const known = this.#marked.get(place.item.partition)
+    const { partition } = place.item
+    const isOld = nowHour(this.#clock) - place.hour > markedHoursMax
+    const known = isOld ? undefined : this.#marked.get(partition)
     if (known !== undefined) return known
     const marked = this.#create({ key: markerOf(place), attributes: {} }).then(() => undefined)
-    if (nowHour(this.#clock) - place.hour > markedHoursMax) return marked
+    if (isOld) return marked
     if (this.#marked.size >= markersKnownMax) this.#marked.clear()
-    this.#marked.set(place.item.partition, marked)
-    marked.catch(() => this.#marked.delete(place.item.partition))
+    this.#marked.set(partition, marked)
+    marked.catch(() => this.#marked.delete(partition))
     return marked
   }
 
