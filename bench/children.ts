@@ -1,0 +1,90 @@
+/**
+ * Processes under test, each ended by its pid: the server of the product, a floor, a load generator, a one-off script.
+ * A child that does not come up, or ends in an error, is an error with what it said.
+ */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import path from 'node:path'
+
+const root = path.resolve(import.meta.dirname, '..')
+const startMsMax = 30_000
+const stopMsMax = 30_000
+const listening = /listening on http:\/\/127\.0\.0\.1:(\d+)/
+
+export interface Server {
+  readonly port: number
+  /** The most memory that the process held at once: resident, threads included. */
+  peakBytes(): number
+  stop(): Promise<void>
+}
+
+export function startSluice(folder: string): Promise<Server> {
+  return startServer([path.join(root, 'cli/main.ts'), 'serve', '--port', '0', '--data', folder])
+}
+
+/** `files`: bodies go to fsynced files in `folder` · `memory`: bodies are read and dropped. */
+export function startFloor(kind: 'files' | 'memory', folder: string): Promise<Server> {
+  return startServer([path.join(root, 'bench/floor.ts'), kind, folder])
+}
+
+/** Runs a script of this folder with one JSON argument; its standard output is JSON. */
+export async function runScript<T>(script: string, argument: unknown, environment: NodeJS.ProcessEnv = {}): Promise<T> {
+  const child = start([path.join(root, 'bench', script), JSON.stringify(argument)], environment)
+  const status = await ended(child.process)
+  if (status !== 0) throw new Error(`${script} ended with ${status}: ${child.said().slice(-2_000)}`)
+  return JSON.parse(child.out()) as T
+}
+
+async function startServer(args: readonly string[]): Promise<Server> {
+  const { process: child, out, said } = start(args, {})
+  const port = await new Promise<number>((resolve, reject) => {
+    const fail = (why: string) => reject(new Error(`${path.relative(root, args[0] ?? '')} ${why}: ${said().slice(-2_000)}`))
+    const timer = setTimeout(() => fail(`was not listening after ${startMsMax} ms`), startMsMax)
+    child.once('exit', (status) => fail(`ended with ${status} before it was listening`))
+    child.stdout?.on('data', () => {
+      const found = listening.exec(out())
+      if (found === null) return
+      clearTimeout(timer)
+      resolve(Number(found[1]))
+    })
+  })
+  return { port, peakBytes: () => peakBytes(child.pid), stop: () => stop(child) }
+}
+
+function start(args: readonly string[], environment: NodeJS.ProcessEnv) {
+  const child = spawn(process.execPath, args, {
+    cwd: root,
+    env: { ...process.env, ...environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let out = ''
+  let err = ''
+  child.stdout.on('data', (chunk) => {
+    out += chunk
+  })
+  child.stderr.on('data', (chunk) => {
+    err = `${err}${chunk}`.slice(-10_000)
+  })
+  return { process: child, out: () => out, said: () => out + err }
+}
+
+async function stop(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const gone = ended(child)
+  child.kill('SIGTERM')
+  const timer = setTimeout(() => child.kill('SIGKILL'), stopMsMax)
+  await gone
+  clearTimeout(timer)
+}
+
+function ended(child: ChildProcess): Promise<number | null> {
+  if (child.exitCode !== null) return Promise.resolve(child.exitCode)
+  return new Promise((resolve) => {
+    child.once('close', (status) => resolve(status))
+  })
+}
+
+function peakBytes(pid: number | undefined): number {
+  const found = /VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))
+  return Number(found?.[1] ?? Number.NaN) * 1024
+}

@@ -1,0 +1,62 @@
+/**
+ * npm run bench -- <name> [--json] [--rounds N]
+ * Runs one bench and prints its table, or one JSON value. Not part of CI: figures of a shared machine prove nothing there.
+ */
+import { parseArgs } from 'node:util'
+import { append, type BenchOptions } from './append.ts'
+import { cold } from './cold.ts'
+import type { Report } from './harness.ts'
+import { printRequests, requests } from './requests.ts'
+import { printReport } from './table.ts'
+import { tier } from './tier.ts'
+
+interface Bench {
+  readonly about: string
+  readonly run: (options: BenchOptions) => Promise<{ readonly value: unknown; readonly text: string }>
+}
+
+const benches: Readonly<Record<string, Bench>> = {
+  append: { about: 'appends over HTTP against bare Node servers', run: async (options) => reports(await append(options)) },
+  requests: {
+    about: 'storage requests, write units and dollars of appends',
+    run: async (options) => {
+      const report = await requests(options)
+      return { value: report, text: printRequests(report) }
+    },
+  },
+  tier: { about: 'tiering against bare parquet-wasm, and its peak memory', run: async (options) => reports(await tier(options)) },
+  cold: { about: 'bundle size, import and first request of ingest', run: async (options) => reports(await cold(options)) },
+}
+
+process.exitCode = await main()
+
+async function main(): Promise<number> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { json: { type: 'boolean', default: false }, rounds: { type: 'string', default: '3' } },
+  })
+  const [name = ''] = positionals
+  const bench = Object.hasOwn(benches, name) ? benches[name] : undefined
+  const rounds = Number(values.rounds)
+  if (bench === undefined || positionals.length > 1 || !Number.isInteger(rounds) || rounds < 1 || rounds > 100) {
+    process.stderr.write(`usage: npm run bench -- <name> [--json] [--rounds 1…100]\n${usage()}\n`)
+    return 2
+  }
+  const { value, text } = await bench.run({ rounds, progress })
+  process.stdout.write(`${values.json ? JSON.stringify(value, null, 2) : text}\n`)
+  return 0
+}
+
+function reports(all: readonly Report[]) {
+  return { value: all, text: all.map(printReport).join('\n\n') }
+}
+
+function usage(): string {
+  return Object.entries(benches)
+    .map(([name, { about }]) => `  ${name.padEnd(9)} ${about}`)
+    .join('\n')
+}
+
+function progress(text: string): void {
+  if (process.stderr.isTTY) process.stderr.write(`\r\u001b[K${text}`)
+}
