@@ -2,7 +2,7 @@
  * Arrow IPC to one Parquet file by parquet-wasm, synchronous. Field ids come through from the Arrow schema. Everything that lives
  * in the module's memory is freed on every path: that memory never shrinks.
  */
-import { Compression, EnabledStatistics, Table, writeParquet, WriterPropertiesBuilder } from 'parquet-wasm'
+import { Compression, EnabledStatistics, Table, WriterPropertiesBuilder, writeParquet } from 'parquet-wasm'
 import type { ParquetOptions } from '../../core/ports/parquet.ts'
 
 export function encodeParquet(stream: Uint8Array, { dictionaryColumns }: ParquetOptions): Uint8Array {

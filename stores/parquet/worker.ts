@@ -10,7 +10,7 @@ parentPort?.on('message', ({ stream, options }: ParquetRequest) => {
     parentPort?.postMessage({ file } satisfies ParquetReply, file.byteLength === file.buffer.byteLength ? [file.buffer] : [])
   } catch (error) {
     // A trap leaves the module in no state to go on: the thread ends, the pool starts another.
-    if (error instanceof WebAssembly.RuntimeError) throw error
+    if (error instanceof Error && error.name === 'RuntimeError') throw error
     parentPort?.postMessage({ error: error instanceof Error ? error.message : String(error) } satisfies ParquetReply)
   }
 })

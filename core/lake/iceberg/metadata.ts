@@ -139,7 +139,7 @@ export function currentSnapshot(metadata: TableMetadata): Snapshot {
 /** From 1 to 2^53 − 1, and not one of the table's. */
 export function newSnapshotId(base: TableMetadata | undefined, random: Random): bigint {
   for (;;) {
-    const id = BigInt(`0x${hex(random.bytes(8))}`) >> 11n
+    const id = BigInt.asUintN(53, BigInt(`0x${hex(random.bytes(8))}`))
     if (id !== 0n && !base?.snapshots.some((each) => each['snapshot-id'] === Number(id))) return id
   }
 }
