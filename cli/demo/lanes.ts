@@ -1,0 +1,92 @@
+/**
+ * The producers of the demo, in a worker thread of their own: lanes that send every body through HTTP, each lane a producer
+ * id whose sequences count its bodies. The progress file beside the data is written after an ack; what was acked but not
+ * written down is sent again under the same sequence, and the log answers that it has it.
+ */
+import { readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { parentPort, workerData } from 'node:worker_threads'
+import { loadFlights, type OriginSums } from './flights.ts'
+
+export interface LanesInput {
+  readonly url: string
+  readonly progressFile: string
+  readonly lanes: number
+}
+
+export type LanesMessage =
+  | { readonly kind: 'loaded'; readonly rows: number; readonly sent: number }
+  | { readonly kind: 'acked'; readonly rows: number }
+  | { readonly kind: 'done'; readonly sums: Map<string, OriginSums> }
+  | { readonly kind: 'failed'; readonly message: string }
+
+export interface Progress {
+  /** The next sequence of each lane. */
+  readonly next: number[]
+  /** Rows acked so far. */
+  rows: number
+}
+
+const attemptsMax = 60
+
+async function run(input: LanesInput): Promise<void> {
+  const flights = loadFlights()
+  const progress = readProgress(input)
+  post({ kind: 'loaded', rows: flights.rows, sent: progress.rows })
+  await Promise.all(
+    Array.from({ length: input.lanes }, async (_, lane) => {
+      for (;;) {
+        const sequence = progress.next[lane] ?? 0
+        const index = sequence * input.lanes + lane
+        if (index >= flights.bodies) return
+        const { bytes, rows } = flights.body(index)
+        await send(input.url, { lane, sequence, bytes })
+        progress.next[lane] = sequence + 1
+        progress.rows += rows
+        writeProgress(input.progressFile, progress)
+        post({ kind: 'acked', rows })
+      }
+    }),
+  )
+  post({ kind: 'done', sums: flights.sums() })
+}
+
+async function send(
+  url: string,
+  body: { readonly lane: number; readonly sequence: number; readonly bytes: Uint8Array },
+): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    const response = await fetch(`${url}/v1/databases/demo/tables/flights/records`, {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/vnd.apache.arrow.stream',
+        'producer-id': `lane-${body.lane}`,
+        'producer-seq': String(body.sequence),
+      },
+      body: body.bytes as Uint8Array<ArrayBuffer>,
+    })
+    const text = await response.text()
+    if (response.ok) return
+    const retryable = response.status === 429 || response.status === 503
+    if (!retryable || attempt >= attemptsMax) throw new Error(`the server answered ${response.status}: ${text}`)
+    await new Promise((resolve) => setTimeout(resolve, 100))
+  }
+}
+
+function readProgress({ progressFile, lanes }: LanesInput): Progress {
+  try {
+    return JSON.parse(readFileSync(progressFile, 'utf8')) as Progress
+  } catch {
+    return { next: Array.from({ length: lanes }, () => 0), rows: 0 }
+  }
+}
+
+function writeProgress(file: string, progress: Progress): void {
+  writeFileSync(`${file}.new`, JSON.stringify(progress))
+  renameSync(`${file}.new`, file)
+}
+
+const post = (message: LanesMessage): void => parentPort?.postMessage(message)
+
+run(workerData as LanesInput).catch((error: unknown) =>
+  post({ kind: 'failed', message: error instanceof Error ? error.message : String(error) }),
+)
