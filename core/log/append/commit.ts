@@ -55,6 +55,10 @@ class BucketCommit {
   readonly #outcomes = new Map<Member, MemberOutcome>()
   readonly #attempts: Attempt[] = []
   #pending: readonly Member[]
+  /** At this count we know which pending producers were evicted. The memo may move on while we read: other commits share it. */
+  #evictions: bigint
+  /** The end when we last made sure that no attempt of ours had happened. */
+  #endSeen: Offset
 
   constructor(context: CommitContext, plan: BucketPlan, memo: Memo) {
     this.#context = context
@@ -62,6 +66,8 @@ class BucketCommit {
     this.#memo = memo
     this.#pending = plan.members
     this.#endBefore = memo.head.end
+    this.#evictions = memo.head.evictions
+    this.#endSeen = memo.head.end
   }
 
   async run(): Promise<Committed> {
@@ -70,7 +76,8 @@ class BucketCommit {
       await rely([this.#memo], this.#context.mark)
       const { world, table } = this.#context
       const attempt = this.#attempt()
-      const result = await world.items.update(appendUpdate(table.tableId, this.#plan, attempt, this.#memo.head)) // COMMIT POINT
+      const relied = { quiet: this.#memo.head.quiet, evictions: this.#evictions, end: this.#endSeen }
+      const result = await world.items.update(appendUpdate(table.tableId, this.#plan, attempt, relied)) // COMMIT POINT
       if (result.done) {
         const head = decodeHead(result.item)
         update(this.#memo, head)
@@ -115,8 +122,8 @@ class BucketCommit {
   /** The head as it was when the update was refused says why. */
   async #refused(head: Head, ambiguous: boolean): Promise<void> {
     const { world, table } = this.#context
-    const evictionsBefore = this.#memo.head.evictions
     if (await this.#acceptOwn(head)) return
+    this.#endSeen = head.end
     update(this.#memo, head)
     if (!head.open) throw this.#gone()
     if (head.gc >= this.#plan.object.label) {
@@ -131,11 +138,12 @@ class BucketCommit {
       const decided = member.producer && verdict(member.producer, head.producers.get(member.producer.id))
       return ambiguous ? lasting(decided) : decided
     })
-    if (head.evictions !== evictionsBefore) await this.#settleEvicted(head)
+    if (head.evictions !== this.#evictions) await this.#settleEvicted(head)
   }
 
   /** A producer that the head does not know may be one that was evicted. Nobody ever was while `evictions` is 0. */
   async #settleEvicted(head: Head): Promise<void> {
+    this.#evictions = head.evictions
     if (head.evictions === 0n) return
     const { world, table } = this.#context
     const settled = new Map<Member, Outcome | undefined>()

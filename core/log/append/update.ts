@@ -12,6 +12,8 @@ import type { BucketPlan, Member } from './plan.ts'
 export interface Relied {
   readonly quiet: bigint
   readonly evictions: bigint
+  /** The end of the bucket when the entries were known to be absent. */
+  readonly end: bigint
 }
 
 export interface Attempt {
@@ -49,11 +51,18 @@ export function appendUpdate(tableId: string, plan: BucketPlan, attempt: Attempt
         { is: 'equal', path: 'u', value: relied.quiet },
         { is: 'shorter', path: 'r', value: BigInt(limits.headEntriesMax) },
         ...attempt.entries.map((entry): Condition => ({ is: 'lacks', path: 'r', value: entry })),
+        ...(producers.length < attempt.members.length ? [unspilled(relied.end)] : []),
         ...producers,
       ],
     },
   }
 }
+
+/**
+ * Rows without a producer are known by their entry alone. While the base is at most the end that was seen before the first
+ * attempt, no entry of ours can have left `recent`, so its absence there decides, however late an attempt arrives.
+ */
+const unspilled = (end: bigint): Condition => ({ is: 'less', path: 'b', value: end + 1n })
 
 /** Unknown to the head, and nobody was evicted since we looked · a newer epoch · the same epoch and a later sequence. */
 function producerAdvances({ id, epoch, sequence, gapDetection }: Producer, evictions: bigint): Condition {
