@@ -1,0 +1,74 @@
+/**
+ * What is judged at the moment of a write, not at the end: every head decodes and its end never goes back, no head of a
+ * dropped table is written, a superseded tierer commits nothing, and nothing that something refers to is deleted.
+ */
+import { decodeHead } from '../../../core/format/items/head.ts'
+import { decodeLakeItem } from '../../../core/format/items/lake.ts'
+import { SluiceError } from '../../../core/kernel/errors.ts'
+import type { Attributes, ItemKey } from '../../../core/ports/items.ts'
+import type { History } from '../history.ts'
+import type { Process } from '../process.ts'
+import type { Stores } from '../product.ts'
+import { bucketReferences, inlineName } from '../reader.ts'
+import type { TableSeen } from '../stage.ts'
+import { lakeReferences } from './lake-references.ts'
+
+export function watch(history: History, stores: Stores, tables: readonly TableSeen[]): void {
+  const claimants = new Map<string, Process>()
+  const deleted = (object: string): void => watchDelete(history, stores, tables, object)
+  stores.items.onWrite = (key, before, after, author) => {
+    if (key.sort === 'h') watchHead(history, key, before, after)
+    if (key.sort === 'lake') watchLake(history, claimants, { key, before, after, author })
+    const inline = after === undefined ? inlineName(key) : undefined
+    if (inline !== undefined && before !== undefined) deleted(inline)
+  }
+  stores.objects.onDelete = deleted
+}
+
+/** reach: what an item that a reader may begin with refers to is never deleted. */
+function watchDelete(history: History, stores: Stores, tables: readonly TableSeen[], object: string): void {
+  for (const { tableId, buckets } of tables) {
+    if (!object.includes(tableId)) continue
+    for (let bucket = 0; bucket < buckets; bucket++) {
+      if (bucketReferences(stores, tableId, bucket).has(object)) {
+        history.break('G10', 'reach', `${object} is deleted while ${tableId}#${bucket} refers to it`)
+      }
+    }
+    if (lakeReferences(stores, tableId).has(object)) history.break('G10', 'reach', `${object} is deleted while the lake of ${tableId} refers to it`)
+  }
+}
+
+function watchHead(history: History, key: ItemKey, before: Attributes | undefined, after: Attributes | undefined): void {
+  const tableId = key.partition.slice(0, key.partition.indexOf('#'))
+  if (after === undefined) return
+  if (history.drops.has(tableId)) history.break('G10', 'dropped', `the head ${key.partition} of a dropped table is written`)
+  try {
+    const head = decodeHead({ key, attributes: after })
+    if (before === undefined) return
+    const old = decodeHead({ key, attributes: before })
+    if (head.end < old.end) history.break('G5', 'monotonic', `the end of ${key.partition} goes back from ${old.end} to ${head.end}`)
+    if (head.end > old.end && !old.open) history.break('G1', 'dropped', `the closed head ${key.partition} grows`)
+    if (head.gc < old.gc) history.break('G10', 'gc', `the gc of ${key.partition} goes back`)
+  } catch (error) {
+    history.break('G3', 'head', `${key.partition}: ${error instanceof SluiceError ? `${error.message} ${JSON.stringify(error.facts)}` : String(error)}`)
+  }
+}
+
+interface LakeWrite {
+  readonly key: ItemKey
+  readonly before: Attributes | undefined
+  readonly after: Attributes | undefined
+  readonly author: Process
+}
+
+/** A claim changes the epoch; a commit under an epoch is its claimant's alone. */
+function watchLake(history: History, claimants: Map<string, Process>, { key, before, after, author }: LakeWrite): void {
+  if (before === undefined || after === undefined) return
+  const old = decodeLakeItem(before)
+  const lake = decodeLakeItem(after)
+  if (lake.epoch < old.epoch || lake.version < old.version) history.break('G9', 'fence', `the lake item of ${key.partition} goes back`)
+  if (lake.epoch > old.epoch) claimants.set(key.partition, author)
+  if (lake.version > old.version && lake.epoch === old.epoch && claimants.get(key.partition) !== author) {
+    history.break('G9', 'fence', `${author.id} commits to the lake of ${key.partition} under the epoch of ${claimants.get(key.partition)?.id ?? 'nobody'}`)
+  }
+}

@@ -1,0 +1,43 @@
+/**
+ * The product in one process, constructed as functions/ does: the stores' own decorators over the ports, one log over
+ * the world. Nothing of the product is changed, replaced or told that it is simulated.
+ */
+import { Log } from '../../core/log/log.ts'
+import type { World } from '../../core/ports/world.ts'
+import { inlineObjects } from '../../stores/decorators/inline.ts'
+import { retryDefaults, retryItems, retryObjects } from '../../stores/decorators/retry.ts'
+import type { Network } from './network.ts'
+import { type ItemsState, SimulatedItems } from './items.ts'
+import { type ObjectsState, SimulatedObjects } from './objects.ts'
+import type { Process } from './process.ts'
+import { type QueueState, SimulatedQueue } from './queue.ts'
+import type { Seeded } from './random.ts'
+import type { Swarm } from './swarm.ts'
+
+export interface Stores {
+  readonly objects: ObjectsState
+  readonly items: ItemsState
+  readonly queue: QueueState
+}
+
+export function buildProduct(
+  process: Process,
+  parts: { readonly network: Network; readonly stores: Stores; readonly random: Seeded; readonly swarm: Swarm },
+): { readonly world: World; readonly log: Log } {
+  const { network, stores, random, swarm } = parts
+  const own = random.fork()
+  const { clock } = process
+  const policy = { ...retryDefaults, clock, random: own }
+  const rawObjects = new SimulatedObjects(process, network, stores.objects)
+  const rawItems = new SimulatedItems(process, network, stores.items)
+  const items = swarm.retries ? retryItems(rawItems, policy) : rawItems
+  const objects = swarm.retries ? retryObjects(rawObjects, policy) : rawObjects
+  const world: World = {
+    objects: swarm.inline ? inlineObjects({ objects, items, clock }) : objects,
+    items,
+    queue: new SimulatedQueue(process, network, stores.queue),
+    clock,
+    random: own,
+  }
+  return { world, log: new Log(world, swarm.group) }
+}

@@ -1,0 +1,123 @@
+/**
+ * What one run is made of, drawn from its seed: which faults exist at all, how often, how many of everything. Some kinds
+ * are fully off in most runs, because a system under every fault at once explores little.
+ */
+import type { LogConfig } from '../../core/log/log.ts'
+import type { Rates } from './fates.ts'
+import type { Seeded } from './random.ts'
+
+export const scenarioNames = ['append', 'producers', 'spill', 'evict', 'collect', 'tier', 'drop', 'all'] as const
+export type ScenarioName = (typeof scenarioNames)[number]
+
+export interface Swarm {
+  readonly scenario: ScenarioName
+  readonly rates: Rates
+  readonly freezeMsMax: number
+  readonly mode: 'lambda' | 'server'
+  readonly environmentsMax: number
+  readonly coldRate: number
+  readonly idleFreezeRate: number
+  readonly idleKillRate: number
+  readonly duplicateRate: number
+  readonly buckets: number
+  readonly keyed: boolean
+  /** Where the offsets of the heads begin: near 2^31, 2^32, 2^53 in some runs. */
+  readonly floor: bigint
+  readonly producers: number
+  readonly keylessProducers: number
+  readonly requestsEach: number
+  readonly rowsMax: number
+  /** Mean pause of a producer between requests. */
+  readonly thinkMs: number
+  readonly fetchers: number
+  readonly cacheTable: boolean
+  readonly group: LogConfig
+  readonly lake: boolean
+  readonly lakeFreshnessMs: number
+  readonly extraTierJobs: number
+  readonly roundBytesMax: number
+  readonly collect: boolean
+  readonly drops: number
+  readonly inline: boolean
+  readonly retries: boolean
+  readonly sweepMs: number
+}
+
+export function drawSwarm(scenario: ScenarioName, random: Seeded): Swarm {
+  const traits = traitsOf[scenario]
+  const has = (trait: Trait, rate: number): boolean => traits.includes(trait) || (scenario === 'all' && random.chance(rate))
+  const many = has('many', 0.1)
+  const collect = has('collect', 0.3)
+  const lake = has('lake', 0.5)
+  return {
+    scenario,
+    rates: drawRates(random),
+    freezeMsMax: collect ? 48 * 3_600_000 : 25 * 60_000,
+    mode: random.chance(0.6) ? 'lambda' : 'server',
+    environmentsMax: random.between(1, 5),
+    coldRate: random.pick([0, 0.1, 0.5]),
+    idleFreezeRate: random.pick([0, 0.5, 1]),
+    idleKillRate: random.pick([0, 0, 0.05]),
+    duplicateRate: random.pick([0, 0, 0.1, 0.3]),
+    buckets: many ? 1 : random.pick([1, 1, 2, 4]),
+    keyed: random.chance(0.5),
+    floor: random.chance(0.25) ? random.pick([2n ** 31n, 2n ** 32n, 2n ** 53n, 2n ** 62n]) - BigInt(random.below(12)) : 0n,
+    producers: many ? random.between(33, 44) : random.between(traits.includes('producers') ? 2 : 0, 6),
+    keylessProducers: many ? 0 : random.between(traits.includes('producers') ? 0 : 1, 2),
+    requestsEach: many ? random.between(1, 4) : has('spill', 0.3) ? random.between(8, 24) : random.between(1, 6),
+    rowsMax: random.between(1, 4),
+    thinkMs: random.pick([0, 20, 500, 60_000]),
+    fetchers: random.between(0, 2),
+    cacheTable: random.chance(0.5),
+    group: {
+      groupIntervalMs: random.pick([0, 5, 50]),
+      groupBytesMax: random.pick([1, 1_024, 1 << 20]),
+      groupsInFlightMax: random.pick([1, 2, 8]),
+      pendingBytesMax: random.pick([1, 1 << 20]),
+    },
+    lake,
+    lakeFreshnessMs: random.pick([1_000, 180_000]),
+    extraTierJobs: lake ? random.between(0, 6) : 0,
+    roundBytesMax: random.pick([1, 2_000, 64 << 20]),
+    collect,
+    drops: has('drop', 0.3) ? random.between(1, 3) : 0,
+    inline: random.chance(0.3),
+    retries: random.chance(0.7),
+    sweepMs: random.pick([30_000, 60_000]),
+  }
+}
+
+type Trait = 'producers' | 'spill' | 'many' | 'collect' | 'lake' | 'drop'
+
+const traitsOf: Readonly<Record<ScenarioName, readonly Trait[]>> = {
+  append: [],
+  producers: ['producers'],
+  spill: ['spill'],
+  evict: ['many', 'producers'],
+  collect: ['collect', 'spill'],
+  tier: ['lake'],
+  drop: ['drop'],
+  all: [],
+}
+
+function drawRates(random: Seeded): Rates {
+  const some = (exists: number, max: number): number => (random.chance(exists) ? random.next() * max : 0)
+  if (random.chance(0.1)) return { ...some0 }
+  return {
+    refused: some(0.4, 0.1),
+    lostRequest: some(0.4, 0.1),
+    lostAck: some(0.5, 0.15),
+    duplicate: some(0.4, 0.1),
+    late: some(0.3, 0.08),
+    stale: some(0.6, 0.6),
+    corrupt: some(0.3, 0.1),
+    partial: some(0.4, 0.5),
+    crash: some(0.4, 0.04),
+    freeze: some(0.4, 0.04),
+    slow: some(0.4, 0.1),
+  }
+}
+
+const some0: Rates = {
+  refused: 0, lostRequest: 0, lostAck: 0, duplicate: 0, late: 0, stale: 0, corrupt: 0, partial: 0, crash: 0, freeze: 0, slow: 0,
+}
