@@ -1,5 +1,21 @@
-/** `sluice demo`: see cli/demo. */
+/**
+ * `sluice demo`: three million flights through a server of its own into a lake, then an independent reader's word for it.
+ * All state lies in one folder: killed at any point and started again, it goes on where it was.
+ */
+import { mkdirSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { Worker } from 'node:worker_threads'
+import { Listr } from 'listr2'
+import { serveConfig } from '../../serve/config.ts'
+import type { Running } from '../../serve/server.ts'
+import { startServer } from '../../serve/start.ts'
 import { Failure } from '../failure.ts'
+import { compareSums, type Comparison } from './compare.ts'
+import { flightsSpec, type OriginSums } from './flights.ts'
+import type { LanesMessage } from './lanes.ts'
+import { call, type TierBody } from './server-calls.ts'
+import { progressLine, summaryOf } from './show.ts'
+import type { VerifyMessage } from './verify.ts'
 
 export interface DemoFlags {
   readonly keyed?: boolean
@@ -7,6 +23,155 @@ export interface DemoFlags {
   readonly json?: boolean
 }
 
+interface Context {
+  server: Running
+  tableId: string
+  rows: number
+  rowsPerSecond: number
+  sums: Map<string, OriginSums>
+  snapshots: number
+  comparison: Comparison
+  startedAt: number
+}
+
+const table = '/v1/databases/demo/tables/flights'
+const lanes = 4
+const tierWaitMax = 30
+
 export async function demo(flags: DemoFlags): Promise<void> {
-  throw new Failure(`sluice demo${flags.keyed ? ' --keyed' : ''} is not in this build`)
+  if (flags.keyed) throw new Failure('sluice demo --keyed is not in this build: run sluice demo')
+  const directory = resolve(flags.data ?? '.sluice-demo')
+  mkdirSync(directory, { recursive: true })
+  const terminal = process.stdout.isTTY === true
+  const list = new Listr<Context, 'default' | 'simple' | 'silent', 'simple'>(
+    [
+      { title: `Start a server of its own on ${directory}`, task: (context, task) => start(context, directory, (title) => (task.title = title)) },
+      { title: 'Stream 3,000,000 flights over HTTP', task: (context, task) => stream(context, directory, writer(task, terminal)) },
+      { title: 'Bring the rest into the lake', task: (context, task) => tierRest(context, writer(task, terminal)) },
+      { title: 'Read the lake with icebird, an independent Iceberg reader', task: (context, task) => verify(context, directory, writer(task, terminal)) },
+    ],
+    { renderer: flags.json ? 'silent' : terminal ? 'default' : 'simple', concurrent: false },
+  )
+  const context = { startedAt: Date.now() } as Context
+  try {
+    await list.run(context)
+    const cost = await call<{ requests: Record<string, number>; usd: number }>(context.server.url, 'GET', '/v1/cost')
+    const summary = { ...context, cost, seconds: (Date.now() - context.startedAt) / 1000, folder: lakeFolder(directory, context.tableId) }
+    process.stdout.write(flags.json ? `${JSON.stringify(toJson(summary))}\n` : summaryOf(summary))
+    if (!context.comparison.equal) throw new Failure('the lake differs from the source file: this is a defect, please report it with the folder')
+  } finally {
+    await context.server?.stop()
+  }
+}
+
+async function start(context: Context, directory: string, title: (text: string) => void): Promise<void> {
+  context.server = await startServer(serveConfig({ port: '0', data: directory }, {}))
+  await call(context.server.url, 'PUT', '/v1/databases/demo')
+  const created = await call<{ tableId: string }>(context.server.url, 'PUT', table, flightsSpec)
+  context.tableId = created.tableId
+  title(`A server of its own: ${context.server.url}, data in ${directory}`)
+}
+
+async function stream(context: Context, directory: string, show: (line: string) => void): Promise<void> {
+  const input = { url: context.server.url, progressFile: join(directory, 'demo.json'), lanes }
+  const worker = new Worker(new URL('./lanes.ts', import.meta.url), { workerData: input })
+  const seen = new Set<string>()
+  let rows = 0
+  let sentBefore = 0
+  let sent = 0
+  let loadedAt = Date.now()
+  let tier: TierBody | undefined
+  const poll = setInterval(() => {
+    call<TierBody>(context.server.url, 'GET', `${table}/tier`).then(
+      (state) => {
+        tier = state
+        if (state.snapshot !== null) seen.add(state.snapshot)
+      },
+      () => undefined,
+    )
+    if (rows > 0) show(progressLine({ rows, sent, rowsPerSecond: rate(sent - sentBefore, loadedAt), lagRows: tier?.lagRows ?? sent, snapshots: seen.size }))
+  }, 500)
+  try {
+    await listen<LanesMessage>(worker, (message) => {
+      if (message.kind === 'failed') throw new Failure(`streaming failed: ${message.message}`)
+      if (message.kind === 'loaded') {
+        ;({ rows } = message)
+        sentBefore = sent = message.sent
+        loadedAt = Date.now()
+      }
+      if (message.kind === 'acked') {
+        sent += message.rows
+        if (sent === rows) context.rowsPerSecond = rate(sent - sentBefore, loadedAt)
+      }
+      if (message.kind === 'done') context.sums = message.sums
+      return message.kind === 'done'
+    })
+    context.rows = rows
+    context.rowsPerSecond ??= 0
+    show(progressLine({ rows, sent: rows, rowsPerSecond: context.rowsPerSecond, lagRows: tier?.lagRows ?? 0, snapshots: seen.size }))
+  } finally {
+    clearInterval(poll)
+    await worker.terminate()
+  }
+}
+
+async function tierRest(context: Context, show: (line: string) => void): Promise<void> {
+  for (let round = 0; round < tierWaitMax; round++) {
+    const state = await call<TierBody>(context.server.url, 'POST', `${table}/tier?wait=2s`)
+    show(`lag ${state.lagRows.toLocaleString('en-US')} rows`)
+    if (state.lagRows === 0) return
+    if (state.lastError !== null && state.state === 'failing') show(`tiering: ${state.lastError.message}`)
+  }
+  throw new Failure('the lake did not catch up within a minute: look at GET …/tier')
+}
+
+async function verify(context: Context, directory: string, show: (line: string) => void): Promise<void> {
+  const input = { folder: lakeFolder(directory, context.tableId) }
+  const worker = new Worker(new URL('./verify.ts', import.meta.url), { workerData: input, resourceLimits: { maxOldGenerationSizeMb: 4096 } })
+  try {
+    await listen<VerifyMessage>(worker, (message) => {
+      if (message.kind === 'failed') throw new Failure(`reading the lake failed: ${message.message}`)
+      if (message.kind === 'read') show(`${message.rows.toLocaleString('en-US')} of ${message.total.toLocaleString('en-US')} rows read`)
+      if (message.kind === 'done') {
+        context.snapshots = message.snapshots
+        context.comparison = compareSums(context.sums, message.sums)
+      }
+      return message.kind === 'done'
+    })
+  } finally {
+    await worker.terminate()
+  }
+}
+
+/** Resolves when `take` says that this was the last message. */
+function listen<M>(worker: Worker, take: (message: M) => boolean): Promise<void> {
+  return new Promise((resolve, reject) => {
+    worker.on('error', reject)
+    worker.on('exit', () => reject(new Failure('the worker ended too early')))
+    worker.on('message', (message: M) => {
+      try {
+        if (take(message)) resolve()
+      } catch (error) {
+        reject(error)
+      }
+    })
+  })
+}
+
+/** A terminal is redrawn; a log gets a line every two seconds. */
+function writer(task: { output: string }, terminal: boolean): (line: string) => void {
+  let last = 0
+  return (line) => {
+    const now = Date.now()
+    if (!terminal && now - last < 2_000) return
+    last = now
+    task.output = line
+  }
+}
+
+const rate = (rows: number, since: number): number => Math.round((rows / Math.max(1, Date.now() - since)) * 1000)
+const lakeFolder = (directory: string, tableId: string): string => join(directory, 'objects', 'lake', tableId)
+
+function toJson({ rows, rowsPerSecond, snapshots, comparison, cost, seconds, folder }: Omit<Context, 'sums' | 'server'> & { cost: unknown; seconds: number; folder: string }) {
+  return { rows, rowsPerSecond, snapshots, equal: comparison.equal, origins: comparison.origins, cost, seconds, folder }
 }

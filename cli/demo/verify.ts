@@ -2,10 +2,10 @@
  * The independent check, in a worker thread: icebird, an Iceberg reader in JavaScript that none of us wrote, reads the table
  * from its folder. It speaks HTTP only, so in this thread `fetch` answers file URLs from the disk.
  */
-import { open, stat } from 'node:fs/promises'
-import { fileURLToPath, pathToFileURL } from 'node:url'
+import { pathToFileURL } from 'node:url'
 import { parentPort, workerData } from 'node:worker_threads'
 import { icebergMetadata, icebergRead } from 'icebird'
+import { fetchFile } from './file-fetch.ts'
 import { add, type OriginSums } from './flights.ts'
 
 export interface VerifyInput {
@@ -37,27 +37,6 @@ async function run({ folder }: VerifyInput): Promise<void> {
     post({ kind: 'read', rows, total })
   }
   post({ kind: 'done', rows, snapshots: metadata.snapshots?.length ?? 0, sums })
-}
-
-async function fetchFile(input: string | URL, init: RequestInit = {}): Promise<Response> {
-  const path = fileURLToPath(String(input))
-  const size = await stat(path)
-    .then((found) => found.size)
-    .catch(() => undefined)
-  if (size === undefined) return new Response(null, { status: 404 })
-  const headers = { 'content-length': String(size), 'accept-ranges': 'bytes' }
-  if (init.method === 'HEAD') return new Response(null, { status: 200, headers })
-  const range = /^bytes=(\d+)-(\d*)$/.exec(new Headers(init.headers).get('range') ?? '')
-  const start = range === null ? 0 : Number(range[1])
-  const end = range === null || range[2] === '' ? size : Math.min(size, Number(range[2]) + 1)
-  const bytes = new Uint8Array(end - start)
-  const file = await open(path)
-  try {
-    await file.read(bytes, 0, bytes.length, start)
-  } finally {
-    await file.close()
-  }
-  return new Response(bytes, { status: range === null ? 200 : 206, headers: { 'content-length': String(bytes.length) } })
 }
 
 const post = (message: VerifyMessage): void => parentPort?.postMessage(message)
