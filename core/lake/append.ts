@@ -12,16 +12,28 @@ import type { Table } from '../model/table.ts'
 import type { ObjectStore } from '../ports/objects.ts'
 import type { World } from '../ports/world.ts'
 import {
-  type DataFile, decodeManifestList, encodeManifest, encodeManifestList, type ManifestFile, manifestFile,
+  type DataFile,
+  decodeManifestList,
+  encodeManifest,
+  encodeManifestList,
+  type ManifestFile,
+  manifestFile,
 } from './iceberg/manifest.ts'
 import {
-  appendSnapshot, appendSummary, currentSnapshot, decodeMetadata, emptyMetadata, encodeMetadata, newSnapshotId, type TableMetadata,
+  appendSnapshot,
+  appendSummary,
+  currentSnapshot,
+  decodeMetadata,
+  emptyMetadata,
+  encodeMetadata,
+  newSnapshotId,
+  type TableMetadata,
 } from './iceberg/metadata.ts'
 import { partitionSpec } from './iceberg/partition-spec.ts'
 import { icebergSchema } from './iceberg/schema.ts'
 import { commitLakeItem, type LakeOutcome } from './item.ts'
-import { createNew, readChecked } from './objects.ts'
 import { keyOfUri, lakeFolder, manifestKey, manifestListKey, pointsKey, publishedKey, stagedKey } from './layout.ts'
+import { createNew, readChecked } from './objects.ts'
 
 /** What a round builds on: the lake as one version of its item names it. */
 export interface LakeBase {

@@ -3,7 +3,14 @@
  * so an ambiguous attempt is repeated unchanged until its outcome is definite, and a refusal is read for one's own trace before
  * it is believed. The lease is for liveness alone; the epoch inside every later update is what keeps a superseded worker out.
  */
-import { decodeLakeItem, encodeLakeCommit, encodeLakeFailure, type LakeCommit, type LakeItem, lakeItemKey } from '../format/items/lake.ts'
+import {
+  decodeLakeItem,
+  encodeLakeCommit,
+  encodeLakeFailure,
+  type LakeCommit,
+  type LakeItem,
+  lakeItemKey,
+} from '../format/items/lake.ts'
 import { isSluiceError } from '../kernel/errors.ts'
 import { type Label, randomId } from '../kernel/ids.ts'
 import type { Condition, ItemStore, SetAction, Update } from '../ports/items.ts'
@@ -30,7 +37,11 @@ export async function claimLake(world: World, tableId: string, seen: LakeItem): 
     {
       key: lakeItemKey(tableId),
       set: { epoch: { value: seen.epoch + 1n }, holder: { value: holder }, lease: { value: BigInt(now + leaseMs) } },
-      condition: and(isOpen, equal('epoch', seen.epoch), equal('version', seen.version), { is: 'less', path: 'lease', value: BigInt(now) }),
+      condition: and(isOpen, equal('epoch', seen.epoch), equal('version', seen.version), {
+        is: 'less',
+        path: 'lease',
+        value: BigInt(now),
+      }),
     },
     (lake) => lake.epoch === seen.epoch + 1n && lake.holder === holder,
   )
@@ -45,14 +56,25 @@ export async function renewLake(world: World, tableId: string, mine: LakeItem): 
   )
 }
 
-/** Ends a claim, so that the next trigger need not wait for the lease. `failure`: what the state shall show. */
-export async function releaseLake(world: World, tableId: string, mine: LakeItem, failure?: string): Promise<void> {
+/** Ends a claim, so that the next trigger need not wait for the lease. */
+export async function releaseLake(world: World, tableId: string, mine: LakeItem): Promise<void> {
+  await world.items.update({ key: lakeItemKey(tableId), set: { lease: { value: 0n } }, condition: equal('epoch', mine.epoch) })
+}
+
+/** What the state shall show until the next commit, unless another has claimed the lake since. */
+export async function noteFailure(world: World, tableId: string, seen: LakeItem, message: string): Promise<void> {
   const now = world.clock.now()
-  const shown = failure === undefined ? {} : encodeLakeFailure({ message: failure, at: now })
-  const set: Record<string, SetAction> = { lease: { value: 0n } }
-  for (const [name, value] of Object.entries(shown)) set[name] = { value }
-  if (failure !== undefined) set['at'] = { value: BigInt(now) }
-  await world.items.update({ key: lakeItemKey(tableId), set, condition: equal('epoch', mine.epoch) })
+  const set: Record<string, SetAction> = { at: { value: BigInt(now) } }
+  for (const [name, value] of Object.entries(encodeLakeFailure({ message, at: now }))) set[name] = { value }
+  await world.items.update({ key: lakeItemKey(tableId), set, condition: equal('epoch', seen.epoch) })
+}
+
+export async function clearFailure(world: World, tableId: string, seen: LakeItem): Promise<void> {
+  await world.items.update({
+    key: lakeItemKey(tableId),
+    remove: ['lastError', 'lastErrorAt'],
+    condition: and(equal('epoch', seen.epoch), equal('version', seen.version)),
+  })
 }
 
 /**
@@ -60,7 +82,13 @@ export async function releaseLake(world: World, tableId: string, mine: LakeItem,
  * the lake is as `mine`, the claim is the last and nothing labelled so late has been collected. Errors: `unknown` stays unknown;
  * the caller deletes nothing, and the next claimant finds out.
  */
-export async function commitLakeItem(world: World, tableId: string, mine: LakeItem, commit: LakeCommit, label: Label): Promise<LakeOutcome> {
+export async function commitLakeItem(
+  world: World,
+  tableId: string,
+  mine: LakeItem,
+  commit: LakeCommit,
+  label: Label,
+): Promise<LakeOutcome> {
   const now = world.clock.now()
   const set: Record<string, SetAction> = {
     version: { value: mine.version + 1n },
@@ -74,7 +102,11 @@ export async function commitLakeItem(world: World, tableId: string, mine: LakeIt
       key: lakeItemKey(tableId),
       set,
       remove: ['lastError', 'lastErrorAt'],
-      condition: and(isOpen, equal('version', mine.version), equal('epoch', mine.epoch), { is: 'less', path: 'gc', value: label }),
+      condition: and(isOpen, equal('version', mine.version), equal('epoch', mine.epoch), {
+        is: 'less',
+        path: 'gc',
+        value: label,
+      }),
     }, // COMMIT POINT
     (lake) => lake.epoch === mine.epoch && lake.committed?.points.key === commit.points.key,
   )

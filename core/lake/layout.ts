@@ -20,7 +20,8 @@ export const stagedKey = (tableId: string, label: Label, random: Random): string
 export const pointsKey = (tableId: string, label: Label, random: Random): string =>
   `${lakeFolder(tableId)}/points/${label}-${randomId(random)}.json`
 
-export const publishedKey = (tableId: string, version: bigint): string => `${lakeFolder(tableId)}/metadata/v${version}.metadata.json`
+export const publishedKey = (tableId: string, version: bigint): string =>
+  `${lakeFolder(tableId)}/metadata/v${version}.metadata.json`
 export const hintKey = (tableId: string): string => `${lakeFolder(tableId)}/metadata/version-hint.text`
 
 /** The key of an object that the lake's own files name by URI. Refused where the store has moved since. */
@@ -28,10 +29,14 @@ export function keyOfUri(objects: ObjectStore, tableId: string, uri: string): st
   const at = uri.lastIndexOf(`${lakeFolder(tableId)}/`)
   const key = at < 0 ? uri : uri.slice(at)
   if (at < 0 || objects.uri(key) !== uri) {
-    throw new SluiceError('internal', `the lake was written to ${uri} but its objects are now at ${objects.uri(key)}: move them back`, {
-      action: 'stop',
-      facts: { written: uri, now: objects.uri(key) },
-    })
+    throw new SluiceError(
+      'internal',
+      `the lake was written to ${uri} but its objects are now at ${objects.uri(key)}: move them back`,
+      {
+        action: 'stop',
+        facts: { written: uri, now: objects.uri(key) },
+      },
+    )
   }
   return key
 }

@@ -21,9 +21,10 @@ export interface Position {
 
 /** The fields of a data file, with ids and safe names. */
 export const fileFields = (schema: Schema): readonly Field[] =>
-  safeNames([...schema.columns.map(({ id, name, type, nullable }) => ({ id, name, type: lakeType(type), nullable })), ...systemColumns]).map(
-    (field) => ({ ...field, type: safeType(field.type) }),
-  )
+  safeNames([
+    ...schema.columns.map(({ id, name, type, nullable }) => ({ id, name, type: lakeType(type), nullable })),
+    ...systemColumns,
+  ]).map((field) => ({ ...field, type: safeType(field.type) }))
 
 /** `fields`: fileFields of the schema that the batch has. */
 export function fileBatch(batch: Batch, fields: readonly Field[], { bucket, offset, timestamp }: Position): Batch {
@@ -35,7 +36,15 @@ export function fileBatch(batch: Batch, fields: readonly Field[], { bucket, offs
     bytesOf(new BigInt64Array(rows).fill(BigInt(timestamp) * 1000n)),
   ]
   system.forEach((values, i) => {
-    columns.push({ type: (systemColumns[i] as Field).type, length: rows, nullCount: 0, validity: undefined, offsets: undefined, values, children: [] })
+    columns.push({
+      type: (systemColumns[i] as Field).type,
+      length: rows,
+      nullCount: 0,
+      validity: undefined,
+      offsets: undefined,
+      values,
+      children: [],
+    })
   })
   return { rows, fields, columns }
 }
@@ -142,10 +151,14 @@ function timestampMicros(column: ColumnData, unit: TimeUnit, name: string): Uint
 const highMax = 2 ** 21
 
 const outOfRange = (name: string): SluiceError =>
-  new SluiceError('not-supported', `column ${name} has a timestamp that iceberg's microseconds cannot hold: it is beyond the year 200,000`, {
-    action: 'stop',
-    facts: { column: name },
-  })
+  new SluiceError(
+    'not-supported',
+    `column ${name} has a timestamp that iceberg's microseconds cannot hold: it is beyond the year 200,000`,
+    {
+      action: 'stop',
+      facts: { column: name },
+    },
+  )
 
 /** first, first + 1, … as 64-bit integers. */
 function countUp(count: number, first: bigint): Int32Array {

@@ -47,13 +47,17 @@ export class FileBuilder {
     this.#metrics = this.#fields.map(() => undefined)
   }
 
+  bytesWith(frame: FetchedFrame): number {
+    return this.bytes + frame.bytes.length + frame.rows * systemBytesPerRow
+  }
+
   add(frame: FetchedFrame): void {
     const batch = decodeFrame(frame.bytes, this.#columns)
     assert(batch.rows === frame.rows, 'a frame has the rows that the log says', { bucket: this.#bucket })
     this.#waiting.push(fileBatch(batch, this.#fields, { bucket: this.#bucket, offset: frame.offset, timestamp: frame.timestamp }))
     this.#waitingRows += frame.rows
     this.rows += frame.rows
-    this.bytes += frame.bytes.length + frame.rows * systemBytesPerRow
+    this.bytes = this.bytesWith(frame)
     if (this.#waitingRows >= joinedRowsMin) this.#join()
   }
 
@@ -71,7 +75,9 @@ export class FileBuilder {
     const batch = concatBatches(this.#waiting)
     this.#waiting = []
     this.#waitingRows = 0
-    this.#dictionary ??= this.#fields.filter((field, i) => worthDictionary(field, batch.columns[i] as ColumnData)).map(({ name }) => name)
+    this.#dictionary ??= this.#fields
+      .filter((field, i) => worthDictionary(field, batch.columns[i] as ColumnData))
+      .map(({ name }) => name)
     this.#fields.forEach((field, i) => {
       if (!isPrimitive(field)) return
       this.#metrics[i] = mergeMetrics(field.type, this.#metrics[i], metricsOf(field, batch.columns[i] as ColumnData))
@@ -92,7 +98,13 @@ function metricsOf(field: Field, column: ColumnData): ColumnMetrics {
   const { nulls, nans, min, max } = columnStatistics(column)
   const isFloating = field.type.kind === 'float' || field.type.kind === 'double'
   // Copies: a view would keep the whole frame alive.
-  return { id: field.id, nulls, ...(isFloating && { nans }), ...(min && { lower: min.slice() }), ...(max && { upper: max.slice() }) }
+  return {
+    id: field.id,
+    nulls,
+    ...(isFloating && { nans }),
+    ...(min && { lower: min.slice() }),
+    ...(max && { upper: max.slice() }),
+  }
 }
 
 /** A dictionary pays where text repeats; the first rows tell. */

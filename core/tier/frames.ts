@@ -17,7 +17,11 @@ export interface BucketRange {
   readonly end: Offset
 }
 
-export async function* readFrames(log: LogReader, table: Table, { bucket, from, end }: BucketRange): AsyncGenerator<FetchedFrame> {
+export async function* readFrames(
+  log: LogReader,
+  table: Table,
+  { bucket, from, end }: BucketRange,
+): AsyncGenerator<FetchedFrame> {
   let expected = from
   let ahead: Promise<Fetched> | undefined = fetchFrom(log, table, bucket, from, end)
   try {
@@ -44,7 +48,13 @@ const rowsMax = 10_000_000
 async function fetchFrom(log: LogReader, table: Table, bucket: number, from: Offset, end: Offset): Promise<Fetched> {
   const left = end - from
   try {
-    return await log.fetch(table, { partition: '', bucket, from, rowsMax: left > rowsMax ? rowsMax : Number(left), bytesMax: readBytesMax })
+    return await log.fetch(table, {
+      partition: '',
+      bucket,
+      from,
+      rowsMax: left > rowsMax ? rowsMax : Number(left),
+      bytesMax: readBytesMax,
+    })
   } catch (error) {
     if (!isSluiceError(error, 'offset-out-of-range')) throw error
     throw new SluiceError('internal', `rows of bucket ${bucket} from offset ${from} left the log before they reached the lake`, {
@@ -56,4 +66,7 @@ async function fetchFrom(log: LogReader, table: Table, bucket: number, from: Off
 }
 
 const hole = (bucket: number, at: Offset): SluiceError =>
-  new SluiceError('internal', `the log of bucket ${bucket} has no row at offset ${at} below its end`, { action: 'retry', facts: { bucket, offset: `${at}` } })
+  new SluiceError('internal', `the log of bucket ${bucket} has no row at offset ${at} below its end`, {
+    action: 'retry',
+    facts: { bucket, offset: `${at}` },
+  })

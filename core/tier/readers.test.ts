@@ -1,4 +1,3 @@
-import { parquetMetadata } from 'hyparquet'
 import { expect, test } from 'vitest'
 import { createDatabase } from '../catalog/databases.ts'
 import { createTable } from '../catalog/tables.ts'
@@ -15,7 +14,11 @@ async function tieredWorld() {
     options: { ...defaultOptions, lakeFormat: 'iceberg' },
   })
   const log = testLog(world)
-  for (const [bucket, from, count] of [[0, 0, 7], [1, 7, 6], [0, 13, 3]] as const) {
+  for (const [bucket, from, count] of [
+    [0, 0, 7],
+    [1, 7, 6],
+    [0, 13, 3],
+  ] as const) {
     await log.append(table, { parts: [{ partition: '', bucket, batches: [everyBatch(table, from, count)] }] })
     world.time.now += 1000
   }

@@ -5,8 +5,10 @@
  * orphans.
  */
 import type { Point } from '../format/items/points.ts'
+import { assert } from '../kernel/assert.ts'
 import { type Label, offsetOf } from '../kernel/ids.ts'
 import type { DataFile } from '../lake/iceberg/manifest.ts'
+import { systemColumns } from '../lake/iceberg/schema.ts'
 import { dataKey } from '../lake/layout.ts'
 import { createNew } from '../lake/objects.ts'
 import type { FetchedFrame } from '../log/types.ts'
@@ -21,7 +23,7 @@ export interface RoundContext {
   readonly log: LogReader
   readonly parquet: ParquetWriter
   /** Reads the table again: a frame came under a schema that this copy does not know. */
-  readonly schemaOf: (table: Table, schemaId: number) => Promise<Schema>
+  readonly schemaOf: (schemaId: number) => Promise<Schema>
   /** Called between files; throws where another worker has taken over. */
   readonly stillMine: () => Promise<void>
 }
@@ -42,38 +44,58 @@ export interface StagedRound {
 }
 
 /** `ranges` in the order in which they are wanted; at least one. `label`: of every object of the round. */
-export async function stageRound(context: RoundContext, table: Table, ranges: readonly BucketRange[], label: Label, limits: RoundLimits): Promise<StagedRound> {
+export async function stageRound(
+  context: RoundContext,
+  table: Table,
+  ranges: readonly BucketRange[],
+  label: Label,
+  limits: RoundLimits,
+): Promise<StagedRound> {
   const stage = new FileStage(context, table, label)
   const reached = new Map<number, Point>()
-  let [rows, bytes] = [0n, 0]
+  const spent = { rows: 0n, bytes: 0 }
   try {
     for (const range of ranges) {
-      if (isOver(context, limits, bytes) || reached.size >= filesMax || stage.files.length >= filesMax) break
-      let file: FileBuilder | undefined
-      let last: FetchedFrame | undefined
-      for await (const frame of readFrames(context.log, table, range)) {
-        // Every row of a commit has its time, so where the time changes a batch has ended.
-        if (last !== undefined && frame.timestamp !== last.timestamp && isOver(context, limits, bytes)) break
-        if (file !== undefined && (file.bytes >= limits.fileBytesMax || file.schemaId !== frame.schemaId)) {
-          await stage.write(file.take())
-          file = undefined
-        }
-        file ??= new FileBuilder(await context.schemaOf(table, frame.schemaId), range.bucket)
-        const before = file.bytes
-        file.add(frame)
-        bytes += file.bytes - before
-        rows += BigInt(frame.rows)
-        last = frame
-      }
-      if (file === undefined || last === undefined) continue
-      await stage.write(file.take())
-      reached.set(range.bucket, { offset: offsetOf(last.offset + BigInt(last.rows)), time: last.timestamp })
+      if (isOver(context, limits, spent.bytes) || stage.filesStarted >= filesMax) break
+      reached.set(range.bucket, await stageBucket(context, table, range, limits, stage, spent))
     }
-    return { files: await stage.done(), reached, rows }
+    return { files: await stage.done(), reached, rows: spent.rows }
   } finally {
     await stage.settle()
   }
 }
+
+/** Returns how far it came: a batch boundary, at least one batch on. */
+async function stageBucket(
+  context: RoundContext,
+  table: Table,
+  range: BucketRange,
+  limits: RoundLimits,
+  stage: FileStage,
+  spent: { rows: bigint; bytes: number },
+): Promise<Point> {
+  let file: FileBuilder | undefined
+  let last: FetchedFrame | undefined
+  for await (const frame of readFrames(context.log, table, range)) {
+    // The rows of one commit share its time, so where the time changes a batch has ended.
+    if (last !== undefined && frame.timestamp !== last.timestamp && isOver(context, limits, spent.bytes)) break
+    if (file !== undefined && (file.bytesWith(frame) > limits.fileBytesMax || file.schemaId !== frame.schemaId)) {
+      await stage.write(file.take())
+      file = undefined
+    }
+    file ??= new FileBuilder(await context.schemaOf(frame.schemaId), range.bucket)
+    spent.bytes += file.bytesWith(frame) - file.bytes
+    spent.rows += BigInt(frame.rows)
+    file.add(frame)
+    last = frame
+  }
+  assert(file !== undefined && last !== undefined, 'a range of the log has frames', { bucket: range.bucket })
+  await stage.write(file.take())
+  return { offset: offsetOf(last.offset + BigInt(last.rows)), time: last.timestamp }
+}
+
+/** Constant, counting, rarely changing: they cost next to nothing this way, and every engine reads it. */
+const deltaColumns = systemColumns.map(({ name }) => name)
 
 /** Bounds the manifest of a commit; the buckets that are left come next. */
 const filesMax = 1_024
@@ -86,7 +108,8 @@ class FileStage {
   readonly #context: RoundContext
   readonly #table: Table
   readonly #label: Label
-  readonly files: DataFile[] = []
+  readonly #files: DataFile[] = []
+  filesStarted = 0
   #inFlight: Promise<void> | undefined
 
   constructor(context: RoundContext, table: Table, label: Label) {
@@ -99,6 +122,7 @@ class FileStage {
   async write(file: BuiltFile): Promise<void> {
     await this.#inFlight
     await this.#context.stillMine()
+    this.filesStarted += 1
     this.#inFlight = this.#write(file)
     // Its failure is thrown by the next await of it; until then it is not unhandled.
     this.#inFlight.catch(() => undefined)
@@ -106,7 +130,7 @@ class FileStage {
 
   async done(): Promise<readonly DataFile[]> {
     await this.#inFlight
-    return this.files
+    return this.#files
   }
 
   /** Nothing runs behind a round that failed. */
@@ -116,9 +140,9 @@ class FileStage {
 
   async #write({ stream, rows, bucket, columns, dictionaryColumns }: BuiltFile): Promise<void> {
     const { world, parquet } = this.#context
-    const bytes = await parquet.write(stream, { dictionaryColumns })
+    const bytes = await parquet.write(stream, { dictionaryColumns, deltaColumns })
     const key = dataKey(this.#table.tableId, this.#label, world.random)
     await createNew(world.objects, key, bytes)
-    this.files.push({ uri: world.objects.uri(key), bytes: bytes.length, rows, bucket, columns })
+    this.#files.push({ uri: world.objects.uri(key), bytes: bytes.length, rows, bucket, columns })
   }
 }

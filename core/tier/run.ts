@@ -10,7 +10,7 @@ import type { Points } from '../format/items/points.ts'
 import { isSluiceError, SluiceError } from '../kernel/errors.ts'
 import { labelOf } from '../kernel/ids.ts'
 import { commitAppend, planAppend, readBase } from '../lake/append.ts'
-import { claimLake, leaseMs, readLakeItem, releaseLake, renewLake } from '../lake/item.ts'
+import { claimLake, clearFailure, leaseMs, noteFailure, readLakeItem, releaseLake, renewLake } from '../lake/item.ts'
 import { readPoints } from '../lake/objects.ts'
 import { publish, repairPublished } from '../lake/publish.ts'
 import type { BucketOffsets } from '../log/types.ts'
@@ -42,38 +42,74 @@ export interface TierOutcome {
 }
 
 /** Any failure is shown in the table's state and thrown; the job's marks stay, so that it is tried again. */
-export async function runTier(world: World, log: LogReader, parquet: ParquetWriter, job: Job, options: TierOptions): Promise<TierOutcome> {
-  const startedAt = world.clock.now()
+export async function runTier(
+  world: World,
+  log: LogReader,
+  parquet: ParquetWriter,
+  job: Job,
+  options: TierOptions,
+): Promise<TierOutcome> {
   const table = await aliveTable(world, job)
   const lake = table && (await readLakeItem(world.items, table.tableId))
   if (table === undefined || lake === undefined || !lake.open) {
     await settleMarks(world, job, 'nothing-to-do')
     return outcome('gone')
   }
-  await repairPublished(world, table.tableId, lake)
-  const heads = await log.offsets(table, { from: 0, count: table.buckets.count })
-  const points = await readPoints(world.objects, lake)
-  if (planRanges(heads, points).length === 0) {
+  try {
+    return await runAlive({ world, log, parquet, job, options, table, lake })
+  } catch (error) {
+    if (isSluiceError(error, 'not-found') && (await aliveTable(world, job)) === undefined) return outcome('gone')
+    throw error
+  }
+}
+
+interface Alive {
+  readonly world: World
+  readonly log: LogReader
+  readonly parquet: ParquetWriter
+  readonly job: Job
+  readonly options: TierOptions
+  readonly table: Table
+  /** As last seen. */
+  readonly lake: LakeItem
+}
+
+async function runAlive(run: Alive): Promise<TierOutcome> {
+  const { world, log, job, table, lake } = run
+  const startedAt = world.clock.now()
+  const { heads, points } = await showing(run, lake, async () => {
+    await repairPublished(world, table.tableId, lake)
+    const found = await log.offsets(table, { from: 0, count: table.buckets.count })
+    return { heads: found, points: await readPoints(world.objects, lake) }
+  })
+  const planned = rowsIn(planRanges(heads, points))
+  if (planned === 0n) {
+    if (lake.lastError !== undefined) await clearFailure(world, table.tableId, lake)
     await settleMarks(world, job, { table, heads, startedAt, remaining: 0n })
     return outcome('idle')
   }
   const claim = await claimLake(world, table.tableId, lake)
-  if (claim.is === 'lost') return outcome('busy', { remaining: rowsIn(planRanges(heads, points)) })
+  if (claim.is === 'lost') return outcome('busy', { remaining: planned })
   if (claim.is === 'gone') return outcome('gone')
-  const run = new TierRun({ world, log, parquet, options, table, heads, lake: claim.lake, points })
-  const result = await run.rounds()
+  const result = await showing(run, claim.lake, () => new TierRun({ ...run, lake: claim.lake, heads, points }).rounds())
   if (result.state === 'committed') await settleMarks(world, job, { table, heads, startedAt, remaining: result.remaining })
   return result
 }
 
-interface Claimed {
-  readonly world: World
-  readonly log: LogReader
-  readonly parquet: ParquetWriter
-  readonly options: TierOptions
-  readonly table: Table
+/** The failure itself is what the caller must see, whatever becomes of showing it. */
+async function showing<T>({ world, table }: Alive, seen: LakeItem, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error)
+    await noteFailure(world, table.tableId, seen, message).catch(() => undefined)
+    throw error
+  }
+}
+
+interface Claimed extends Alive {
+  /** As they were before the claim: the end of what this run brings into the lake. */
   readonly heads: readonly BucketOffsets[]
-  readonly lake: LakeItem
   readonly points: Points
 }
 
@@ -96,14 +132,13 @@ class TierRun {
   async rounds(): Promise<TierOutcome> {
     const { world, table } = this.#with
     try {
-      const result = await this.#rounds()
-      if (result.state === 'committed') await releaseLake(world, table.tableId, this.#mine)
-      return result
+      return await this.#rounds()
     } catch (error) {
-      if (isSluiceError(error, 'not-found') && (await aliveTable(world, { table: named(table) })) === undefined) return this.#outcome('gone')
       if (this.#isFenced) return this.#outcome('fenced')
-      await this.#showFailure(error)
       throw error
+    } finally {
+      // Only so that the next trigger need not wait for the lease to run out.
+      if (!this.#isFenced) await releaseLake(world, table.tableId, this.#mine).catch(() => undefined)
     }
   }
 
@@ -120,7 +155,8 @@ class TierRun {
       const commit = await commitAppend(world, table.tableId, { ...base, lake: this.#mine }, plan)
       if (commit.is === 'gone') return this.#outcome('gone')
       if (commit.is === 'lost') {
-        if (commit.lake.epoch !== this.#mine.epoch) return this.#outcome('fenced')
+        this.#isFenced = commit.lake.epoch !== this.#mine.epoch
+        if (this.#isFenced) return this.#outcome('fenced')
         // Collected meanwhile: nothing happened, and new objects under a new label will do.
         refused += 1
         if (refused === refusedMax || commit.lake.gc < label) throw refusedForNoReason(commit.lake)
@@ -146,19 +182,21 @@ class TierRun {
       world,
       log,
       parquet,
-      schemaOf: (table: Table, schemaId: number): Promise<Schema> => this.#schemaOf(table, schemaId),
+      schemaOf: (schemaId: number): Promise<Schema> => this.#schemaOf(schemaId),
       stillMine: (): Promise<void> => this.#renew(),
     }
   }
 
-  async #schemaOf(table: Table, schemaId: number): Promise<Schema> {
+  async #schemaOf(schemaId: number): Promise<Schema> {
     if (schemaId === this.#table.schema.schemaId) return this.#table.schema
-    const { world } = this.#with
+    const { world, table } = this.#with
     const now = await aliveTable(world, { table: named(table) })
     if (now === undefined) throw new SluiceError('not-found', `table ${table.database}.${table.name} was dropped`)
     this.#table = now
     if (schemaId === now.schema.schemaId) return now.schema
-    throw new SluiceError('not-supported', `rows under schema ${schemaId} of a table whose schema is ${now.schema.schemaId}`, { action: 'stop' })
+    throw new SluiceError('not-supported', `rows under schema ${schemaId} of a table whose schema is ${now.schema.schemaId}`, {
+      action: 'stop',
+    })
   }
 
   /** Half a lease before it ends. */
@@ -170,12 +208,6 @@ class TierRun {
     if (renewed.is === 'lost') throw new SluiceError('conflict', 'another worker has taken over this lake', { action: 'stop' })
     if (renewed.is === 'gone') throw new SluiceError('not-found', `table ${table.database}.${table.name} was dropped`)
     this.#mine = renewed.lake
-  }
-
-  /** The failure itself is what the caller must see, whatever becomes of this. */
-  async #showFailure(error: unknown): Promise<void> {
-    const message = error instanceof Error ? error.message : String(error)
-    await releaseLake(this.#with.world, this.#with.table.tableId, this.#mine, message).catch(() => undefined)
   }
 
   #outcome(state: TierOutcome['state'], remaining = 0n): TierOutcome {
@@ -193,7 +225,16 @@ async function aliveTable(world: World, { table: { database, table, tableId } }:
 
 const named = ({ database, name, tableId }: Table): Job['table'] => ({ database, table: name, tableId })
 
-const outcome = (state: TierOutcome['state'], more: Partial<TierOutcome> = {}): TierOutcome => ({ state, snapshots: 0, rows: 0n, remaining: 0n, ...more })
+const outcome = (state: TierOutcome['state'], more: Partial<TierOutcome> = {}): TierOutcome => ({
+  state,
+  snapshots: 0,
+  rows: 0n,
+  remaining: 0n,
+  ...more,
+})
 
 const refusedForNoReason = (lake: LakeItem): SluiceError =>
-  new SluiceError('conflict', 'the commit to the lake was refused again and again', { action: 'retry', facts: { version: String(lake.version) } })
+  new SluiceError('conflict', 'the commit to the lake was refused again and again', {
+    action: 'retry',
+    facts: { version: String(lake.version) },
+  })

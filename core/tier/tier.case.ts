@@ -36,7 +36,13 @@ export const everyColumn: readonly { readonly name: string; readonly type: DataT
   { name: 'map', type: { kind: 'map', key: scalar('string'), keyId: 0, value: scalar('int'), valueId: 0 }, nullable: true },
   {
     name: 'row',
-    type: { kind: 'row', fields: [{ id: 0, name: 'x', type: scalar('int') }, { id: 0, name: 'y', type: scalar('string') }] },
+    type: {
+      kind: 'row',
+      fields: [
+        { id: 0, name: 'x', type: scalar('int') },
+        { id: 0, name: 'y', type: scalar('string') },
+      ],
+    },
     nullable: true,
   },
   { name: 'vector', type: { kind: 'vector', dimension: 3, elementId: 0 }, nullable: true },
@@ -46,14 +52,36 @@ export const everyColumn: readonly { readonly name: string; readonly type: DataT
 export function everyRow(i: number): readonly Plain[] {
   if (i % 5 === 4) return [BigInt(i), ...everyColumn.slice(1).map(() => null)]
   return [
-    BigInt(i), i % 2 === 0, (i % 256) - 128, (i % 65536) - 32768, i * 1000, i + 0.5, i / 4, BigInt(i * 100 - 500), `text ${i}`,
-    Uint8Array.of(i & 255, 255), 20_000 + i, BigInt(i * 1000 + 1), BigInt(1_700_000_000 + i), 1_700_000_000_000_001n + BigInt(i),
-    1_700_000_000_123n + BigInt(i), [i % 100, null, -1], [[`k${i}`, i], ['n', null]], [i, `y${i}`], [i, 0.5, -1],
+    BigInt(i),
+    i % 2 === 0,
+    (i % 256) - 128,
+    (i % 65536) - 32768,
+    i * 1000,
+    i + 0.5,
+    i / 4,
+    BigInt(i * 100 - 500),
+    `text ${i}`,
+    Uint8Array.of(i & 255, 255),
+    20_000 + i,
+    BigInt(i * 1000 + 1),
+    BigInt(1_700_000_000 + i),
+    1_700_000_000_000_001n + BigInt(i),
+    1_700_000_000_123n + BigInt(i),
+    [i % 100, null, -1],
+    [
+      [`k${i}`, i],
+      ['n', null],
+    ],
+    [i, `y${i}`],
+    [i, 0.5, -1],
   ]
 }
 
 export const everyBatch = (table: Table, from: number, count: number) =>
-  batchOf(table.schema.columns, Array.from({ length: count }, (_, i) => everyRow(from + i)))
+  batchOf(
+    table.schema.columns,
+    Array.from({ length: count }, (_, i) => everyRow(from + i)),
+  )
 
 export const tierJobOf = (table: Table, marks: readonly string[] = []): Job => ({
   kind: 'tier',
@@ -62,7 +90,11 @@ export const tierJobOf = (table: Table, marks: readonly string[] = []): Job => (
   marks,
 })
 
-export async function tier(world: World, table: Table, options: Partial<TierOptions> & { readonly marks?: readonly string[] } = {}): Promise<TierOutcome> {
+export async function tier(
+  world: World,
+  table: Table,
+  options: Partial<TierOptions> & { readonly marks?: readonly string[] } = {},
+): Promise<TierOutcome> {
   const { marks, ...limits } = options
   const log = new Log(world)
   const deadlineMs = world.clock.now() + 3_600_000
@@ -96,6 +128,9 @@ async function answer(objects: ObjectStore, url: string, headers: Headers, metho
   const range = /^bytes=([0-9]*)-([0-9]*)$/.exec(headers.get('range') ?? '')
   if (method === 'HEAD') return new Response(null, { headers: { 'content-length': String(bytes.length) } })
   if (range === null) return new Response(bytes as Uint8Array<ArrayBuffer>)
-  const [from, to] = range[1] === '' ? [bytes.length - Number(range[2]), bytes.length] : [Number(range[1]), range[2] === '' ? bytes.length : Number(range[2]) + 1]
+  const [from, to] =
+    range[1] === ''
+      ? [bytes.length - Number(range[2]), bytes.length]
+      : [Number(range[1]), range[2] === '' ? bytes.length : Number(range[2]) + 1]
   return new Response(bytes.slice(from, to), { status: 206 })
 }

@@ -2,10 +2,10 @@
  * Arrow IPC to one Parquet file by parquet-wasm, synchronous. Field ids come through from the Arrow schema. Everything that lives
  * in the module's memory is freed on every path: that memory never shrinks.
  */
-import { Compression, EnabledStatistics, Table, WriterPropertiesBuilder, writeParquet } from 'parquet-wasm'
+import { Compression, EnabledStatistics, Encoding, Table, WriterPropertiesBuilder, writeParquet } from 'parquet-wasm'
 import type { ParquetOptions } from '../../core/ports/parquet.ts'
 
-export function encodeParquet(stream: Uint8Array, { dictionaryColumns }: ParquetOptions): Uint8Array {
+export function encodeParquet(stream: Uint8Array, { dictionaryColumns, deltaColumns = [] }: ParquetOptions): Uint8Array {
   // Each step consumes its predecessor, the last one table and properties; a step that throws has consumed what it took.
   let builder = new WriterPropertiesBuilder()
     .setCreatedBy('sluice')
@@ -14,6 +14,7 @@ export function encodeParquet(stream: Uint8Array, { dictionaryColumns }: Parquet
     .setStatisticsEnabled(EnabledStatistics.Chunk)
     .setMaxRowGroupSize(rowGroupRowsMax)
   for (const column of dictionaryColumns) builder = builder.setColumnDictionaryEnabled(column, true)
+  for (const column of deltaColumns) builder = builder.setColumnEncoding(column, Encoding.DELTA_BINARY_PACKED)
   const properties = builder.build()
   let table: Table
   try {

@@ -20,7 +20,13 @@ test('a lake item comes back as it was', () => {
   expect(decodeLakeItem(encodeLakeItem(full))).toEqual(full)
   const fresh = newLakeItem(tableId, labelOf(7))
   expect(fresh.key).toEqual({ partition: tableId, sort: 'lake' })
-  expect(decodeLakeItem(fresh.attributes)).toMatchObject({ version: 0n, epoch: 0n, open: true, gc: labelOf(7), committed: undefined })
+  expect(decodeLakeItem(fresh.attributes)).toMatchObject({
+    version: 0n,
+    epoch: 0n,
+    open: true,
+    gc: labelOf(7),
+    committed: undefined,
+  })
 })
 
 test('a full lake item stays below 1 KiB', () => {

@@ -89,7 +89,9 @@ export function decodeLakeItem(attributes: Attributes): LakeItem {
   const read = new Reader(attributes)
   const codec = read.integer('codec')
   if (codec !== lakeCodecVersion) {
-    throw new SluiceError('internal', 'the lake item was written by a newer version of sluice', { facts: { codec: String(codec) } })
+    throw new SluiceError('internal', 'the lake item was written by a newer version of sluice', {
+      facts: { codec: String(codec) },
+    })
   }
   const gc = read.text('gc')
   assert(labelPattern.test(gc), 'gc of a lake item is a label', { gc })
@@ -136,9 +138,13 @@ class Reader {
   }
   integer(name: string): bigint {
     const value = this.attributes[name]
-    assert(typeof value === 'bigint' && value >= 0n && value < 2n ** 63n, `${name} of a lake item is an integer from 0 to 2^63 - 1`, {
-      found: kindOf(value),
-    })
+    assert(
+      typeof value === 'bigint' && value >= 0n && value < 2n ** 63n,
+      `${name} of a lake item is an integer from 0 to 2^63 - 1`,
+      {
+        found: kindOf(value),
+      },
+    )
     return value
   }
 }

@@ -26,9 +26,18 @@ test('a flipped bit is noticed', () => {
 })
 
 test.each([
-  '', '[]', '{}', '{"version":2,"pages":{"":{}}}', '{"version":1,"pages":{}}', '{"version":1,"pages":{"":{"-1":["0",0]}}}',
-  '{"version":1,"pages":{"":{"1024":["0",0]}}}', '{"version":1,"pages":{"":{"01":["0",0]}}}', '{"version":1,"pages":{"":{"1":"5"}}}',
-  '{"version":1,"pages":{"":{"1":[5,0]}}}', '{"version":1,"pages":{"":{"1":["-5",0]}}}', '{"version":1,"pages":{"":{"1":["5",0.5]}}}',
+  '',
+  '[]',
+  '{}',
+  '{"version":2,"pages":{"":{}}}',
+  '{"version":1,"pages":{}}',
+  '{"version":1,"pages":{"":{"-1":["0",0]}}}',
+  '{"version":1,"pages":{"":{"1024":["0",0]}}}',
+  '{"version":1,"pages":{"":{"01":["0",0]}}}',
+  '{"version":1,"pages":{"":{"1":"5"}}}',
+  '{"version":1,"pages":{"":{"1":[5,0]}}}',
+  '{"version":1,"pages":{"":{"1":["-5",0]}}}',
+  '{"version":1,"pages":{"":{"1":["5",0.5]}}}',
 ])('%j is rejected', (text) => {
   expect(() => decodePoints(utf8(text), crc32(utf8(text)))).toThrow(/points object/)
 })

@@ -7,8 +7,8 @@ import { crc32 } from 'node:zlib'
 import { assert } from '../../kernel/assert.ts'
 import { utf8, utf8Text } from '../../kernel/bytes.ts'
 import { SluiceError } from '../../kernel/errors.ts'
-import { limits } from '../../kernel/limits.ts'
 import { type Offset, offsetOf } from '../../kernel/ids.ts'
+import { limits } from '../../kernel/limits.ts'
 
 /** By bucket; a bucket that is absent has nothing in the lake. */
 export type Points = ReadonlyMap<number, Point>

@@ -93,7 +93,13 @@ export function encodeManifest(files: readonly DataFile[], { schema, spec, snaps
 /** The list's entry for a manifest that encodeManifest made. */
 export function manifestFile(
   files: readonly DataFile[],
-  manifest: { readonly uri: string; readonly bytes: number; readonly specId: number; readonly snapshotId: bigint; readonly sequence: bigint },
+  manifest: {
+    readonly uri: string
+    readonly bytes: number
+    readonly specId: number
+    readonly snapshotId: bigint
+    readonly sequence: bigint
+  },
 ): ManifestFile {
   const buckets = files.map(({ bucket }) => bucket)
   return {
@@ -124,7 +130,12 @@ export function manifestFile(
 
 export function encodeManifestList(
   manifests: readonly ManifestFile[],
-  snapshot: { readonly snapshotId: bigint; readonly parentId: bigint | undefined; readonly sequence: bigint; readonly random: Random },
+  snapshot: {
+    readonly snapshotId: bigint
+    readonly parentId: bigint | undefined
+    readonly sequence: bigint
+    readonly random: Random
+  },
 ): Uint8Array {
   return encodeAvroFile(listSchema, manifests, {
     random: snapshot.random,
@@ -159,7 +170,12 @@ function boundsOf(columns: readonly ColumnMetrics[], side: 'lower' | 'upper'): o
 }
 
 const field = (id: number, name: string, type: unknown): AvroField => ({ name, type, 'field-id': id })
-const optional = (id: number, name: string, type: unknown): AvroField => ({ name, type: ['null', type], default: null, 'field-id': id })
+const optional = (id: number, name: string, type: unknown): AvroField => ({
+  name,
+  type: ['null', type],
+  default: null,
+  'field-id': id,
+})
 
 /** Avro maps have text keys only; Iceberg's by-id maps are arrays of pairs. */
 const byId = (keyId: number, valueId: number, value: string): object => ({

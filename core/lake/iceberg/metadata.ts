@@ -99,7 +99,12 @@ export function appendSnapshot(
     'last-partition-id': partitionFieldId,
     'default-sort-order-id': sortOrderId,
     'sort-orders': [sortOrder],
-    properties: { ...fixedProperties, 'schema.name-mapping.default': nameMapping(schema), ...base?.properties, ...appended.properties },
+    properties: {
+      ...fixedProperties,
+      'schema.name-mapping.default': nameMapping(schema),
+      ...base?.properties,
+      ...appended.properties,
+    },
     'current-snapshot-id': snapshotId,
     snapshots: [...(base?.snapshots ?? []), snapshot],
     'snapshot-log': [...(base?.['snapshot-log'] ?? []), { 'timestamp-ms': timestamp, 'snapshot-id': snapshotId }],
@@ -150,7 +155,10 @@ export const encodeMetadata = (metadata: TableMetadata): Uint8Array => utf8(JSON
 export function decodeMetadata(bytes: Uint8Array): TableMetadata {
   const metadata = JSON.parse(utf8Text(bytes)) as TableMetadata
   if (metadata['format-version'] !== 2) {
-    throw new SluiceError('internal', `the table metadata has format version ${String(metadata['format-version'])}, this build writes 2`)
+    throw new SluiceError(
+      'internal',
+      `the table metadata has format version ${String(metadata['format-version'])}, this build writes 2`,
+    )
   }
   return metadata
 }
@@ -170,7 +178,9 @@ const sortOrder = {
   fields: [{ transform: 'identity', 'source-id': offsetColumn.id, direction: 'asc', 'null-order': 'nulls-first' }],
 }
 
-function metadataLog(previous: { readonly metadata: TableMetadata; readonly uri: string } | EmptyMetadata): TableMetadata['metadata-log'] {
+function metadataLog(
+  previous: { readonly metadata: TableMetadata; readonly uri: string } | EmptyMetadata,
+): TableMetadata['metadata-log'] {
   if (!('metadata' in previous)) return []
   const { metadata, uri } = previous
   const log = [...metadata['metadata-log'], { 'timestamp-ms': metadata['last-updated-ms'], 'metadata-file': uri }]

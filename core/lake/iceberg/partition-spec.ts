@@ -37,5 +37,15 @@ function bucketField({ schema, buckets }: Pick<Table, 'schema' | 'buckets'>): Om
 }
 
 const bucketable: ReadonlySet<TypeKind> = new Set<TypeKind>([
-  'tinyint', 'smallint', 'int', 'bigint', 'decimal', 'string', 'binary', 'date', 'time', 'timestamp', 'timestamp_ltz',
+  'tinyint',
+  'smallint',
+  'int',
+  'bigint',
+  'decimal',
+  'string',
+  'binary',
+  'date',
+  'time',
+  'timestamp',
+  'timestamp_ltz',
 ])

@@ -3,14 +3,20 @@
  * ids 1 to 3. tinyint and smallint become int, a vector becomes list<float>, every time and timestamp is in microseconds.
  * Nanoseconds need format version 3 and are refused.
  */
-import { SluiceError } from '../../kernel/errors.ts'
+
 import type { Field } from '../../format/arrow/column.ts'
+import { SluiceError } from '../../kernel/errors.ts'
 import type { Schema } from '../../model/table.ts'
 import { type DataType, unitOfPrecision } from '../../model/types.ts'
 
 export const bucketColumn: Field = { id: 1, name: '__bucket', type: { kind: 'int' }, nullable: false }
 export const offsetColumn: Field = { id: 2, name: '__offset', type: { kind: 'bigint' }, nullable: false }
-export const timestampColumn: Field = { id: 3, name: '__timestamp', type: { kind: 'timestamp_ltz', precision: 6 }, nullable: false }
+export const timestampColumn: Field = {
+  id: 3,
+  name: '__timestamp',
+  type: { kind: 'timestamp_ltz', precision: 6 },
+  nullable: false,
+}
 export const systemColumns: readonly Field[] = [bucketColumn, offsetColumn, timestampColumn]
 
 export type IcebergType =
@@ -116,16 +122,25 @@ function icebergType(type: DataType, column: string): IcebergType {
     case 'row':
       return {
         type: 'struct',
-        fields: type.fields.map(({ id, name, type: nested }) => ({ id, name, required: false, type: icebergType(nested, column) })),
+        fields: type.fields.map(({ id, name, type: nested }) => ({
+          id,
+          name,
+          required: false,
+          type: icebergType(nested, column),
+        })),
       }
   }
 }
 
 function micros(precision: number, name: string, column: string): string {
   if (unitOfPrecision(precision) !== 'ns') return name
-  throw new SluiceError('not-supported', `column ${column} has ${name}(${precision}), which an iceberg v2 lake cannot hold: use at most 6 digits`, {
-    facts: { column },
-  })
+  throw new SluiceError(
+    'not-supported',
+    `column ${column} has ${name}(${precision}), which an iceberg v2 lake cannot hold: use at most 6 digits`,
+    {
+      facts: { column },
+    },
+  )
 }
 
 interface Mapped {
