@@ -15,8 +15,15 @@ export default defineConfig({
     hookTimeout: 20_000,
     exclude: [...configDefaults.exclude, '**/node_modules/**', 'test/{wire,infra,interop,crash}/**'],
     projects: [
-      { extends: true, test: { name: 'unit', include: [`${beside}/**/*.test.ts`, 'test/{reproductions,docs}/**/*.test.ts'], exclude: ['test/docs/readme.test.ts'] } },
-      { extends: true, test: { name: 'http', include: ['test/http/**/*.test.ts', 'test/docs/readme.test.ts'], pool: 'forks' } },
+      {
+        extends: true,
+        test: {
+          name: 'unit',
+          include: [`${beside}/**/*.test.ts`, 'test/{reproductions,house}/**/*.test.ts'],
+          exclude: ['test/house/readme.test.ts'],
+        },
+      },
+      { extends: true, test: { name: 'http', include: ['test/http/**/*.test.ts', 'test/house/readme.test.ts'], pool: 'forks' } },
       { extends: true, test: { name: 'sim', include: ['test/sim/**/*.test.ts'] } },
     ],
   },

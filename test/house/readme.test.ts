@@ -43,10 +43,16 @@ test('the quick start works line by line', async () => {
   expect(lines).toHaveLength(5)
   const answers: string[] = []
   for (const line of lines) {
-    const { stdout } = await run('bash', ['-c', `${line.replaceAll('http://127.0.0.1:8080', base)} --silent --show-error --fail-with-body`])
+    const { stdout } = await run('bash', [
+      '-c',
+      `${line.replaceAll('http://127.0.0.1:8080', base)} --silent --show-error --fail-with-body`,
+    ])
     answers.push(stdout)
   }
-  expect(JSON.parse(answers[2] ?? '')).toMatchObject({ buckets: [{ bucket: 0, baseOffset: '0', endOffset: '1' }], duplicate: false })
+  expect(JSON.parse(answers[2] ?? '')).toMatchObject({
+    buckets: [{ bucket: 0, baseOffset: '0', endOffset: '1' }],
+    duplicate: false,
+  })
   expect(JSON.parse(answers[3] ?? '')).toMatchObject({ id: '1', text: 'hello', __offset: '0' })
   expect(JSON.parse(answers[4] ?? '')).toMatchObject({ lagRows: 0 })
 })
