@@ -103,7 +103,7 @@ async function openBare(config: StoresConfig): Promise<Bare> {
 }
 
 async function openObjects(
-  { objects, s3, clock }: StoresConfig,
+  { objects, s3 }: StoresConfig,
   directory: string | undefined,
 ): Promise<Pick<Bare, 'objects' | 'close'>> {
   if (objects !== undefined) {
@@ -115,7 +115,7 @@ async function openObjects(
   }
   if (directory === undefined) throw missing('object store', 'objects')
   const { openDirectory } = await import('./objects/directory.ts')
-  const store = await openDirectory(directory, () => clock.now())
+  const store = await openDirectory(directory)
   return { objects: store, close: () => store.close() }
 }
 

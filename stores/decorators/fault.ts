@@ -9,6 +9,8 @@ import type { Random } from '../../core/kernel/random.ts'
 import type { ItemStore } from '../../core/ports/items.ts'
 import type { ListedObject, ObjectStore } from '../../core/ports/objects.ts'
 
+const listPage = 1_000
+
 /** Each rate is between 0 and 1; their sum is at most 1. */
 export interface FaultRates {
   /** The store says no: effect none. */
@@ -72,11 +74,11 @@ async function faulty<T>(faults: Faults, name: string, kind: 'read' | 'write', r
   }
 }
 
-/** A listing may break off before any of its objects. */
+/** Each page of a listing is a request that may fail. */
 async function* faultyList(faults: Faults, listed: AsyncIterable<ListedObject>): AsyncIterable<ListedObject> {
-  await faulty(faults, 'objects.list', 'read', async () => undefined)
+  let given = 0
   for await (const object of listed) {
-    await faulty(faults, 'objects.list', 'read', async () => undefined)
+    if (given++ % listPage === 0) await faulty(faults, 'objects.list', 'read', async () => undefined)
     yield object
   }
 }

@@ -8,13 +8,14 @@ const fixes: Readonly<Record<string, string>> = {
   EPERM: 'permission is missing: grant read and write to the user that runs this',
   EROFS: 'the file system is read-only: mount it writable or name another directory',
   ENOTDIR: 'a file lies where a directory is needed',
+  EEXIST: 'a file lies where a directory is needed',
   EISDIR: 'a directory lies where a file is needed',
   EMFILE: 'too many files are open: raise the limit of open files',
   ENFILE: 'too many files are open: raise the limit of open files',
   ENOENT: 'it is missing',
 }
 /** These do not pass by themselves. */
-const lasting = new Set(['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'EISDIR', 'ENOENT'])
+const lasting = new Set(['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'EEXIST', 'EISDIR', 'ENOENT'])
 
 export function fileError(error: unknown, what: string, effect: Effect): SluiceError {
   if (isSluiceError(error)) return error

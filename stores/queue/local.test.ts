@@ -1,0 +1,68 @@
+import { expect, test } from 'vitest'
+import { jobQueueCases } from '../../core/ports/queue.case.ts'
+import type { Job } from '../../core/ports/queue.ts'
+import { JumpingClock } from '../decorators/testing.ts'
+import { LocalQueue } from './local.ts'
+
+jobQueueCases('the queue of one process', async (handle) => {
+  const queue = new LocalQueue({ handle, clock: new JumpingClock(), jobsAtOnce: 2 })
+  return { queue, idle: () => queue.idle(), close: () => queue.drain() }
+})
+
+const job: Job = { kind: 'collect', table: { database: 'd', table: 't', tableId: '1'.repeat(16) }, buckets: 1, marks: [] }
+
+test('no more jobs run at once than it allows', async () => {
+  let [running, most, done] = [0, 0, 0]
+  const handle = async (): Promise<void> => {
+    most = Math.max(most, ++running)
+    await new Promise((resolve) => setImmediate(resolve))
+    running--
+    done++
+  }
+  const queue = new LocalQueue({ handle, clock: new JumpingClock(), jobsAtOnce: 3 })
+  for (let i = 0; i < 20; i++) await queue.send(job)
+  await queue.idle()
+  expect([most, done]).toEqual([3, 20])
+})
+
+test('a job that always fails is given up to its mark, and said so once', async () => {
+  const lasts: boolean[] = []
+  const handle = async (): Promise<never> => {
+    throw new Error('always')
+  }
+  const queue = new LocalQueue({
+    handle,
+    clock: new JumpingClock(),
+    jobsAtOnce: 1,
+    onError: (_job, _error, last) => lasts.push(last),
+  })
+  await queue.send(job)
+  await queue.idle()
+  expect(lasts).toEqual([false, false, false, false, true])
+})
+
+test('a drain waits for the job that runs, forgets those that wait, and takes no more', async () => {
+  let release = (): void => undefined
+  let done = 0
+  const handle = async (): Promise<void> => {
+    await new Promise<void>((resolve) => {
+      release = resolve
+    })
+    done++
+  }
+  const sleepless = {
+    now: () => 0,
+    sleep: (_ms: number, signal?: AbortSignal) =>
+      new Promise<void>((resolve) => signal?.addEventListener('abort', () => resolve())),
+  }
+  const queue = new LocalQueue({ handle, clock: sleepless, jobsAtOnce: 1 })
+  await queue.send(job)
+  await queue.send(job)
+  await queue.send(job, 60_000)
+  const drained = queue.drain()
+  await expect(queue.send(job)).rejects.toMatchObject({ code: 'unavailable', effect: 'none' })
+  expect(done).toBe(0)
+  release()
+  await drained
+  expect(done).toBe(1)
+})

@@ -1,0 +1,105 @@
+/**
+ * JobQueue of one process: delayed, at least once while the process lives, a bounded number of jobs at a time. A job that
+ * fails is tried again with doubled pauses, then given up to its mark, which the sweep reads. A crash loses what waits
+ * here: marks bring it back.
+ */
+import type { Clock } from '../../core/kernel/clock.ts'
+import { SluiceError } from '../../core/kernel/errors.ts'
+import type { Job, JobQueue } from '../../core/ports/queue.ts'
+
+export interface LocalQueueConfig {
+  readonly handle: (job: Job) => Promise<unknown>
+  readonly clock: Clock
+  /** Default 2. */
+  readonly jobsAtOnce?: number
+  /** A failed attempt; `last`: no other follows. */
+  readonly onError?: (job: Job, error: unknown, last: boolean) => void
+}
+
+const jobsAtOnceDefault = 2
+const waitingMax = 10_000
+const attemptsMax = 5
+const retryPauseMsFirst = 200
+
+interface Waiting {
+  readonly job: Job
+  readonly attempt: number
+}
+
+export class LocalQueue implements JobQueue {
+  readonly #config: LocalQueueConfig
+  readonly #due: Waiting[] = []
+  readonly #stopped = new AbortController()
+  /** Resolved when nothing waits, sleeps or runs. */
+  #idle: (() => void)[] = []
+  #sleeping = 0
+  #running = 0
+
+  constructor(config: LocalQueueConfig) {
+    this.#config = config
+  }
+
+  async send(job: Job, delayMs = 0): Promise<void> {
+    if (this.#stopped.signal.aborted)
+      throw new SluiceError('unavailable', 'the job queue is closed', { effect: 'none', action: 'stop' })
+    if (this.#due.length + this.#sleeping >= waitingMax)
+      throw new SluiceError('unavailable', `more than ${waitingMax} jobs wait`, { effect: 'none' })
+    this.#enqueue({ job, attempt: 1 }, delayMs)
+  }
+
+  /** Resolves when every job, delayed ones too, is done or given up. */
+  idle(): Promise<void> {
+    return this.#isIdle() ? Promise.resolve() : new Promise((resolve) => this.#idle.push(resolve))
+  }
+
+  /** Takes no more jobs, forgets those that wait (their marks remain) and resolves when the running ones have ended. */
+  async drain(): Promise<void> {
+    this.#stopped.abort()
+    this.#due.length = 0
+    await this.idle()
+  }
+
+  #enqueue(waiting: Waiting, delayMs: number): void {
+    if (delayMs <= 0) {
+      this.#due.push(waiting)
+      this.#start()
+      return
+    }
+    this.#sleeping++
+    void this.#config.clock.sleep(delayMs, this.#stopped.signal).then(() => {
+      this.#sleeping--
+      if (!this.#stopped.signal.aborted) this.#due.push(waiting)
+      this.#start()
+    })
+  }
+
+  #start(): void {
+    while (this.#running < (this.#config.jobsAtOnce ?? jobsAtOnceDefault)) {
+      const next = this.#due.shift()
+      if (next === undefined) break
+      this.#running++
+      void this.#run(next)
+    }
+    if (!this.#isIdle()) return
+    const waiting = this.#idle
+    this.#idle = []
+    for (const resolve of waiting) resolve()
+  }
+
+  async #run({ job, attempt }: Waiting): Promise<void> {
+    try {
+      await this.#config.handle(job)
+    } catch (error) {
+      const last = attempt >= attemptsMax || this.#stopped.signal.aborted
+      this.#config.onError?.(job, error, last)
+      if (!last) this.#enqueue({ job, attempt: attempt + 1 }, retryPauseMsFirst * 2 ** (attempt - 1))
+    } finally {
+      this.#running--
+      this.#start()
+    }
+  }
+
+  #isIdle(): boolean {
+    return this.#running === 0 && this.#sleeping === 0 && this.#due.length === 0
+  }
+}
