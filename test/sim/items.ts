@@ -198,10 +198,18 @@ function snapshotUpdate(update: Update): Update {
   return { ...update, set }
 }
 
-/** A copy whose bytes nobody else holds, and which nobody can change. */
+/** A copy whose bytes nobody else holds, and which nobody can change. What holds no bytes and is frozen is shared. */
 function snapshot<T extends ItemValue>(value: T): T {
   if (typeof value !== 'object') return value
   if (value instanceof Uint8Array) return value.slice() as ItemValue as T
   if (Array.isArray(value)) return Object.freeze(value.map((element: ItemValue) => snapshot(element))) as ItemValue as T
-  return Object.freeze(Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, snapshot(inner as ItemValue)]))) as ItemValue as T
+  const copy: Record<string, ItemValue> = {}
+  let isShared = Object.isFrozen(value)
+  for (const name in value) {
+    const inner = (value as Readonly<Record<string, ItemValue>>)[name] as ItemValue
+    const own = snapshot(inner)
+    copy[name] = own
+    isShared &&= own === inner
+  }
+  return isShared ? value : (Object.freeze(copy) as ItemValue as T)
 }

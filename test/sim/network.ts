@@ -63,20 +63,19 @@ export class SimulatedNetwork implements Network {
 
   #meet<T>(from: Process, call: Call, plan: Plan, steps: Steps<T>): void {
     const { arrive, reply, line } = steps
-    const gaveUp: Answer<T> = { ok: false, error: timedOut(call) }
     switch (plan.fate) {
       case 'refused':
         line('refused')
         return reply(plan.arriveMs + plan.replyMs, { ok: false, error: refused(call, plan) })
       case 'lost-request':
         line('lost-request')
-        return reply(plan.timeoutMs, gaveUp)
+        return reply(plan.timeoutMs, gaveUp(call))
       case 'lost-ack':
         arrive(plan.arriveMs, () => {})
-        return reply(plan.arriveMs + plan.timeoutMs, gaveUp)
+        return reply(plan.arriveMs + plan.timeoutMs, gaveUp(call))
       case 'late':
         arrive(plan.timeoutMs + plan.lateMs, () => {})
-        return reply(plan.timeoutMs, gaveUp)
+        return reply(plan.timeoutMs, gaveUp(call))
       case 'crash-between':
         return arrive(plan.arriveMs, () => from.kill())
       default:
@@ -111,8 +110,10 @@ function said<T>(answer: Answer<T>): string {
   return 'answered'
 }
 
-const timedOut = (call: Call): SluiceError =>
-  new SluiceError('unavailable', `${call.store} ${call.operation} timed out`, { effect: call.writes ? 'unknown' : 'none' })
+function gaveUp(call: Call): { readonly ok: false; readonly error: unknown } {
+  const effect = call.writes ? 'unknown' : 'none'
+  return { ok: false, error: new SluiceError('unavailable', `${call.store} ${call.operation} timed out`, { effect }) }
+}
 
 const refused = (call: Call, plan: Plan): SluiceError =>
   new SluiceError(plan.replyMs % 2 === 0 ? 'throttled' : 'unavailable', `${call.store} ${call.operation} was refused`)

@@ -19,6 +19,8 @@ export interface BucketLog {
   readonly end: bigint
   /** From `start` on, dense. */
   readonly values: readonly bigint[]
+  /** The committer's clock, per row. */
+  readonly times: readonly number[]
   /** Offsets at which an entry begins, and `end`: where a tier point may lie. */
   readonly boundaries: ReadonlySet<bigint>
   readonly references: ReadonlySet<string>
@@ -49,13 +51,15 @@ export function readBucket(stores: Stores, tableId: string, bucket: number, sche
   const boundaries = new Set<bigint>([head.end])
   const references = new Set<string>()
   const values: bigint[] = []
+  const times: number[] = []
   for (const { entry, offset } of entries) {
+    for (let i = 0; i < entry.count; i++) times.push(entry.time)
     boundaries.add(offset)
     references.add(objectKey(tableId, entry))
     values.push(...entryValues(stores, tableId, entry, offset, schema, problems))
   }
   for (const spilled of index) for (const entry of spilled.entries) references.add(objectKey(tableId, entry))
-  return { bucket, head, start: head.start, end: head.end, values, boundaries, references, problems }
+  return { bucket, head, start: head.start, end: head.end, values, times, boundaries, references, problems }
 }
 
 /** Every object that a bucket's items name, whatever their shape. */
@@ -117,4 +121,14 @@ function inlineObject(stores: Stores, key: string): Uint8Array | undefined {
   const hour = Math.floor(Number.parseInt(label, 16) / 3_600_000)
   const body = stores.items.get({ partition: `${table}#inline#${folder}#${hour}`, sort }, 'plain')?.attributes['b']
   return body instanceof Uint8Array ? body : undefined
+}
+
+/** Every object that there is, wherever it lies. */
+export function storedKeys(stores: Stores): readonly string[] {
+  const keys = [...stores.objects.objects.keys()]
+  for (const { key } of stores.items.all()) {
+    const inline = inlineName(key)
+    if (inline !== undefined) keys.push(inline)
+  }
+  return keys
 }

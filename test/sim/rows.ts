@@ -7,14 +7,14 @@ import { defaultOptions } from '../../core/model/options.ts'
 
 export const rowsPerRequestMax = 16
 
-export function specOf(options: { readonly buckets: number; readonly keyed: boolean; readonly lake: boolean; readonly lakeBytes: number }): TableSpec {
+export function specOf(options: { readonly buckets: number; readonly keyed: boolean; readonly lake: boolean; readonly lakeBytes: number; readonly lakeFreshnessMs: number }): TableSpec {
   return {
     columns: [
       { name: 'v', type: { kind: 'bigint' }, nullable: false },
       { name: 's', type: { kind: 'string' }, nullable: true },
     ],
     buckets: options.keyed ? { count: options.buckets, key: ['v'] } : { count: options.buckets },
-    options: { ...defaultOptions, lakeFormat: options.lake ? 'iceberg' : 'none', lakeBytes: options.lakeBytes },
+    options: { ...defaultOptions, lakeFormat: options.lake ? 'iceberg' : 'none', lakeBytes: options.lakeBytes, lakeFreshnessMs: options.lakeFreshnessMs },
   }
 }
 
@@ -23,7 +23,7 @@ export const valuesOf = (request: number, rows: number): readonly bigint[] =>
 
 export const requestOf = (value: bigint): number => Number(value / BigInt(rowsPerRequestMax))
 /** Every fourth string is null, so that validity travels too. */
-const textOf = (value: bigint): string | undefined => (value % 4n === 3n ? undefined : `row-${value}`)
+export const textOf = (value: bigint): string | undefined => (value % 4n === 3n ? undefined : `row-${value}`)
 
 export function batchOf(schema: Schema, values: readonly bigint[]): Batch {
   const fields = schema.columns.map(({ id, name, type, nullable }) => ({ id, name, type, nullable }))

@@ -3,15 +3,16 @@
  * end within a stated bound, and the history is judged.
  */
 import { createDatabase } from '../../core/catalog/databases.ts'
-import { createTable, getTable } from '../../core/catalog/tables.ts'
-import { headKey, newHead } from '../../core/format/items/head.ts'
-import { labelOf } from '../../core/kernel/ids.ts'
-import type { Table } from '../../core/model/table.ts'
+import { decodeHead, headKey, newHead } from '../../core/format/items/head.ts'
+import { labelOf, type Offset } from '../../core/kernel/ids.ts'
+import { createUntilThere, dropAndCreate } from './actors/dropper.ts'
 import { fetchOnce, follow } from './actors/fetcher.ts'
+import { startWorkers, sweepOnce, triggerTier } from './actors/jobs.ts'
 import { produceWithId, produceWithoutId } from './actors/producer.ts'
-import { checkLog } from './checks/log.ts'
+import { checkLake, lagging } from './checks/lake.ts'
+import { checkDropped, checkLog } from './checks/log.ts'
 import { watch } from './checks/watch.ts'
-import { Cluster, type Environment } from './cluster.ts'
+import { Cluster } from './cluster.ts'
 import { noFaults, SeededFates } from './fates.ts'
 import { type Broken, History } from './history.ts'
 import { ItemsState } from './items.ts'
@@ -21,7 +22,7 @@ import { Process } from './process.ts'
 import { buildProduct, type Stores } from './product.ts'
 import { QueueState } from './queue.ts'
 import { Seeded } from './random.ts'
-import { type BucketLog, readBucket } from './reader.ts'
+import { type BucketLog, bucketReferences, readBucket, storedKeys } from './reader.ts'
 import { specOf } from './rows.ts'
 import { type RunEnd, SeededScheduler } from './scheduler.ts'
 import { databaseName, type Stage, startMs, tableName } from './stage.ts'
@@ -43,6 +44,10 @@ export interface RunResult {
 const faultyMsMax = 72 * 3_600_000
 /** All that was accepted is finished so long after the faults stopped (G12). */
 const calmMsMax = 2 * 3_600_000
+/** The lake follows its log so long after its freshness: a lease, a visibility time, sweeps. */
+const tierBoundMs = 30 * 60_000
+/** A collect mark is due 36 hours after its window began; a purge may have to come twice, a day apart. */
+const orphanBoundMs = 80 * 3_600_000
 const stepsMax = 400_000
 
 export async function runSeed(scenario: ScenarioName, seed: number): Promise<RunResult> {
@@ -69,9 +74,9 @@ export async function runSeed(scenario: ScenarioName, seed: number): Promise<Run
   })
   let requests = 0
   const stage: Stage = {
-    swarm, scheduler, cluster, stores, history, random: root.fork(), tables: [], calm: { yes: false }, nextRequest: () => ++requests,
+    swarm, scheduler, cluster, stores, history, random: root.fork(), names: { database: databaseName, table: tableName }, tables: [], calm: { yes: false }, nextRequest: () => ++requests,
   }
-  watch(history, stores, stage.tables)
+  watch(history, stores, stage.tables, () => scheduler.now)
   const unhandled = (error: unknown): void => history.break('harness', 'unhandled', error instanceof Error ? (error.stack ?? error.message) : String(error))
   process.on('unhandledRejection', unhandled)
   try {
@@ -96,40 +101,51 @@ export async function runSeed(scenario: ScenarioName, seed: number): Promise<Run
 }
 
 async function tell(stage: Stage, fates: SeededFates): Promise<void> {
-  const { swarm, cluster, scheduler, history, calm } = stage
+  const { swarm, cluster, scheduler, history, calm, random } = stage
   await setUp(stage)
+  startWorkers(stage)
   fates.rates = swarm.rates
-  const producers = [
+  stage.stores.queue.duplicates = random.pick([0, 0, 0.2])
+  const working = { yes: true }
+  const actors = [
     ...Array.from({ length: swarm.producers }, (_, i) => produceWithId(stage, `p${i}`)),
     ...Array.from({ length: swarm.keylessProducers }, () => produceWithoutId(stage)),
+    dropAndCreate(stage),
   ]
-  const working = { yes: true }
-  const others = Array.from({ length: swarm.fetchers }, () => follow(stage, stage.random.below(swarm.buckets), () => calm.yes && !working.yes))
-  const produced = Promise.all(producers).then(() => {
+  const acted = Promise.all(actors).then(() => {
     working.yes = false
   })
-  await Promise.race([produced, cluster.sleep(faultyMsMax)])
+  const others = [
+    ...Array.from({ length: swarm.fetchers }, () => follow(stage, random.below(swarm.buckets), () => !working.yes)),
+    sweepWhile(stage, () => working.yes),
+    tierNow(stage, () => working.yes),
+  ]
+  await Promise.race([acted, cluster.sleep(faultyMsMax)])
   fates.stop()
   calm.yes = true
+  stage.stores.queue.duplicates = 0
   Object.assign(cluster.options, { duplicateRate: 0, idleFreezeRate: 0, idleKillRate: 0 })
-  cluster.settle(stage.random.pick([0, 0.5, 1]))
+  cluster.settle(random.pick([0, 0.5, 1]))
   const calmFrom = scheduler.now
   const bound = cluster.sleep(calmMsMax).then(() => 'late' as const)
-  const finished = await Promise.race([Promise.all([produced, ...others]).then(() => 'in time' as const), bound])
+  const finished = await Promise.race([Promise.all([acted, ...others]).then(() => 'in time' as const), bound])
   if (finished === 'late') {
-    history.break('G12', 'live', `work of ${working.yes ? 'producers' : 'readers'} is not finished ${scheduler.now - calmFrom} ms after the faults stopped`)
+    history.break('G12', 'live', `work of ${working.yes ? 'producers' : 'others'} is not finished ${scheduler.now - calmFrom} ms after the faults stopped`)
     return
   }
-  await judge(stage)
+  await readAll(stage)
+  if (swarm.lake) await tierAll(stage)
+  if (swarm.collect || swarm.drops > 0) await collectAll(stage)
+  judge(stage)
 }
 
 /** Without faults: a database, a table, in some runs heads whose offsets are near a power of two. */
 async function setUp(stage: Stage): Promise<void> {
   const { swarm, cluster } = stage
-  const made = await cluster.invoke({ role: 'admin', name: 'set up', timeoutMs: 60_000, repeatable: false, run: createAll })
-  if (made.is !== 'answer') throw new Error(`set up: ${made.is === 'error' ? String(made.error) : made.is}`)
-  const { tableId } = made.value
-  stage.tables.push({ tableId, buckets: swarm.buckets })
+  await cluster.invoke({ role: 'admin', name: 'set up', timeoutMs: 60_000, repeatable: false, run: ({ world }) => createDatabase(world, databaseName) })
+  await createUntilThere(stage)
+  const tableId = stage.tables[0]?.tableId
+  if (tableId === undefined) throw new Error('the table was not created')
   if (swarm.floor === 0n) return
   const setter = new Process('set-up', stage.scheduler, 0)
   for (let bucket = 0; bucket < swarm.buckets; bucket++) {
@@ -137,24 +153,81 @@ async function setUp(stage: Stage): Promise<void> {
     const at = { s: swarm.floor, b: swarm.floor, e: swarm.floor }
     stage.stores.items.create({ key: headKey(tableId, bucket), attributes: { ...attributes, ...at } }, setter)
   }
+}
 
-  async function createAll({ world }: Environment): Promise<Table> {
-    const { buckets, keyed, lake } = swarm
-    await createDatabase(world, databaseName)
-    await createTable(world, databaseName, tableName, specOf({ buckets, keyed, lake, lakeBytes: swarm.roundBytesMax }))
-    return getTable(world, databaseName, tableName)
+async function sweepWhile(stage: Stage, isWorking: () => boolean): Promise<void> {
+  const { swarm, cluster, random } = stage
+  while (isWorking() && (swarm.lake || swarm.collect || swarm.drops > 0)) {
+    await cluster.sleep(random.magnitude(10_000, swarm.sweepMsMax))
+    await sweepOnce(stage)
   }
 }
 
-async function judge(stage: Stage): Promise<void> {
-  const { stores, history, swarm } = stage
-  for (let bucket = 0; bucket < swarm.buckets; bucket++) {
-    const cursors = new Map()
+async function tierNow(stage: Stage, isWorking: () => boolean): Promise<void> {
+  for (let i = 0; i < stage.swarm.extraTierJobs && isWorking(); i++) {
+    await stage.cluster.sleep(stage.random.magnitude(10, Math.max(1_000, 4 * stage.swarm.thinkMs)))
+    triggerTier(stage)
+  }
+}
+
+async function readAll(stage: Stage): Promise<void> {
+  for (let bucket = 0; bucket < stage.swarm.buckets; bucket++) {
+    const cursors = new Map<string, Offset>()
     for (let i = 0; i < 3; i++) await fetchOnce(stage, bucket, cursors)
   }
+}
+
+/** What is in the log is in the lake within its freshness and a bound, with no trigger but the sweep. */
+async function tierAll(stage: Stage): Promise<void> {
+  const { cluster, swarm, scheduler, stores, history } = stage
+  const tableId = stage.tables.at(-1)?.tableId ?? ''
+  const until = scheduler.now + swarm.lakeFreshnessMs + tierBoundMs
+  for (;;) {
+    const ends = new Map<number, bigint>()
+    for (let bucket = 0; bucket < swarm.buckets; bucket++) {
+      const head = stores.items.get(headKey(tableId, bucket), 'plain')
+      const decoded = head === undefined ? undefined : decodeHead(head)
+      if (decoded !== undefined && decoded.end > decoded.start) ends.set(bucket, decoded.end)
+    }
+    const behind = lagging(stores, tableId, ends)
+    if (behind.length === 0) return
+    if (scheduler.now > until) return history.break('G12', 'live', `the lake of ${tableId} is behind in buckets ${behind.join(', ')} at ${tierBoundMs} ms past its freshness`)
+    await cluster.sleep(60_000)
+    await sweepOnce(stage)
+  }
+}
+
+/** Orphans are deleted within the stated time, with no trigger but the sweep; so is what a drop left. */
+async function collectAll(stage: Stage): Promise<void> {
+  const { cluster, scheduler, stores, history } = stage
+  const until = scheduler.now + orphanBoundMs
+  for (;;) {
+    const orphans = orphansOf(stage)
+    if (orphans.length === 0) return
+    if (scheduler.now > until) return history.break('G10', 'orphans', `${orphans.length} orphans are left after ${orphanBoundMs} ms: ${orphans.slice(0, 3).join(', ')}`)
+    await cluster.sleep(2 * 3_600_000)
+    await sweepOnce(stage)
+  }
+
+  /** Objects of the log that nothing refers to, and everything of tables that are gone. */
+  function orphansOf({ tables }: Stage): readonly string[] {
+    const kept = new Set<string>()
+    for (const { tableId, buckets } of tables) {
+      if (history.drops.has(tableId)) continue
+      for (let bucket = 0; bucket < buckets; bucket++) for (const key of bucketReferences(stores, tableId, bucket)) kept.add(key)
+    }
+    return storedKeys(stores).filter((key) => !kept.has(key) && (key.startsWith('t/') || [...history.drops.keys()].some((id) => key.includes(id))))
+  }
+}
+
+function judge(stage: Stage): void {
+  const { stores, history, swarm } = stage
   for (const { tableId, buckets } of stage.tables) {
-    if (history.drops.has(tableId)) continue
-    const table = specOf({ buckets, keyed: swarm.keyed, lake: swarm.lake, lakeBytes: swarm.roundBytesMax })
+    if (history.drops.has(tableId)) {
+      checkDropped(history, tableId)
+      continue
+    }
+    const table = specOf(swarm)
     const schema = { schemaId: 1, columns: table.columns.map((column, i) => ({ ...column, id: i + 4 })) }
     const logs: BucketLog[] = []
     for (let bucket = 0; bucket < buckets; bucket++) {
@@ -162,6 +235,7 @@ async function judge(stage: Stage): Promise<void> {
       if (log !== undefined) logs.push(log)
     }
     checkLog(history, tableId, logs)
+    checkLake(history, stores, tableId, logs)
   }
 }
 

@@ -17,6 +17,7 @@ export interface Stage {
   readonly stores: Stores
   readonly history: History
   readonly random: Seeded
+  readonly names: { readonly database: string; readonly table: string }
   /** Table ids that ever were, in order of creation. */
   readonly tables: TableSeen[]
   /** Faults have stopped: every loop must come to its end. */

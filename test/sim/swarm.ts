@@ -36,11 +36,13 @@ export interface Swarm {
   readonly lakeFreshnessMs: number
   readonly extraTierJobs: number
   readonly roundBytesMax: number
+  readonly fileBytesMax: number
+  readonly lakeBytes: number
   readonly collect: boolean
   readonly drops: number
   readonly inline: boolean
   readonly retries: boolean
-  readonly sweepMs: number
+  readonly sweepMsMax: number
 }
 
 export function drawSwarm(scenario: ScenarioName, random: Seeded): Swarm {
@@ -52,7 +54,7 @@ export function drawSwarm(scenario: ScenarioName, random: Seeded): Swarm {
   return {
     scenario,
     rates: drawRates(random),
-    freezeMsMax: collect ? 48 * 3_600_000 : 25 * 60_000,
+    freezeMsMax: collect && random.chance(0.5) ? 48 * 3_600_000 : 25 * 60_000,
     mode: random.chance(0.6) ? 'lambda' : 'server',
     environmentsMax: random.between(1, 5),
     coldRate: random.pick([0, 0.1, 0.5]),
@@ -79,11 +81,13 @@ export function drawSwarm(scenario: ScenarioName, random: Seeded): Swarm {
     lakeFreshnessMs: random.pick([1_000, 180_000]),
     extraTierJobs: lake ? random.between(0, 6) : 0,
     roundBytesMax: random.pick([1, 2_000, 64 << 20]),
+    fileBytesMax: random.pick([1, 64 << 20]),
+    lakeBytes: random.pick([1_024, 64 << 20]),
     collect,
     drops: has('drop', 0.3) ? random.between(1, 3) : 0,
     inline: random.chance(0.3),
     retries: random.chance(0.7),
-    sweepMs: random.pick([30_000, 60_000]),
+    sweepMsMax: collect ? 3_600_000 : 120_000,
   }
 }
 

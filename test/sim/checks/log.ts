@@ -167,3 +167,14 @@ function checkAnswers(history: History, tableId: string, logs: readonly BucketLo
 
 const nameOf = ({ producer }: RequestRecord): string =>
   producer === undefined ? 'no producer' : `${producer.name} epoch ${producer.epoch} sequence ${producer.sequence}`
+
+/** Nothing that begins after a drop was answered is acked into the dropped table. */
+export function checkDropped(history: History, tableId: string): void {
+  const goneAt = history.drops.get(tableId)?.goneAt ?? Number.POSITIVE_INFINITY
+  for (const { request, attempts } of attemptsOn(history, tableId).values()) {
+    for (const { from, answer } of attempts) {
+      if (from <= goneAt || answer?.some((part) => part.done && !part.duplicate) !== true) continue
+      history.break('G1', 'dropped', `r${request.id} began after ${tableId} was gone, and was acked into it`)
+    }
+  }
+}

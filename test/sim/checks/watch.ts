@@ -3,6 +3,7 @@
  * dropped table is written, a superseded tierer commits nothing, and nothing that something refers to is deleted.
  */
 import { decodeHead } from '../../../core/format/items/head.ts'
+import { decodeTable, tableKey } from '../../../core/format/items/table.ts'
 import { decodeLakeItem } from '../../../core/format/items/lake.ts'
 import { SluiceError } from '../../../core/kernel/errors.ts'
 import type { Attributes, ItemKey } from '../../../core/ports/items.ts'
@@ -10,25 +11,42 @@ import type { History } from '../history.ts'
 import type { Process } from '../process.ts'
 import type { Stores } from '../product.ts'
 import { bucketReferences, inlineName } from '../reader.ts'
-import type { TableSeen } from '../stage.ts'
-import { lakeReferences } from './lake-references.ts'
+import { databaseName, type TableSeen, tableName } from '../stage.ts'
+import { lakeReferences } from './lake.ts'
 
-export function watch(history: History, stores: Stores, tables: readonly TableSeen[]): void {
+export function watch(history: History, stores: Stores, tables: TableSeen[], now: () => number): void {
   const claimants = new Map<string, Process>()
+  const named = tableKey(databaseName, tableName)
   const deleted = (object: string): void => watchDelete(history, stores, tables, object)
   stores.items.onWrite = (key, before, after, author) => {
     if (key.sort === 'h') watchHead(history, key, before, after)
-    if (key.sort === 'lake') watchLake(history, claimants, { key, before, after, author })
+    if (key.sort === 'lake') watchLake(history, stores, claimants, { key, before, after, author })
+    if (key.partition === named.partition && key.sort === named.sort) watchTable(history, tables, { key, before, after, author }, now())
     const inline = after === undefined ? inlineName(key) : undefined
     if (inline !== undefined && before !== undefined) deleted(inline)
   }
   stores.objects.onDelete = deleted
 }
 
+interface ItemWrite {
+  readonly key: ItemKey
+  readonly before: Attributes | undefined
+  readonly after: Attributes | undefined
+  readonly author: Process
+}
+
+/** The name is freed only when every head is closed: from then on the table is gone for everyone. */
+function watchTable(history: History, tables: TableSeen[], { key, before, after }: ItemWrite, now: number): void {
+  const old = before === undefined ? undefined : decodeTable({ key, attributes: before })
+  const table = after === undefined ? undefined : decodeTable({ key, attributes: after })
+  if (old !== undefined && old.tableId !== table?.tableId) history.drops.set(old.tableId, { tableId: old.tableId, goneAt: now })
+  if (table !== undefined && table.tableId !== old?.tableId) tables.push({ tableId: table.tableId, buckets: table.buckets.count })
+}
+
 /** reach: what an item that a reader may begin with refers to is never deleted. */
 function watchDelete(history: History, stores: Stores, tables: readonly TableSeen[], object: string): void {
   for (const { tableId, buckets } of tables) {
-    if (!object.includes(tableId)) continue
+    if (!object.includes(tableId) || history.drops.has(tableId)) continue
     for (let bucket = 0; bucket < buckets; bucket++) {
       if (bucketReferences(stores, tableId, bucket).has(object)) {
         history.break('G10', 'reach', `${object} is deleted while ${tableId}#${bucket} refers to it`)
@@ -41,12 +59,15 @@ function watchDelete(history: History, stores: Stores, tables: readonly TableSee
 function watchHead(history: History, key: ItemKey, before: Attributes | undefined, after: Attributes | undefined): void {
   const tableId = key.partition.slice(0, key.partition.indexOf('#'))
   if (after === undefined) return
-  if (history.drops.has(tableId)) history.break('G10', 'dropped', `the head ${key.partition} of a dropped table is written`)
   try {
     const head = decodeHead({ key, attributes: after })
-    if (before === undefined) return
+    if (before === undefined) {
+      if (history.drops.has(tableId)) history.break('G1', 'dropped', `the head ${key.partition} of a dropped table is born`)
+      return
+    }
     const old = decodeHead({ key, attributes: before })
     if (head.end < old.end) history.break('G5', 'monotonic', `the end of ${key.partition} goes back from ${old.end} to ${head.end}`)
+    if (head.end > old.end && history.drops.has(tableId)) history.break('G1', 'dropped', `the head ${key.partition} of a dropped table grows`)
     if (head.end > old.end && !old.open) history.break('G1', 'dropped', `the closed head ${key.partition} grows`)
     if (head.gc < old.gc) history.break('G10', 'gc', `the gc of ${key.partition} goes back`)
   } catch (error) {
@@ -54,15 +75,8 @@ function watchHead(history: History, key: ItemKey, before: Attributes | undefine
   }
 }
 
-interface LakeWrite {
-  readonly key: ItemKey
-  readonly before: Attributes | undefined
-  readonly after: Attributes | undefined
-  readonly author: Process
-}
-
 /** A claim changes the epoch; a commit under an epoch is its claimant's alone. */
-function watchLake(history: History, claimants: Map<string, Process>, { key, before, after, author }: LakeWrite): void {
+function watchLake(history: History, stores: Stores, claimants: Map<string, Process>, { key, before, after, author }: ItemWrite): void {
   if (before === undefined || after === undefined) return
   const old = decodeLakeItem(before)
   const lake = decodeLakeItem(after)
@@ -70,5 +84,12 @@ function watchLake(history: History, claimants: Map<string, Process>, { key, bef
   if (lake.epoch > old.epoch) claimants.set(key.partition, author)
   if (lake.version > old.version && lake.epoch === old.epoch && claimants.get(key.partition) !== author) {
     history.break('G9', 'fence', `${author.id} commits to the lake of ${key.partition} under the epoch of ${claimants.get(key.partition)?.id ?? 'nobody'}`)
+  }
+  if (lake.version === old.version) return
+  if (lake.version !== old.version + 1n) history.break('G9', 'fence', `the lake of ${key.partition} goes from version ${old.version} to ${lake.version}`)
+  try {
+    lakeReferences(stores, key.partition)
+  } catch (error) {
+    history.break('G10', 'reach', `version ${lake.version} of the lake of ${key.partition}: ${error instanceof Error ? error.message : String(error)}`)
   }
 }

@@ -1,0 +1,72 @@
+/** The worker behind the queue, and the sweep on its schedule: what functions/jobs and functions/sweep do. */
+import { sweep } from '../../../core/jobs/sweep.ts'
+import { collect } from '../../../core/log/collect.ts'
+import { purge } from '../../../core/log/purge.ts'
+import type { Job } from '../../../core/ports/queue.ts'
+import { runTier } from '../../../core/tier/run.ts'
+import type { Environment } from '../cluster.ts'
+import { simulatedParquet } from '../parquet.ts'
+import type { Stage } from '../stage.ts'
+import { codeOf } from './ingest.ts'
+
+/** A function's time, and a little for its transport. */
+const jobMs = 15 * 60_000
+const sweepMs = 60_000
+
+export function startWorkers(stage: Stage): void {
+  stage.stores.queue.work = async (job) => {
+    const outcome = await stage.cluster.invoke({
+      role: job.kind,
+      name: `${job.kind} ${job.table.tableId} for ${job.marks.length} marks`,
+      timeoutMs: jobMs + 1_000,
+      repeatable: true,
+      run: (environment) => runJob(stage, environment, job),
+    })
+    if (outcome.is === 'error') judgeError(stage, job, outcome.error)
+    return outcome.is === 'answer'
+  }
+}
+
+export async function sweepOnce(stage: Stage): Promise<void> {
+  const outcome = await stage.cluster.invoke({
+    role: 'sweep',
+    name: 'sweep',
+    timeoutMs: sweepMs,
+    repeatable: true,
+    run: ({ world }) => sweep(world),
+  })
+  if (outcome.is === 'error' && isDefect(outcome.error)) stage.history.break('harness', 'error', `sweep: ${String(outcome.error)}`)
+}
+
+/** Somebody asks for tiering now: POST …/tier. */
+export function triggerTier(stage: Stage): void {
+  const seen = stage.tables.at(-1)
+  if (seen === undefined) return
+  const job: Job = { kind: 'tier', table: { ...stage.names, tableId: seen.tableId }, buckets: seen.buckets, marks: [] }
+  void stage.stores.queue.work(job)
+}
+
+async function runJob(stage: Stage, { world, log, process }: Environment, job: Job): Promise<void> {
+  const deadlineMs = process.clock.now() + stage.random.pick([1, 10_000, jobMs])
+  switch (job.kind) {
+    case 'tier':
+      await runTier(world, log, simulatedParquet(world.clock), job, {
+        deadlineMs,
+        roundBytesMax: stage.swarm.roundBytesMax,
+        fileBytesMax: stage.swarm.fileBytesMax,
+      })
+      return
+    case 'collect':
+      await collect(world, job)
+      return
+    case 'purge':
+      await purge(world, job, deadlineMs)
+  }
+}
+
+function judgeError({ history, swarm, calm }: Stage, job: Job, error: unknown): void {
+  if (!isDefect(error) || (swarm.rates.corrupt > 0 && !calm.yes)) return
+  history.break('harness', 'error', `${job.kind}: ${error instanceof Error ? error.stack : String(error)}`)
+}
+
+const isDefect = (error: unknown): boolean => ['internal', 'unexpected'].includes(codeOf(error))

@@ -1,0 +1,170 @@
+/**
+ * An independent reader of a lake: lake item → metadata → manifest list → manifests → data files, each found by its URI
+ * and decoded by others' code (icebird's Avro, apache-arrow). What the item reaches must exist; its rows must be those
+ * of the log up to the tier points, once each.
+ */
+import { crc32, inflateRawSync } from 'node:zlib'
+import { avroMetadata, readZigZag } from 'icebird/src/avro/avro.metadata.js'
+import { avroRead } from 'icebird/src/avro/avro.read.js'
+import { decodeLakeItem, lakeItemKey } from '../../../core/format/items/lake.ts'
+import { decodePoints, type Points } from '../../../core/format/items/points.ts'
+import { concat, viewOf } from '../../../core/kernel/bytes.ts'
+import type { History } from '../history.ts'
+import { type LakeRow, rowsOfFile } from '../parquet.ts'
+import type { Stores } from '../product.ts'
+import type { BucketLog } from '../reader.ts'
+
+const uriPrefix = 'sim://store/'
+
+export interface Lake {
+  readonly points: Points
+  readonly rows: readonly LakeRow[]
+  readonly references: ReadonlySet<string>
+}
+
+/** Undefined before the first commit. Throws where something that is named is not there or is not what it was. */
+export function readLake(stores: Stores, tableId: string): Lake | undefined {
+  const item = stores.items.get(lakeItemKey(tableId), 'plain')
+  const committed = item === undefined ? undefined : decodeLakeItem(item.attributes).committed
+  if (committed === undefined) return undefined
+  const references = new Set<string>()
+  const read = (key: string): Uint8Array => {
+    references.add(key)
+    const bytes = stores.objects.objects.get(key)
+    if (bytes === undefined) throw new Error(`${key} is absent`)
+    return bytes
+  }
+  const checked = (ref: { readonly key: string; readonly crc32: number }): Uint8Array => {
+    const bytes = read(ref.key)
+    if (crc32(bytes) !== ref.crc32) throw new Error(`${ref.key} has other bytes than were committed`)
+    return bytes
+  }
+  const metadata = JSON.parse(Buffer.from(checked(committed.metadata)).toString('utf8')) as IcebergMetadata
+  const points = decodePoints(checked(committed.points), committed.points.crc32)
+  const snapshot = metadata.snapshots.find((each) => each['snapshot-id'] === metadata['current-snapshot-id'])
+  if (snapshot === undefined) throw new Error('the current snapshot is not in the metadata')
+  if (BigInt(snapshot['snapshot-id']) !== committed.snapshotId) throw new Error('the item names another snapshot than its metadata')
+  for (const named of [snapshot.summary['sluice.points'], metadata.properties['sluice.points']]) {
+    if (named !== committed.points.key) throw new Error(`the metadata names the points ${named}, the item ${committed.points.key}`)
+  }
+  const rows: LakeRow[] = []
+  for (const manifest of records(read(keyOf(snapshot['manifest-list'])))) {
+    for (const entry of records(read(keyOf(textIn(manifest, 'manifest_path'))))) {
+      const file = entry['data_file'] as Record<string, unknown>
+      const found = rowsIn(read(keyOf(textIn(file, 'file_path'))))
+      if (BigInt(found.length) !== BigInt(file['record_count'] as bigint)) throw new Error('a data file has other rows than its manifest says')
+      rows.push(...found)
+    }
+  }
+  if (snapshot.summary['total-records'] !== String(rows.length)) throw new Error(`total-records is ${snapshot.summary['total-records']} of ${rows.length}`)
+  return { points, rows, references }
+}
+
+export function lakeReferences(stores: Stores, tableId: string): ReadonlySet<string> {
+  return readLake(stores, tableId)?.references ?? new Set()
+}
+
+/** tier: the lake's rows are the log's in [start, tier point), once each, and points are batch boundaries. */
+export function checkLake(history: History, stores: Stores, tableId: string, logs: readonly BucketLog[]): void {
+  let lake: Lake | undefined
+  try {
+    lake = readLake(stores, tableId)
+  } catch (error) {
+    return history.break('G10', 'reach', `the lake of ${tableId}: ${error instanceof Error ? error.message : String(error)}`)
+  }
+  if (lake === undefined) return
+  const byBucket = new Map<number, Map<bigint, LakeRow>>()
+  for (const row of lake.rows) {
+    const rows = byBucket.get(row.bucket) ?? new Map<bigint, LakeRow>()
+    byBucket.set(row.bucket, rows)
+    if (rows.has(row.offset)) history.break('G8', 'tier', `offset ${row.offset} of ${tableId}#${row.bucket} is twice in the lake`)
+    rows.set(row.offset, row)
+  }
+  for (const log of logs) checkBucket(history, `${tableId}#${log.bucket}`, log, byBucket.get(log.bucket) ?? new Map(), lake.points)
+}
+
+function checkBucket(history: History, name: string, log: BucketLog, rows: ReadonlyMap<bigint, LakeRow>, points: Points): void {
+  const point: bigint = points.get(log.bucket)?.offset ?? log.start
+  if (point > log.end) return history.break('G8', 'tier', `the tier point ${point} of ${name} is past its end ${log.end}`)
+  if (!log.boundaries.has(point)) history.break('G8', 'tier', `the tier point ${point} of ${name} is inside a batch`)
+  for (let offset = log.start; offset < point; offset++) {
+    const row = rows.get(offset)
+    const at = Number(offset - log.start)
+    if (row === undefined) return history.break('G8', 'tier', `offset ${offset} of ${name} is below its tier point ${point} and not in the lake`)
+    if (row.value !== log.values[at]) return history.break('G8', 'tier', `offset ${offset} of ${name} is ${log.values[at]} in the log and ${row.value} in the lake`)
+    if (row.timestamp !== log.times[at]) return history.break('G8', 'tier', `offset ${offset} of ${name} has the time ${log.times[at]} in the log and ${row.timestamp} in the lake`)
+  }
+  if (BigInt(rows.size) !== point - log.start) history.break('G8', 'tier', `the lake has ${rows.size} rows of ${name}, its tier point is ${point}`)
+}
+
+/** The buckets whose lake is behind their log. */
+export function lagging(stores: Stores, tableId: string, ends: ReadonlyMap<number, bigint>): readonly number[] {
+  const points = readLake(stores, tableId)?.points ?? new Map()
+  return [...ends].filter(([bucket, end]) => (points.get(bucket)?.offset ?? -1n) < end).map(([bucket]) => bucket)
+}
+
+interface IcebergMetadata {
+  readonly 'current-snapshot-id': number
+  readonly properties: Readonly<Record<string, string>>
+  readonly snapshots: readonly {
+    readonly 'snapshot-id': number
+    readonly 'manifest-list': string
+    readonly summary: Readonly<Record<string, string>>
+  }[]
+}
+
+/** Objects are immutable, so each is decoded once. */
+const decoded = new WeakMap<Uint8Array, readonly Record<string, unknown>[]>()
+const decodedRows = new WeakMap<Uint8Array, readonly LakeRow[]>()
+
+function records(bytes: Uint8Array): readonly Record<string, unknown>[] {
+  const known = decoded.get(bytes)
+  if (known !== undefined) return known
+  const reader = { view: viewOf(bytes), offset: 0 }
+  const { metadata, syncMarker } = avroMetadata(reader)
+  const plain = inflatedBlocks(bytes, reader.offset)
+  const made = avroRead({ reader: { view: viewOf(plain), offset: 0 }, metadata: { ...metadata, 'avro.codec': 'null' }, syncMarker })
+  decoded.set(bytes, made)
+  return made
+}
+
+function rowsIn(bytes: Uint8Array): readonly LakeRow[] {
+  const known = decodedRows.get(bytes) ?? rowsOfFile(bytes)
+  decodedRows.set(bytes, known)
+  return known
+}
+
+/** The blocks of an Avro file, inflated by zlib: icebird's own inflate takes a millisecond for each. */
+function inflatedBlocks(bytes: Uint8Array, from: number): Uint8Array {
+  const reader = { view: viewOf(bytes), offset: from }
+  const parts: Uint8Array[] = []
+  while (reader.offset < bytes.length) {
+    const count = readZigZag(reader)
+    const size = readZigZag(reader)
+    const block = inflateRawSync(bytes.subarray(reader.offset, reader.offset + size))
+    parts.push(zigZag(count), zigZag(block.length), block, bytes.subarray(reader.offset + size, reader.offset + size + 16))
+    reader.offset += size + 16
+  }
+  return concat(parts)
+}
+
+function zigZag(value: number): Uint8Array {
+  const out: number[] = []
+  let rest = 2 * value
+  while (rest > 127) {
+    out.push((rest & 127) | 128)
+    rest = Math.floor(rest / 128)
+  }
+  return Uint8Array.from([...out, rest])
+}
+
+function textIn(record: Readonly<Record<string, unknown>>, name: string): string {
+  const value = record[name]
+  if (typeof value !== 'string') throw new Error(`a manifest without ${name}`)
+  return value
+}
+
+function keyOf(uri: string): string {
+  if (!uri.startsWith(uriPrefix)) throw new Error(`a foreign URI: ${uri}`)
+  return uri.slice(uriPrefix.length)
+}
