@@ -21,7 +21,10 @@ export function compareSums(source: ReadonlyMap<string, OriginSums>, lake: Reado
     }
   }
   const rows = [...lake.values()].reduce((sum, { count }) => sum + count, 0)
-  const top = [...lake].map(([origin, sums]) => ({ origin, ...sums })).sort((a, b) => b.count - a.count).slice(0, 5)
+  const top = [...lake]
+    .map(([origin, sums]) => ({ origin, ...sums }))
+    .sort((a, b) => b.count - a.count)
+    .slice(0, 5)
   return { equal: differences.length === 0 && rows > 0, origins: lake.size, rows, differences, top }
 }
 

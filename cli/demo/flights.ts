@@ -4,6 +4,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
 import { type RecordBatch, Table, tableFromIPC, tableToIPC } from 'apache-arrow'
 import { initSync, readParquet } from 'parquet-wasm/esm'
 
@@ -39,7 +40,7 @@ const rowsPerBody = 24_576
 export function loadFlights(): Flights {
   const require = createRequire(import.meta.url)
   initSync({ module: readFileSync(require.resolve('parquet-wasm/esm/parquet_wasm_bg.wasm')) })
-  const file = readFileSync(require.resolve('vega-datasets/data/flights-3m.parquet'))
+  const file = readFileSync(join(dirname(require.resolve('vega-datasets')), '..', 'data', 'flights-3m.parquet'))
   const table = tableFromIPC(readParquet(file).intoIPCStream())
   const groups = groupBatches(table.batches)
   return {

@@ -10,7 +10,7 @@ import { serveConfig } from '../../serve/config.ts'
 import type { Running } from '../../serve/server.ts'
 import { startServer } from '../../serve/start.ts'
 import { Failure } from '../failure.ts'
-import { compareSums, type Comparison } from './compare.ts'
+import { type Comparison, compareSums } from './compare.ts'
 import { flightsSpec, type OriginSums } from './flights.ts'
 import type { LanesMessage } from './lanes.ts'
 import { call, type TierBody } from './server-calls.ts'
@@ -45,10 +45,19 @@ export async function demo(flags: DemoFlags): Promise<void> {
   const terminal = process.stdout.isTTY === true
   const list = new Listr<Context, 'default' | 'simple' | 'silent', 'simple'>(
     [
-      { title: `Start a server of its own on ${directory}`, task: (context, task) => start(context, directory, (title) => (task.title = title)) },
-      { title: 'Stream 3,000,000 flights over HTTP', task: (context, task) => stream(context, directory, writer(task, terminal)) },
+      {
+        title: `Start a server of its own on ${directory}`,
+        task: (context, task) => start(context, directory, (title) => (task.title = title)),
+      },
+      {
+        title: 'Stream 3,000,000 flights over HTTP',
+        task: (context, task) => stream(context, directory, writer(task, terminal)),
+      },
       { title: 'Bring the rest into the lake', task: (context, task) => tierRest(context, writer(task, terminal)) },
-      { title: 'Read the lake with icebird, an independent Iceberg reader', task: (context, task) => verify(context, directory, writer(task, terminal)) },
+      {
+        title: 'Read the lake with icebird, an independent Iceberg reader',
+        task: (context, task) => verify(context, directory, writer(task, terminal)),
+      },
     ],
     { renderer: flags.json ? 'silent' : terminal ? 'default' : 'simple', concurrent: false },
   )
@@ -56,9 +65,15 @@ export async function demo(flags: DemoFlags): Promise<void> {
   try {
     await list.run(context)
     const cost = await call<{ requests: Record<string, number>; usd: number }>(context.server.url, 'GET', '/v1/cost')
-    const summary = { ...context, cost, seconds: (Date.now() - context.startedAt) / 1000, folder: lakeFolder(directory, context.tableId) }
+    const summary = {
+      ...context,
+      cost,
+      seconds: (Date.now() - context.startedAt) / 1000,
+      folder: lakeFolder(directory, context.tableId),
+    }
     process.stdout.write(flags.json ? `${JSON.stringify(toJson(summary))}\n` : summaryOf(summary))
-    if (!context.comparison.equal) throw new Failure('the lake differs from the source file: this is a defect, please report it with the folder')
+    if (!context.comparison.equal)
+      throw new Failure('the lake differs from the source file: this is a defect, please report it with the folder')
   } finally {
     await context.server?.stop()
   }
@@ -89,7 +104,16 @@ async function stream(context: Context, directory: string, show: (line: string) 
       },
       () => undefined,
     )
-    if (rows > 0) show(progressLine({ rows, sent, rowsPerSecond: rate(sent - sentBefore, loadedAt), lagRows: tier?.lagRows ?? sent, snapshots: seen.size }))
+    if (rows > 0)
+      show(
+        progressLine({
+          rows,
+          sent,
+          rowsPerSecond: rate(sent - sentBefore, loadedAt),
+          lagRows: tier?.lagRows ?? sent,
+          snapshots: seen.size,
+        }),
+      )
   }, 500)
   try {
     await listen<LanesMessage>(worker, (message) => {
@@ -108,7 +132,9 @@ async function stream(context: Context, directory: string, show: (line: string) 
     })
     context.rows = rows
     context.rowsPerSecond ??= 0
-    show(progressLine({ rows, sent: rows, rowsPerSecond: context.rowsPerSecond, lagRows: tier?.lagRows ?? 0, snapshots: seen.size }))
+    show(
+      progressLine({ rows, sent: rows, rowsPerSecond: context.rowsPerSecond, lagRows: tier?.lagRows ?? 0, snapshots: seen.size }),
+    )
   } finally {
     clearInterval(poll)
     await worker.terminate()
@@ -127,11 +153,15 @@ async function tierRest(context: Context, show: (line: string) => void): Promise
 
 async function verify(context: Context, directory: string, show: (line: string) => void): Promise<void> {
   const input = { folder: lakeFolder(directory, context.tableId) }
-  const worker = new Worker(new URL('./verify.ts', import.meta.url), { workerData: input, resourceLimits: { maxOldGenerationSizeMb: 4096 } })
+  const worker = new Worker(new URL('./verify.ts', import.meta.url), {
+    workerData: input,
+    resourceLimits: { maxOldGenerationSizeMb: 4096 },
+  })
   try {
     await listen<VerifyMessage>(worker, (message) => {
       if (message.kind === 'failed') throw new Failure(`reading the lake failed: ${message.message}`)
-      if (message.kind === 'read') show(`${message.rows.toLocaleString('en-US')} of ${message.total.toLocaleString('en-US')} rows read`)
+      if (message.kind === 'read')
+        show(`${message.rows.toLocaleString('en-US')} of ${message.total.toLocaleString('en-US')} rows read`)
       if (message.kind === 'done') {
         context.snapshots = message.snapshots
         context.comparison = compareSums(context.sums, message.sums)
@@ -172,6 +202,14 @@ function writer(task: { output: string }, terminal: boolean): (line: string) => 
 const rate = (rows: number, since: number): number => Math.round((rows / Math.max(1, Date.now() - since)) * 1000)
 const lakeFolder = (directory: string, tableId: string): string => join(directory, 'objects', 'lake', tableId)
 
-function toJson({ rows, rowsPerSecond, snapshots, comparison, cost, seconds, folder }: Omit<Context, 'sums' | 'server'> & { cost: unknown; seconds: number; folder: string }) {
+function toJson({
+  rows,
+  rowsPerSecond,
+  snapshots,
+  comparison,
+  cost,
+  seconds,
+  folder,
+}: Omit<Context, 'sums' | 'server'> & { cost: unknown; seconds: number; folder: string }) {
   return { rows, rowsPerSecond, snapshots, equal: comparison.equal, origins: comparison.origins, cost, seconds, folder }
 }

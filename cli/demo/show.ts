@@ -31,7 +31,10 @@ export interface Summary {
 
 export function summaryOf({ rows, rowsPerSecond, snapshots, comparison, cost, seconds, folder }: Summary): string {
   const verdict = comparison.equal
-    ? styleText('green', `the lake equals the source: ${number(comparison.rows)} flights from ${comparison.origins} origins, counts and sums alike`)
+    ? styleText(
+        'green',
+        `the lake equals the source: ${number(comparison.rows)} flights from ${comparison.origins} origins, counts and sums alike`,
+      )
     : styleText('red', `the lake DIFFERS from the source:\n  ${comparison.differences.slice(0, 10).join('\n  ')}`)
   const lines = [
     '',
@@ -42,9 +45,13 @@ export function summaryOf({ rows, rowsPerSecond, snapshots, comparison, cost, se
       ...comparison.top.map(({ origin, count, delay, distance }) => [origin, number(count), number(delay), number(distance)]),
     ]),
     '',
-    rowsPerSecond > 0 ? `produced   ${number(rows)} rows at ${number(rowsPerSecond)} rows/s` : `produced   ${number(rows)} rows, all of them in an earlier run`,
+    rowsPerSecond > 0
+      ? `produced   ${number(rows)} rows at ${number(rowsPerSecond)} rows/s`
+      : `produced   ${number(rows)} rows, all of them in an earlier run`,
     `lake       ${snapshots} snapshots, each with its offsets in the same commit: ${folder}`,
-    `requests   ${Object.entries(cost.requests).map(([name, count]) => `${name}=${count}`).join(' ')}`,
+    `requests   ${Object.entries(cost.requests)
+      .map(([name, count]) => `${name}=${count}`)
+      .join(' ')}`,
     `on AWS     $${cost.usd.toFixed(4)} for these requests at list prices (docs/limits.md)`,
     `time       ${seconds.toFixed(1)} s`,
     '',
@@ -56,5 +63,7 @@ export function summaryOf({ rows, rowsPerSecond, snapshots, comparison, cost, se
 
 function table(rows: readonly (readonly string[])[]): string[] {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => (row[column] ?? '').length)))
-  return rows.map((row) => row.map((cell, column) => (column === 0 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0))).join('   '))
+  return rows.map((row) =>
+    row.map((cell, column) => (column === 0 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0))).join('   '),
+  )
 }
