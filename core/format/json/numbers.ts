@@ -1,0 +1,106 @@
+/**
+ * Numbers out of JSON text, exactly: integers and decimals go by their digits, never through a double. Doubles are read as
+ * JavaScript reads them, most of them without making a string.
+ */
+import { digitsEnd, numberEnd } from './source.ts'
+
+/** Digits without zeros at either end: the value is `digits` × 10^`exponent`. */
+export interface Exact {
+  readonly negative: boolean
+  readonly digits: string
+  readonly exponent: number
+}
+
+/** The number that is exactly [start, end), or undefined where that is no JSON number. */
+export function exactNumber(bytes: Uint8Array, start: number, end: number): Exact | undefined {
+  if (start === end || numberEnd(bytes, start, end) !== end) return undefined
+  const negative = bytes[start] === 0x2d
+  let at = negative ? start + 1 : start
+  const whole = digitsEnd(bytes, at, end)
+  let digits = asciiText(bytes, at, whole)
+  at = whole
+  let exponent = 0
+  if (bytes[at] === 0x2e && at < end) {
+    const fraction = digitsEnd(bytes, at + 1, end)
+    digits += asciiText(bytes, at + 1, fraction)
+    exponent = at + 1 - fraction
+    at = fraction
+  }
+  if (at < end) exponent += Number(asciiText(bytes, at + 1, Math.min(end, at + 1 + exponentDigitsMax)))
+  let first = 0
+  while (digits.charCodeAt(first) === 0x30) first++
+  let last = digits.length
+  while (last > first && digits.charCodeAt(last - 1) === 0x30) last--
+  return { negative, digits: digits.slice(first, last), exponent: exponent + (digits.length - last) }
+}
+
+/** A longer exponent is cut: it is too great for every type anyway (leading zeros are not worth the care). */
+const exponentDigitsMax = 12
+
+/** The number × 10^scale as an integer below 10^precision in size; 'rounding' or 'overflow' where it is none. */
+export function scaled(
+  { negative, digits, exponent }: Exact,
+  scale: number,
+  precision: number,
+): bigint | 'rounding' | 'overflow' {
+  if (digits.length === 0) return 0n
+  const zeros = exponent + scale
+  if (zeros < 0) return 'rounding'
+  if (digits.length + zeros > precision) return 'overflow'
+  const value = BigInt(digits) * 10n ** BigInt(zeros)
+  return negative ? -value : value
+}
+
+/** The end of the double last read. */
+let doubleEnd = 0
+export const lastDoubleEnd = (): number => doubleEnd
+
+/** The double that begins at `start`; its end is lastDoubleEnd(), which is `start` where there is none. */
+export function readDouble(bytes: Uint8Array, start: number, end: number): number {
+  const negative = bytes[start] === 0x2d
+  let at = negative ? start + 1 : start
+  const first = at
+  let mantissa = 0
+  while (at < end) {
+    const digit = (bytes[at] as number) - 0x30
+    if (digit < 0 || digit > 9) break
+    mantissa = mantissa * 10 + digit
+    at++
+  }
+  let count = at - first
+  if (count === 0 || (count > 1 && bytes[first] === 0x30)) {
+    doubleEnd = start
+    return 0
+  }
+  let fraction = 0
+  if (at < end && bytes[at] === 0x2e) {
+    const point = ++at
+    while (at < end) {
+      const digit = (bytes[at] as number) - 0x30
+      if (digit < 0 || digit > 9) break
+      mantissa = mantissa * 10 + digit
+      at++
+    }
+    fraction = at - point
+    count += fraction
+  }
+  const next = at < end ? (bytes[at] as number) | 0x20 : 0
+  if (next !== 0x65 && count <= 15 && bytes[at - 1] !== 0x2e) {
+    // both are exact doubles, so their quotient is rounded once (Clinger's fast path)
+    doubleEnd = at
+    const value = fraction === 0 ? mantissa : mantissa / (powers[fraction] as number)
+    return negative ? -value : value
+  }
+  doubleEnd = numberEnd(bytes, start, end)
+  return Number(asciiText(bytes, start, doubleEnd))
+}
+
+const powers = [1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15]
+
+export function asciiText(bytes: Uint8Array, start: number, end: number): string {
+  let text = ''
+  for (let at = start; at < end; at += chunk) text += String.fromCharCode(...bytes.subarray(at, Math.min(end, at + chunk)))
+  return text
+}
+
+const chunk = 4096
