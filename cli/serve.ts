@@ -6,7 +6,8 @@
 import { isSluiceError } from '../core/kernel/errors.ts'
 import { curlLines } from '../functions/admin/home.ts'
 import { type ServeFlags, serveConfig, UsageError } from '../serve/config.ts'
-import { type Running, startServer } from '../serve/server.ts'
+import type { Running } from '../serve/server.ts'
+import { startServer } from '../serve/start.ts'
 import { Failure } from './failure.ts'
 
 /** Signals of one Ctrl-C come twice, from the terminal and from the launcher. */

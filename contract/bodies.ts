@@ -154,4 +154,5 @@ export const versionOut = z.looseObject({
 })
 export const costOut = z.looseObject({ requests: z.record(text, z.int()), amounts: z.record(text, z.number()), usd: z.number() })
 export const healthOut = z.looseObject({ status: z.literal('ok') })
-export const openapiOut = z.looseObject({ openapi: text })
+const anyObject = z.record(text, z.unknown())
+export const openapiOut = z.looseObject({ openapi: text, info: anyObject, paths: anyObject, components: anyObject })

@@ -16,7 +16,7 @@ export const name = z
   )
 
 export const flag = z.pipe(
-  z.enum(['true', 'false'], 'must be true or false').check(z.meta({ override: { type: 'boolean' } })),
+  z.enum(['true', 'false'], 'must be true or false').check(z.meta({ override: shownAs({ type: 'boolean' }) })),
   z.transform((text) => text === 'true'),
 )
 
@@ -56,9 +56,17 @@ function within(text: string, min: bigint, max: bigint): boolean {
   return value >= min && value <= max
 }
 
+/** What the text means, for the description. */
+function shownAs(schema: object) {
+  return ({ jsonSchema }: { jsonSchema: object }) => {
+    for (const key of ['pattern', 'enum', 'type']) Reflect.deleteProperty(jsonSchema, key)
+    Object.assign(jsonSchema, schema)
+  }
+}
+
 function integerSchema(min: bigint, max: bigint) {
   const bounds = max <= BigInt(Number.MAX_SAFE_INTEGER) ? { maximum: Number(max) } : { format: 'int64' }
-  return { type: 'integer' as const, minimum: Number(min), ...bounds, pattern: undefined }
+  return shownAs({ type: 'integer', minimum: Number(min), ...bounds })
 }
 
 /** A 63-bit unsigned number: offsets, sequences, epochs. */

@@ -8,12 +8,22 @@ import type { FunctionWorld } from './world.ts'
 /** Of Arrow, in one commit. */
 const roundBytesMax = 256 * 1024 * 1024
 
-/** `deadlineMs`: ms since 1970, when the time of this invocation is up. What is left is the next job's. */
-export async function runJob(world: FunctionWorld, job: Job, deadlineMs: number): Promise<void> {
+export interface JobTime {
+  /** ms since 1970, when the time of this invocation is up; it may come nearer meanwhile. What is left is the next job's. */
+  readonly deadlineMs: number
+}
+
+export async function runJob(world: FunctionWorld, job: Job, time: JobTime): Promise<void> {
   world.meter.add(`jobs.${job.kind}`, 1)
   switch (job.kind) {
     case 'tier': {
-      const outcome = await runTier(world, world.log, world.parquet, job, { deadlineMs, roundBytesMax })
+      const options = {
+        roundBytesMax,
+        get deadlineMs() {
+          return time.deadlineMs
+        },
+      }
+      const outcome = await runTier(world, world.log, world.parquet, job, options)
       world.meter.add('rows.tiered', Number(outcome.rows))
       world.meter.add('snapshots', outcome.snapshots)
       return
@@ -22,6 +32,6 @@ export async function runJob(world: FunctionWorld, job: Job, deadlineMs: number)
       await collect(world, job)
       return
     case 'purge':
-      await purge(world, job, deadlineMs)
+      await purge(world, job, time.deadlineMs)
   }
 }

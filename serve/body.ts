@@ -36,11 +36,19 @@ export class ByteBudget {
   }
 }
 
+export interface Reading {
+  readonly bytesMax: number
+  readonly budget: ByteBudget
+  /** Called once the sender may go on (`Expect: 100-continue`). */
+  readonly onAccepted: () => void
+}
+
 /** The caller gives the body's length back to the budget when it is done with it. */
-export function readBody(request: IncomingMessage, bytesMax: number, budget: ByteBudget): Promise<Uint8Array> {
+export function readBody(request: IncomingMessage, { bytesMax, budget, onAccepted }: Reading): Promise<Uint8Array> {
   const declared = request.headers['content-length']
   if (declared === undefined && request.headers['transfer-encoding'] === undefined) return Promise.resolve(nothing)
   if (declared !== undefined && Number(declared) > bytesMax) return Promise.reject(bodyTooLarge(bytesMax))
+  onAccepted()
   return collect(request, bytesMax, budget)
 }
 

@@ -37,8 +37,11 @@ export async function exchange(request: IncomingMessage, response: ServerRespons
     if ('status' in admitted) reply = admitted
     else {
       call = admitted.id
-      if (headers.expect !== undefined) response.writeContinue()
-      const body = await readBody(request, admitted.route.bodyBytesMax, exchanges.budget)
+      const body = await readBody(request, {
+        bytesMax: admitted.route.bodyBytesMax,
+        budget: exchanges.budget,
+        onAccepted: () => headers.expect !== undefined && response.writeContinue(),
+      })
       held = body.length
       const signal = admitted.route.function === 'admin' ? abortOnClose(response) : neverAborts
       reply = await world.counter.scoped(counts, () => answer(admitted, { body, signal, handlers: exchanges.handlers, world }))

@@ -60,6 +60,8 @@ export async function listen(
       keepAliveTimeout: bounds.idleTimeoutMs,
       connectionsCheckingInterval: Math.min(1_000, bounds.headTimeoutMs),
       noDelay: true,
+      // a request without Host is refused by us, in our words
+      requireHostHeader: false,
     },
     onRequest,
   )
@@ -115,6 +117,7 @@ function waitMs(ms: number): Promise<void> {
 
 /** What is no HTTP, or never ends, still gets one of our answers. */
 function refuse(error: NodeJS.ErrnoException, socket: Socket, requestId: string): void {
+  if (socket.writableEnded) return
   if (!socket.writable || error.code === 'ECONNRESET') return void socket.destroy()
   const reply = errorReply(clientErrorOf(error))
   const lines = [
@@ -127,6 +130,8 @@ function refuse(error: NodeJS.ErrnoException, socket: Socket, requestId: string)
     'Connection: close',
   ]
   socket.end(Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1'), reply.body]))
+  // closing over unread bytes would reset the connection before the answer is read
+  setTimeout(() => socket.destroy(), lingerMs).unref()
 }
 
 function clientErrorOf(error: NodeJS.ErrnoException): SluiceError {

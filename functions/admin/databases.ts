@@ -36,7 +36,7 @@ export const alter: Handler<'alterDatabase'> = async ({ params, value }, world) 
 
 export const drop: Handler<'dropDatabase'> = async ({ params, query }, world) => {
   const reply = await droppedReply(query.ifExists ?? false, () =>
-    dropDatabase(world, world.log, params.db, { cascade: query.cascade ?? false }),
+    dropDatabase(world, params.db, { cascade: query.cascade ?? false }),
   )
   world.tables.forgetAll()
   return reply

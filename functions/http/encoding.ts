@@ -3,7 +3,7 @@
  * decoder stops at the first byte beyond, so a bomb costs its limit at most.
  */
 import { promisify } from 'node:util'
-import { constants, gunzip, gzip, zstdCompress, zstdDecompress } from 'node:zlib'
+import { constants, gunzip, gzip, zstdCompress, zstdDecompress, zstdDecompressSync } from 'node:zlib'
 import type { Encoding } from '../../contract/media.ts'
 import { SluiceError } from '../../core/kernel/errors.ts'
 
@@ -37,4 +37,9 @@ export async function compress(
       ? await gzipOf(body, { level: 1 })
       : await zstdOf(body, { params: { [constants.ZSTD_c_compressionLevel]: 1 } })
   return bytes.length < body.length * 0.9 ? { bytes, encoding } : undefined
+}
+
+/** One buffer inside a body, for readers that cannot wait. */
+export function expandBuffer(bytes: Uint8Array, expandedBytes: number): Uint8Array {
+  return zstdDecompressSync(bytes, { maxOutputLength: expandedBytes })
 }

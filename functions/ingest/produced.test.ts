@@ -66,6 +66,6 @@ describe('some buckets fail', () => {
   test.each(table)('%o answers %d', (outcomes, status, code, effect, action) => {
     const answer = answerTo(outcomes)
     expect(answer).toMatchObject({ status, error: { code, effect, action } })
-    expect((answer.error?.facts.buckets as object[]).length).toBe(outcomes.length)
+    expect(answer.error?.facts.buckets).toHaveLength(outcomes.length)
   })
 })

@@ -12,6 +12,7 @@ import { routeRows } from '../../core/log/route.ts'
 import type { AppendRequest, BucketAppended } from '../../core/log/types.ts'
 import type { Table } from '../../core/model/table.ts'
 import type { Call, Handler, Reply } from '../call.ts'
+import { expandBuffer } from '../http/encoding.ts'
 import { rowsMediaOf } from '../http/negotiate.ts'
 import { jsonReply } from '../http/reply.ts'
 import type { FunctionWorld } from '../world.ts'
@@ -74,7 +75,7 @@ function appendRequest(
 
 function decodeBody(table: Table, { headers, body }: { headers: Call['headers']; body: Uint8Array }): readonly Batch[] {
   const type = rowsMediaOf(headers['content-type'])
-  if (type === media.arrow) return readArrowStream(body, table.schema.columns)
+  if (type === media.arrow) return readArrowStream(body, table.schema.columns, { zstd: expandBuffer })
   return decodeRows(body, table.schema.columns, type === media.ndjson ? 'ndjson' : 'json')
 }
 

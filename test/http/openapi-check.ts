@@ -24,7 +24,7 @@ export function complaints(answered: Answered, document: Node): string[] {
   const operation = item[method === 'HEAD' ? 'get' : method.toLowerCase()] as Node | undefined
   if (method === 'OPTIONS') return [...headers, ...(status === 204 ? [] : errorOnly(answered, document, [400, 403, 404, 413]))]
   if (operation === undefined)
-    return [...headers, ...errorOnly(answered, document, [403, 405])].map((text) => `${where}: ${text}`)
+    return [...headers, ...errorOnly(answered, document, [400, 403, 405, 413])].map((text) => `${where}: ${text}`)
   const found = operation.responses?.[String(status)] as Node | undefined
   if (found === undefined) return [`${where}: this status is not described`]
   const response = found.$ref === undefined ? found : resolve(document, found.$ref as string)

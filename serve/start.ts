@@ -1,0 +1,46 @@
+/** `startServer`: the stores that the configuration names, and a server over them. */
+import { systemClock, systemRandom } from '../functions/system.ts'
+import { openStores, type Stores, type StoresConfig } from '../stores/open.ts'
+import { ParquetPool } from '../stores/parquet/pool.ts'
+import type { ServeConfig } from './config.ts'
+import { type Running, type ServedStores, type ServeOptions, serveOver } from './server.ts'
+
+export async function startServer(config: ServeConfig, more: Partial<ServeOptions> = {}): Promise<Running> {
+  const stores = withParquet(await openStores(storesConfig(config)))
+  try {
+    return await serveOver(stores, { port: config.port, clock: systemClock, random: systemRandom, ...more })
+  } catch (error) {
+    await stores.close()
+    throw error
+  }
+}
+
+/** A server of one's own is reached by path, and seldom knows the newer checksums. */
+function storesConfig({ dataDirectory, objects, items, endpointUrl }: ServeConfig): StoresConfig {
+  const remote = objects !== undefined && items !== undefined
+  const endpoint = endpointUrl === undefined ? {} : { endpoint: endpointUrl }
+  return {
+    ...(remote ? {} : { data: dataDirectory }),
+    ...(objects === undefined ? {} : { objects }),
+    ...(items === undefined ? {} : { items }),
+    s3: endpointUrl === undefined ? {} : { ...endpoint, pathStyle: true, checksums: 'WHEN_REQUIRED' },
+    dynamodb: endpoint,
+    clock: systemClock,
+    random: systemRandom,
+  }
+}
+
+function withParquet(stores: Stores): ServedStores {
+  const parquet = new ParquetPool()
+  return {
+    objects: stores.objects,
+    items: stores.items,
+    counter: stores.counter,
+    parquet,
+    close: async () => {
+      await parquet.close()
+      await stores.flush()
+      await stores.close()
+    },
+  }
+}
