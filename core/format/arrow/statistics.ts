@@ -1,0 +1,313 @@
+/**
+ * Exact statistics of columns as Iceberg keeps them: null and NaN counts, and bounds in single-value serialisation (spec,
+ * appendix D) of the value that Iceberg stores: small integers as int, times and timestamps in µs (ns stays ns), decimals
+ * big-endian and minimal, text whole. NaN is no bound, and -0 precedes +0. Nested types have no bounds of their own.
+ */
+import { compareBytes } from '../../kernel/bytes.ts'
+import { type DataType, unitOfPrecision } from '../../model/types.ts'
+import { countBits } from './bits.ts'
+import { putDecimal } from './bucket.ts'
+import type { Batch, ColumnData, Field } from './column.ts'
+import { bytesOf, childFields, float32s, float64s, int8s, int16s, int32s, isValid } from './layout.ts'
+
+export interface Statistics {
+  readonly nulls: number
+  /** float and double; 0 otherwise. */
+  readonly nans: number
+  /** Both or none: there is none without a value that is neither null nor NaN. */
+  readonly min?: Uint8Array
+  readonly max?: Uint8Array
+}
+
+export function columnStatistics(column: ColumnData): Statistics {
+  const nulls = column.nullCount
+  if (nulls === column.length) return { nulls, nans: 0 }
+  const values = column.values ?? new Uint8Array(0)
+  const { type, length } = column
+  switch (type.kind) {
+    case 'boolean':
+      return { nulls, nans: 0, ...booleanBounds(column, values) }
+    case 'tinyint':
+      return { nulls, nans: 0, ...intBounds(int8s(values, length), column) }
+    case 'smallint':
+      return { nulls, nans: 0, ...intBounds(int16s(values, length), column) }
+    case 'int':
+    case 'date':
+      return { nulls, nans: 0, ...intBounds(int32s(values, length), column) }
+    case 'bigint':
+    case 'timestamp':
+    case 'timestamp_ltz':
+      return { nulls, nans: 0, ...longBounds(int32s(values, 2 * length), column) }
+    case 'time':
+      return {
+        nulls,
+        nans: 0,
+        ...(type.precision <= 3
+          ? shortTimeBounds(int32s(values, length), column)
+          : longBounds(int32s(values, 2 * length), column)),
+      }
+    case 'float':
+      return { nulls, ...floatBounds(float32s(values, length), column) }
+    case 'double':
+      return { nulls, ...floatBounds(float64s(values, length), column) }
+    case 'decimal':
+      return { nulls, nans: 0, ...decimalBounds(values, column) }
+    case 'string':
+    case 'binary':
+      return { nulls, nans: 0, ...textBounds(values, column) }
+    default:
+      return { nulls, nans: 0 }
+  }
+}
+
+/** By field id: every primitive column, and those inside rows (a value inside a null row counts as null). */
+export function statisticsById(batch: Batch): ReadonlyMap<number, Statistics> {
+  const found = new Map<number, Statistics>()
+  for (const [i, field] of batch.fields.entries()) addStatistics(found, field, batch.columns[i] as ColumnData)
+  return found
+}
+
+/** Of the rows of both. */
+export function mergeStatistics(type: DataType, a: Statistics, b: Statistics): Statistics {
+  const counts = { nulls: a.nulls + b.nulls, nans: a.nans + b.nans }
+  if (a.min === undefined || a.max === undefined) return { ...b, ...counts }
+  if (b.min === undefined || b.max === undefined) return { ...a, ...counts }
+  return {
+    ...counts,
+    min: compareBounds(type, a.min, b.min) <= 0 ? a.min : b.min,
+    max: compareBounds(type, a.max, b.max) >= 0 ? a.max : b.max,
+  }
+}
+
+/** Order of two bounds of one type: negative, 0 or positive. */
+export function compareBounds(type: DataType, a: Uint8Array, b: Uint8Array): number {
+  switch (type.kind) {
+    case 'string':
+    case 'binary':
+    case 'boolean':
+      return compareBytes(a, b)
+    case 'float':
+    case 'double':
+      return compareFloats(floatOf(a), floatOf(b))
+    case 'decimal':
+      return compareIntegers(a, b)
+    default:
+      return compareIntegers(a.slice().reverse(), b.slice().reverse())
+  }
+}
+
+interface Bounds {
+  readonly min?: Uint8Array
+  readonly max?: Uint8Array
+}
+
+function addStatistics(found: Map<number, Statistics>, field: Field, column: ColumnData): void {
+  if (field.type.kind !== 'row') {
+    if (childFields(field.type).length === 0) found.set(field.id, columnStatistics(column))
+    return
+  }
+  for (const [i, child] of childFields(field.type).entries())
+    addStatistics(found, child, under(column, column.children[i] as ColumnData))
+}
+
+/** A child with the nulls of its row added to its own. */
+function under(parent: ColumnData, child: ColumnData): ColumnData {
+  if (parent.validity === undefined) return child
+  const bits = parent.validity.slice(0, (parent.length + 7) >>> 3)
+  if (child.validity !== undefined)
+    for (let i = 0; i < bits.length; i++) bits[i] = (bits[i] as number) & (child.validity[i] as number)
+  return { ...child, validity: bits, nullCount: child.length - countBits(bits, child.length) }
+}
+
+/** The first row that is not null; there is one. */
+function firstValid(column: ColumnData): number {
+  let row = 0
+  if (column.nullCount > 0) while (!isValid(column, row)) row++
+  return row
+}
+
+function booleanBounds(column: ColumnData, values: Uint8Array): Bounds {
+  let some = 0
+  for (let i = 0; i < column.length && some !== 3; i++)
+    if (isValid(column, i)) some |= ((values[i >>> 3] as number) >>> (i & 7)) & 1 ? 2 : 1
+  return { min: Uint8Array.of(some & 1 ? 0 : 1), max: Uint8Array.of(some & 2 ? 1 : 0) }
+}
+
+function intRange(numbers: Int8Array | Int16Array | Int32Array, column: ColumnData): { min: number; max: number } {
+  const { length, validity } = column
+  let min = numbers[firstValid(column)] as number
+  let max = min
+  if (validity === undefined || column.nullCount === 0) {
+    for (let i = 0; i < length; i++) {
+      const value = numbers[i] as number
+      if (value < min) min = value
+      if (value > max) max = value
+    }
+    return { min, max }
+  }
+  for (let i = 0; i < length; i++) {
+    if ((((validity[i >>> 3] as number) >>> (i & 7)) & 1) === 0) continue
+    const value = numbers[i] as number
+    if (value < min) min = value
+    if (value > max) max = value
+  }
+  return { min, max }
+}
+
+function intBounds(numbers: Int8Array | Int16Array | Int32Array, column: ColumnData): Bounds {
+  const { min, max } = intRange(numbers, column)
+  return { min: bytesOf(Int32Array.of(min)), max: bytesOf(Int32Array.of(max)) }
+}
+
+/** time(0) to time(3): 32 bits of s or ms, bounds in µs. */
+function shortTimeBounds(numbers: Int32Array, column: ColumnData): Bounds {
+  const { min, max } = intRange(numbers, column)
+  return { min: micros(BigInt(min), column.type), max: micros(BigInt(max), column.type) }
+}
+
+function longBounds(words: Int32Array, column: ColumnData): Bounds {
+  const { validity, length } = column
+  const first = firstValid(column)
+  let minAt = 2 * first
+  let minHigh = words[minAt + 1] as number
+  let minLow = (words[minAt] as number) >>> 0
+  let maxAt = minAt
+  let maxHigh = minHigh
+  let maxLow = minLow
+  const checked = column.nullCount > 0 && validity !== undefined
+  for (let i = first; i < length; i++) {
+    if (checked && (((validity[i >>> 3] as number) >>> (i & 7)) & 1) === 0) continue
+    const high = words[2 * i + 1] as number
+    const low = (words[2 * i] as number) >>> 0
+    if (high < minHigh || (high === minHigh && low < minLow)) {
+      minHigh = high
+      minLow = low
+      minAt = 2 * i
+    } else if (high > maxHigh || (high === maxHigh && low > maxLow)) {
+      maxHigh = high
+      maxLow = low
+      maxAt = 2 * i
+    }
+  }
+  return { min: micros(longAt(words, minAt), column.type), max: micros(longAt(words, maxAt), column.type) }
+}
+
+const longAt = (words: Int32Array, at: number): bigint =>
+  (BigInt(words[at + 1] as number) << 32n) | BigInt((words[at] as number) >>> 0)
+
+/** A long of the type's unit as Iceberg's eight bytes. */
+function micros(value: bigint, type: DataType): Uint8Array {
+  const precision = type.kind === 'time' || type.kind === 'timestamp' || type.kind === 'timestamp_ltz' ? type.precision : 6
+  const factor = { s: 1_000_000n, ms: 1_000n, us: 1n, ns: 1n }[unitOfPrecision(precision)]
+  return bytesOf(BigInt64Array.of(value * factor))
+}
+
+function floatBounds(numbers: Float32Array | Float64Array, column: ColumnData): Bounds & { readonly nans: number } {
+  let min = Number.POSITIVE_INFINITY
+  let max = Number.NEGATIVE_INFINITY
+  let nans = 0
+  const hasNulls = column.nullCount > 0
+  for (let i = 0; i < column.length; i++) {
+    if (hasNulls && !isValid(column, i)) continue
+    const value = numbers[i] as number
+    if (value < min) min = value
+    if (value > max) max = value
+    if (Number.isNaN(value)) nans++
+  }
+  if (nans === column.length - column.nullCount) return { nans }
+  if (min === 0 || max === 0) ({ min, max } = signedZeros(numbers, column, min, max))
+  const bytes = (value: number): Uint8Array =>
+    bytesOf(numbers instanceof Float32Array ? Float32Array.of(value) : Float64Array.of(value))
+  return { nans, min: bytes(min), max: bytes(max) }
+}
+
+/** -0 before +0, where a bound is zero. */
+function signedZeros(
+  numbers: Float32Array | Float64Array,
+  column: ColumnData,
+  min: number,
+  max: number,
+): { min: number; max: number } {
+  let negative = false
+  let positive = false
+  for (let i = 0; i < column.length; i++) {
+    if (numbers[i] !== 0 || !isValid(column, i)) continue
+    if (Object.is(numbers[i], -0)) negative = true
+    else positive = true
+  }
+  return { min: min === 0 ? (negative ? -0 : 0) : min, max: max === 0 ? (positive ? 0 : -0) : max }
+}
+
+function decimalBounds(values: Uint8Array, column: ColumnData): Bounds {
+  const words = int32s(values, 4 * column.length)
+  let min = firstValid(column)
+  let max = min
+  for (let i = min + 1; i < column.length; i++) {
+    if (column.nullCount > 0 && !isValid(column, i)) continue
+    if (compareDecimals(words, i, min) < 0) min = i
+    else if (compareDecimals(words, i, max) > 0) max = i
+  }
+  return { min: decimalBytes(values, min), max: decimalBytes(values, max) }
+}
+
+function compareDecimals(words: Int32Array, a: number, b: number): number {
+  const high = (words[4 * a + 3] as number) - (words[4 * b + 3] as number)
+  if (high !== 0) return high
+  for (let k = 2; k >= 0; k--) {
+    const difference = ((words[4 * a + k] as number) >>> 0) - ((words[4 * b + k] as number) >>> 0)
+    if (difference !== 0) return difference
+  }
+  return 0
+}
+
+function decimalBytes(values: Uint8Array, row: number): Uint8Array {
+  const out = new Uint8Array(16)
+  return out.slice(putDecimal(out, values, row))
+}
+
+function textBounds(values: Uint8Array, column: ColumnData): Bounds {
+  const offsets = column.offsets ?? new Int32Array(column.length + 1)
+  let min = firstValid(column)
+  let max = min
+  for (let i = min + 1; i < column.length; i++) {
+    if (column.nullCount > 0 && !isValid(column, i)) continue
+    if (compareRows(values, offsets, i, min) < 0) min = i
+    else if (compareRows(values, offsets, i, max) > 0) max = i
+  }
+  const text = (row: number): Uint8Array => values.slice(offsets[row] as number, offsets[row + 1] as number)
+  return { min: text(min), max: text(max) }
+}
+
+function compareRows(values: Uint8Array, offsets: Int32Array, a: number, b: number): number {
+  const startA = offsets[a] as number
+  const startB = offsets[b] as number
+  const lengthA = (offsets[a + 1] as number) - startA
+  const lengthB = (offsets[b + 1] as number) - startB
+  const common = lengthA < lengthB ? lengthA : lengthB
+  for (let i = 0; i < common; i++) {
+    const difference = (values[startA + i] as number) - (values[startB + i] as number)
+    if (difference !== 0) return difference
+  }
+  return lengthA - lengthB
+}
+
+function floatOf(bytes: Uint8Array): number {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  return bytes.length === 4 ? view.getFloat32(0, true) : view.getFloat64(0, true)
+}
+
+const compareFloats = (a: number, b: number): number => (a === b ? (Object.is(a, b) ? 0 : Object.is(a, -0) ? -1 : 1) : a - b)
+
+/** Big-endian two's complement, of any lengths. */
+function compareIntegers(a: Uint8Array, b: Uint8Array): number {
+  const length = Math.max(a.length, b.length)
+  for (let i = 0; i < length; i++) {
+    const left = extended(a, i - (length - a.length))
+    const right = extended(b, i - (length - b.length))
+    if (left !== right) return i === 0 ? ((left << 24) >> 24) - ((right << 24) >> 24) : left - right
+  }
+  return 0
+}
+
+/** Byte `i`, or the sign where `i` is before the first. */
+const extended = (bytes: Uint8Array, i: number): number => (i >= 0 ? (bytes[i] as number) : (bytes[0] ?? 0) >= 128 ? 255 : 0)
