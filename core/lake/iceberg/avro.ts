@@ -98,5 +98,13 @@ const bigLong = avro.types.LongType.__with({
   compare: (a: bigint, b: bigint): number => (a === b ? 0 : a < b ? -1 : 1),
 })
 
-const typeOf = (schema: AvroRecordSchema): Codec<unknown> =>
-  avro.Type.forSchema(schema as never, { registry: { long: bigLong }, wrapUnions: false }) as Codec<unknown>
+/** Compiling a schema costs more than encoding a manifest. */
+const compiled = new WeakMap<AvroRecordSchema, Codec<unknown>>()
+
+function typeOf(schema: AvroRecordSchema): Codec<unknown> {
+  const known = compiled.get(schema)
+  if (known !== undefined) return known
+  const type = avro.Type.forSchema(schema as never, { registry: { long: bigLong }, wrapUnions: false }) as Codec<unknown>
+  compiled.set(schema, type)
+  return type
+}

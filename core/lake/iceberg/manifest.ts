@@ -77,7 +77,7 @@ export function encodeManifest(files: readonly DataFile[], { schema, spec, snaps
       sort_order_id: sortOrderId,
     },
   }))
-  return encodeAvroFile(entrySchema(partition), entries, {
+  return encodeAvroFile(entrySchemaOf(partition), entries, {
     random,
     metadata: {
       schema: JSON.stringify(schema),
@@ -183,6 +183,15 @@ const byId = (keyId: number, valueId: number, value: string): object => ({
   logicalType: 'map',
   items: { type: 'record', name: `k${keyId}_v${valueId}`, fields: [field(keyId, 'key', 'int'), field(valueId, 'value', value)] },
 })
+
+/** The partition field's name is part of the schema; this build has two. */
+const entrySchemas = new Map<string, AvroRecordSchema>()
+
+function entrySchemaOf(partition: string): AvroRecordSchema {
+  const schema = entrySchemas.get(partition) ?? entrySchema(partition)
+  if (entrySchemas.size < 16) entrySchemas.set(partition, schema)
+  return schema
+}
 
 const entrySchema = (partition: string): AvroRecordSchema => ({
   type: 'record',

@@ -143,11 +143,15 @@ export function currentSnapshot(metadata: TableMetadata): Snapshot {
 
 /** From 1 to 2^53 − 1, and not one of the table's. */
 export function newSnapshotId(base: TableMetadata | undefined, random: Random): bigint {
-  for (;;) {
+  const taken = new Set(base?.snapshots.map((snapshot) => snapshot['snapshot-id']))
+  for (let draw = 0; draw < drawsMax; draw++) {
     const id = BigInt.asUintN(53, BigInt(`0x${hex(random.bytes(8))}`))
-    if (id !== 0n && !base?.snapshots.some((each) => each['snapshot-id'] === Number(id))) return id
+    if (id !== 0n && !taken.has(Number(id))) return id
   }
+  throw new SluiceError('internal', `${drawsMax} random snapshot ids were all taken: the random source is broken`)
 }
+
+const drawsMax = 16
 
 export const encodeMetadata = (metadata: TableMetadata): Uint8Array => utf8(JSON.stringify(metadata))
 
