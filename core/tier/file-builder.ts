@@ -4,16 +4,18 @@
  */
 import type { Batch, ColumnData, Field } from '../format/arrow/column.ts'
 import { decodeFrame, encodeFrame } from '../format/arrow/frame.ts'
+import { childFields } from '../format/arrow/layout.ts'
 import { encodeSchemaMessage, endOfStream } from '../format/arrow/schema.ts'
-import { columnStatistics } from '../format/arrow/statistics.ts'
+import { mergeStatistics, type Statistics, statisticsById } from '../format/arrow/statistics.ts'
 import { concatBatches } from '../format/arrow/take.ts'
-import { assert } from '../kernel/assert.ts'
+import { assert, present } from '../kernel/assert.ts'
 import { concat } from '../kernel/bytes.ts'
-import { cutMetrics, mergeMetrics } from '../lake/iceberg/bounds.ts'
+import { cutMetrics } from '../lake/iceberg/bounds.ts'
 import type { ColumnMetrics } from '../lake/iceberg/manifest.ts'
 import { fileBatch, fileFields } from '../lake/parquet-columns.ts'
 import type { FetchedFrame } from '../log/types.ts'
 import type { Schema } from '../model/table.ts'
+import type { DataType } from '../model/types.ts'
 
 export interface BuiltFile {
   /** Arrow IPC with field ids; alone in its buffer. */
@@ -30,7 +32,8 @@ export class FileBuilder {
   readonly #bucket: number
   readonly #fields: readonly Field[]
   readonly #parts: Uint8Array[]
-  readonly #metrics: (ColumnMetrics | undefined)[]
+  readonly #types: ReadonlyMap<number, DataType>
+  readonly #statistics = new Map<number, Statistics>()
   #waiting: Batch[] = []
   #waitingRows = 0
   #dictionary: readonly string[] | undefined
@@ -44,7 +47,7 @@ export class FileBuilder {
     this.#bucket = bucket
     this.#fields = fileFields(schema)
     this.#parts = [encodeSchemaMessage(this.#fields, { ids: true })]
-    this.#metrics = this.#fields.map(() => undefined)
+    this.#types = typesById(this.#fields)
   }
 
   bytesWith(frame: FetchedFrame): number {
@@ -63,10 +66,9 @@ export class FileBuilder {
 
   take(): BuiltFile {
     if (this.#waiting.length > 0) this.#join()
-    const columns: ColumnMetrics[] = []
-    this.#metrics.forEach((metrics, i) => {
-      if (metrics !== undefined) columns.push(cutMetrics((this.#fields[i] as Field).type, metrics))
-    })
+    const columns = [...this.#statistics].map(([id, statistics]) =>
+      cutMetrics(this.#typeOf(id), metricsOf(id, this.#typeOf(id), statistics)),
+    )
     const stream = concat([...this.#parts, endOfStream])
     return { stream, rows: this.rows, bucket: this.#bucket, columns, dictionaryColumns: this.#dictionary ?? [] }
   }
@@ -78,11 +80,15 @@ export class FileBuilder {
     this.#dictionary ??= this.#fields
       .filter((field, i) => worthDictionary(field, batch.columns[i] as ColumnData))
       .map(({ name }) => name)
-    this.#fields.forEach((field, i) => {
-      if (!isPrimitive(field)) return
-      this.#metrics[i] = mergeMetrics(field.type, this.#metrics[i], metricsOf(field, batch.columns[i] as ColumnData))
-    })
+    for (const [id, statistics] of statisticsById(batch)) {
+      const before = this.#statistics.get(id)
+      this.#statistics.set(id, before === undefined ? statistics : mergeStatistics(this.#typeOf(id), before, statistics))
+    }
     this.#parts.push(encodeFrame(batch))
+  }
+
+  #typeOf(id: number): DataType {
+    return present(this.#types.get(id), 'the type of a column with statistics')
   }
 }
 
@@ -90,21 +96,18 @@ const joinedRowsMin = 8_192
 /** int, long, long */
 const systemBytesPerRow = 20
 
-const nestedKinds: ReadonlySet<string> = new Set(['array', 'map', 'row', 'vector'])
-/** Only these have metrics: a list's or map's elements have no bounds in Iceberg. */
-const isPrimitive = ({ type }: Field): boolean => !nestedKinds.has(type.kind)
-
-function metricsOf(field: Field, column: ColumnData): ColumnMetrics {
-  const { nulls, nans, min, max } = columnStatistics(column)
-  const isFloating = field.type.kind === 'float' || field.type.kind === 'double'
-  // Copies: a view would keep the whole frame alive.
-  return {
-    id: field.id,
-    nulls,
-    ...(isFloating && { nans }),
-    ...(min && { lower: min.slice() }),
-    ...(max && { upper: max.slice() }),
+/** Of the columns and of the fields inside rows: a list's or map's elements have no bounds in Iceberg. */
+function typesById(fields: readonly Field[], found = new Map<number, DataType>()): Map<number, DataType> {
+  for (const { id, type } of fields) {
+    found.set(id, type)
+    if (type.kind === 'row') typesById(childFields(type), found)
   }
+  return found
+}
+
+function metricsOf(id: number, { kind }: DataType, { nulls, nans, min, max }: Statistics): ColumnMetrics {
+  const isFloating = kind === 'float' || kind === 'double'
+  return { id, nulls, ...(isFloating && { nans }), ...(min && { lower: min }), ...(max && { upper: max }) }
 }
 
 /** A dictionary pays where text repeats; the first rows tell. */

@@ -222,12 +222,12 @@ test('a commit whose objects may be collected has no effect and is done again wi
 test('a round ends between batches, and the bucket that has waited longest comes first', async () => {
   const world = testWorld()
   const table = await testTable(world, 2, 'iceberg')
-  const many = Array.from({ length: 300_000 }, (_, i) => i)
+  const many = Array.from({ length: 150_000 }, (_, i) => i)
   await produce(world, table, many)
   await produce(world, table, [-1])
   await produce(world, table, [-2], 1)
   const cut = { roundBytesMax: 1 << 20, fileBytesMax: 3 << 20, deadlineMs: world.time.now }
-  expect(await tier(world, table, cut)).toEqual({ state: 'committed', snapshots: 1, rows: 300_000n, remaining: 2n })
+  expect(await tier(world, table, cut)).toEqual({ state: 'committed', snapshots: 1, rows: 150_000n, remaining: 2n })
   expect(await keysOf(world, table, 'data')).not.toHaveLength(1)
   await produce(world, table, [-3])
   expect(await tier(world, table, { ...cut, roundBytesMax: 1, deadlineMs: world.time.now })).toMatchObject({
@@ -236,7 +236,7 @@ test('a round ends between batches, and the bucket that has waited longest comes
   })
   expect(await lakePoints(world, table)).toMatchObject({
     points: new Map([
-      [0, 300_000n],
+      [0, 150_000n],
       [1, 1n],
     ]),
   })

@@ -1,23 +1,10 @@
 /**
- * Column metrics of a data file, merged batch by batch. Bounds are Iceberg single values (spec, appendix D). Long text is cut
+ * Bounds of a data file's columns, as a manifest keeps them: Iceberg single values (spec, appendix D). Long text is cut
  * so that manifests stay small: a lower bound is cut down, an upper bound is cut and then raised, or dropped where it cannot be.
  */
-import { compareBytes, utf8, utf8Text, viewOf } from '../../kernel/bytes.ts'
+import { utf8, utf8Text, viewOf } from '../../kernel/bytes.ts'
 import type { DataType } from '../../model/types.ts'
 import type { ColumnMetrics } from './manifest.ts'
-
-export function mergeMetrics(type: DataType, a: ColumnMetrics | undefined, b: ColumnMetrics): ColumnMetrics {
-  if (a === undefined) return b
-  const lower = extreme(type, a.lower, b.lower, -1)
-  const upper = extreme(type, a.upper, b.upper, 1)
-  return {
-    id: b.id,
-    nulls: a.nulls + b.nulls,
-    ...(a.nans !== undefined && b.nans !== undefined && { nans: a.nans + b.nans }),
-    ...(lower && { lower }),
-    ...(upper && { upper }),
-  }
-}
 
 /** The metrics as a manifest keeps them. */
 export function cutMetrics(type: DataType, { lower, upper, ...counts }: ColumnMetrics): ColumnMetrics {
@@ -38,50 +25,6 @@ export function longBound(value: bigint): Uint8Array {
   const bytes = new Uint8Array(8)
   viewOf(bytes).setBigInt64(0, value, true)
   return bytes
-}
-
-/** Orders two single values of a type that has bounds: negative, 0 or positive. */
-export function compareBounds(type: DataType, a: Uint8Array, b: Uint8Array): number {
-  const [x, y] = [viewOf(a), viewOf(b)]
-  switch (type.kind) {
-    case 'int':
-    case 'date':
-      return x.getInt32(0, true) - y.getInt32(0, true)
-    case 'bigint':
-    case 'time':
-    case 'timestamp':
-    case 'timestamp_ltz': {
-      const [m, n] = [x.getBigInt64(0, true), y.getBigInt64(0, true)]
-      return m < n ? -1 : m > n ? 1 : 0
-    }
-    case 'float':
-      return compareFloats(x.getFloat32(0, true), y.getFloat32(0, true))
-    case 'double':
-      return compareFloats(x.getFloat64(0, true), y.getFloat64(0, true))
-    case 'decimal': {
-      const [m, n] = [bigEndian(a), bigEndian(b)]
-      return m < n ? -1 : m > n ? 1 : 0
-    }
-    default:
-      return compareBytes(a, b)
-  }
-}
-
-function extreme(type: DataType, a: Uint8Array | undefined, b: Uint8Array | undefined, sign: -1 | 1): Uint8Array | undefined {
-  if (a === undefined || b === undefined) return a ?? b
-  return compareBounds(type, a, b) * sign >= 0 ? a : b
-}
-
-/** −0 is below 0, as Iceberg orders them; NaN never is a bound. */
-function compareFloats(a: number, b: number): number {
-  if (a !== b) return a < b ? -1 : 1
-  return a === 0 ? Number(Object.is(b, -0)) - Number(Object.is(a, -0)) : 0
-}
-
-function bigEndian(bytes: Uint8Array): bigint {
-  let value = 0n
-  for (const byte of bytes) value = (value << 8n) | BigInt(byte)
-  return BigInt.asIntN(8 * bytes.length, value)
 }
 
 function cutLower(type: DataType, bound: Uint8Array): Uint8Array {
