@@ -2,11 +2,12 @@ import { execFile } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { promisify } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { utf8 } from '../../core/kernel/bytes.ts'
 import { itemStoreCases } from '../../core/ports/items.case.ts'
-import { openSqlite, type SqliteItems } from './sqlite.ts'
+import { openSqlite, SqliteItems } from './sqlite.ts'
 
 itemStoreCases('SQLite', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'sluice-items-'))
@@ -128,3 +129,41 @@ test('writes of one turn share a transaction, and one that is refused spoils no 
     expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled', 'fulfilled'])
     expect((await items.get(key))?.attributes.v).toBe(2n)
   }))
+
+describe('a transaction that cannot be', () => {
+  test('for another process holds the lock, waits without blocking the loop', () =>
+    within(async (path, items) => {
+      const other = new DatabaseSync(path)
+      other.exec('BEGIN IMMEDIATE')
+      const write = items.create(item('a', 1n))
+      let turns = 0
+      while (turns < 20) {
+        await new Promise((resolve) => setImmediate(resolve))
+        turns++
+      }
+      other.exec('COMMIT')
+      expect((await write).done).toBe(true)
+      other.close()
+    }))
+
+  test('for the disk is full, had no effect, loses no held create and spoils nothing later', () =>
+    within(async (path, items) => {
+      await items.create(item('a', 0n))
+      const full = new DatabaseSync(path)
+      full.exec('PRAGMA max_page_count = 1')
+      const small = new SqliteItems(full)
+      expect(small.createDeferred(item('held', 1n)).done).toBe(true)
+      const large = { key: { partition: 'p', sort: 'large' }, attributes: { body: new Uint8Array(100_000) } }
+      const writes = await Promise.allSettled([small.create(item('b', 1n)), small.create(large)])
+      for (const write of writes)
+        expect(write).toMatchObject({
+          status: 'rejected',
+          reason: { code: 'unavailable', effect: 'none', message: /the disk is full/ },
+        })
+      expect(await items.query({ partition: 'p', limit: 10 })).toEqual([item('a', 0n)])
+      full.exec('PRAGMA max_page_count = 100000')
+      expect((await small.create(large)).done).toBe(true)
+      expect((await items.query({ partition: 'p', limit: 10 })).map(({ key }) => key.sort)).toEqual(['a', 'held', 'large'])
+      await small.close()
+    }))
+})
