@@ -1,15 +1,20 @@
 /** Replies of the common kinds. */
 import { errorBody, jsonText, retryAfterSeconds, statusOf } from '../../contract/errors.ts'
 import { media } from '../../contract/media.ts'
-import { utf8 } from '../../core/kernel/bytes.ts'
 import { isSluiceError, SluiceError } from '../../core/kernel/errors.ts'
 import type { Reply } from '../call.ts'
 
 const nothing = new Uint8Array(0)
 const jsonHeaders = { 'Content-Type': media.json } as const
 
+/** `value`: JSON, no bigint in it. */
 export function jsonReply(status: number, value: unknown, headers?: Readonly<Record<string, string>>): Reply {
-  return { status, headers: headers === undefined ? jsonHeaders : { ...jsonHeaders, ...headers }, body: utf8(jsonText(value)) }
+  return textReply(status, JSON.stringify(value), headers)
+}
+
+/** Buffer, not TextEncoder: it is the quicker of the two for short text, and this is every answer. */
+function textReply(status: number, text: string, headers?: Readonly<Record<string, string>>): Reply {
+  return { status, headers: headers === undefined ? jsonHeaders : { ...jsonHeaders, ...headers }, body: Buffer.from(text) }
 }
 
 export function emptyReply(status: number, headers: Readonly<Record<string, string>> = {}): Reply {
@@ -23,7 +28,7 @@ export function errorReply(thrown: unknown): Reply {
   const headers: Record<string, string> = {}
   if (status === 429 || status === 503) headers['Retry-After'] = String(retryAfterSeconds)
   if (status === 405 && typeof error.facts.allow === 'string') headers.Allow = error.facts.allow
-  return jsonReply(status, { error: errorBody(error) }, headers)
+  return textReply(status, jsonText({ error: errorBody(error) }), headers)
 }
 
 /** Effect unknown: whoever threw something else did not say how far it came. */

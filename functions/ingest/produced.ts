@@ -3,7 +3,7 @@
  * or out of sequence (403, 409) gives the request its status; otherwise a mixture is 503 with effect `partial`, which
  * the same sequence finishes. `facts.buckets` always says which are done.
  */
-import { errorBody, statusOf } from '../../contract/errors.ts'
+import { errorBody, jsonText, statusOf } from '../../contract/errors.ts'
 import { type Effect, SluiceError } from '../../core/kernel/errors.ts'
 import type { BucketAppended } from '../../core/log/types.ts'
 import type { Reply } from '../call.ts'
@@ -26,15 +26,21 @@ function failuresOf(appended: readonly BucketAppended[]): readonly SluiceError[]
 
 function onlyBucket({ partition, bucket, outcome }: BucketAppended): object {
   if (!outcome.done) return {}
-  return { partition, bucket, baseOffset: outcome.base, endOffset: outcome.end }
+  return { partition, bucket, baseOffset: outcome.base.toString(), endOffset: outcome.end.toString() }
 }
 
 function bucketOf({ partition, bucket, outcome }: BucketAppended): object {
   if (outcome.done) {
     const { base, end, duplicate } = outcome
-    return { partition, bucket, baseOffset: base, endOffset: end, effect: 'done', duplicate }
+    return { partition, bucket, baseOffset: base.toString(), endOffset: end.toString(), effect: 'done', duplicate }
   }
-  return { partition, bucket, effect: outcome.error.effect, duplicate: false, error: errorBody(outcome.error) }
+  return {
+    partition,
+    bucket,
+    effect: outcome.error.effect,
+    duplicate: false,
+    error: JSON.parse(jsonText(errorBody(outcome.error))),
+  }
 }
 
 function combined(appended: readonly BucketAppended[], failures: readonly SluiceError[]): SluiceError {

@@ -14,8 +14,15 @@ export const offsets: Handler<'offsets'> = ({ params, query }, world) =>
     const lake = await lakePoints(world, table)
     const found = await world.log.offsets(table, { from, count })
     const buckets = found.map(({ partition, bucket, start, end }) => {
-      const tierPoint = lake.points.get(bucket) ?? null
-      return { partition, bucket, start, end, tierPoint, snapshot: tierPoint === null ? null : lake.snapshot }
+      const tierPoint = lake.points.get(bucket)?.toString() ?? null
+      return {
+        partition,
+        bucket,
+        start: start.toString(),
+        end: end.toString(),
+        tierPoint,
+        snapshot: tierPoint === null ? null : lake.snapshot,
+      }
     })
     const next = from + count < table.buckets.count ? String(from + count - 1) : null
     return jsonReply(200, { buckets, next })

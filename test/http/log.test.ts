@@ -34,7 +34,12 @@ test('NDJSON is what comes when nothing is asked for', async () => {
   expect(answer.headers['content-type']).toBe('application/x-ndjson')
   const rows = readLines(answer.text)
   expect(rows).toHaveLength(40)
-  expect(rows[7]).toEqual({ id: '7', text: 'row 7', __offset: '7', __timestamp: expect.any(Number) })
+  expect(rows[7]).toEqual({
+    id: '7',
+    text: 'row 7',
+    __offset: '7',
+    __timestamp: expect.stringMatching(/^2[0-9]{3}-[0-9]{2}-[0-9]{2}T[0-9:]{8}\.[0-9]{3}Z$/),
+  })
   expect(Object.keys(rows[0] ?? {})).toEqual(['id', 'text', '__offset', '__timestamp'])
   expect(answer.headers).toMatchObject({
     'sluice-rows': '40',
