@@ -7,18 +7,17 @@ const nameMin = 16
 
 export function printReport(report: Report): string {
   const names = [...new Set(report.lines.flatMap((line) => Object.keys(line.figures)))]
-  const head = ['', `${report.unit}, median (low … high)`, ...names, 'of floor', 'aim']
+  const head = ['', report.unit, 'low … high', ...names, 'of floor']
   const rows = report.lines.map((line) => [
     line.name,
-    `${number(line.value.median)} (${number(line.value.low)} … ${number(line.value.high)})`,
+    number(line.value.median),
+    `${number(line.value.low)} … ${number(line.value.high)}`,
     ...names.map((name) => figure(line.figures[name])),
-    line.ratio === undefined
-      ? ''
-      : `${line.ratio.median.toFixed(2)} (${line.ratio.low.toFixed(2)} … ${line.ratio.high.toFixed(2)})`,
-    verdict(line),
+    line.ratio === undefined ? '' : line.ratio.median.toFixed(2),
   ])
-  const title = `${styleText('bold', report.bench)}: ${report.rounds} alternating rounds; ${report.machine}`
-  return [title, ...table(head, rows), ...report.notes.map((note) => `- ${note}`)].join('\n')
+  const title = `${styleText('bold', report.bench)}: medians of ${report.rounds} alternating rounds; ${report.machine}`
+  const notes = [...report.lines.flatMap(verdict), ...report.notes].map((note) => `- ${note}`)
+  return [title, ...table(head, rows), ...notes].join('\n')
 }
 
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string[] {
@@ -43,9 +42,10 @@ function figure(spread: Spread | undefined): string {
   return spread === undefined ? '' : number(spread.median)
 }
 
-function verdict(line: Line): string {
-  if (line.aim === undefined) return ''
-  return line.met ? styleText('green', `${line.aim} ✓`) : styleText('red', `${line.aim} ✗`)
+function verdict(line: Line): string[] {
+  if (line.aim === undefined) return []
+  const ratio = line.ratio === undefined ? '' : `${line.ratio.low.toFixed(2)} … ${line.ratio.high.toFixed(2)} of the floor; `
+  return [`${line.name}: ${ratio}asked ${line.aim} ${line.met ? styleText('green', '✓ met') : styleText('red', '✗ not met')}`]
 }
 
 function width(cell: string): number {
