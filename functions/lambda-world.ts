@@ -1,0 +1,63 @@
+/**
+ * The world of a Lambda function, from the environment that infra/room.ts gives it. Made once an environment, at the
+ * first invocation; it holds nothing that another invocation could not find in the stores.
+ */
+import { Log } from '../core/log/log.ts'
+import type { ParquetWriter } from '../core/ports/parquet.ts'
+import { retryDefaults } from '../stores/decorators/retry.ts'
+import { openStores } from '../stores/open.ts'
+import { openSqs } from '../stores/queue/sqs.ts'
+import { Meter } from './meter.ts'
+import { systemClock, systemRandom } from './system.ts'
+import { TableCache } from './tables.ts'
+import type { FunctionWorld } from './world.ts'
+
+export function lambdaWorld(parquet: ParquetWriter = noParquet): () => Promise<FunctionWorld> {
+  let world: Promise<FunctionWorld> | undefined
+  return () => {
+    world ??= openWorld(parquet).catch((error) => {
+      world = undefined
+      throw error
+    })
+    return world
+  }
+}
+
+async function openWorld(parquet: ParquetWriter): Promise<FunctionWorld> {
+  const { objects, items, counter } = await openStores({
+    objects: required('SLUICE_OBJECTS'),
+    items: required('SLUICE_ITEMS'),
+    clock: systemClock,
+    random: systemRandom,
+  })
+  const core = {
+    objects,
+    items,
+    queue: openSqs({ url: required('SLUICE_QUEUE'), retry: { ...retryDefaults, clock: systemClock, random: systemRandom } }),
+    clock: systemClock,
+    random: systemRandom,
+  }
+  let count = 0
+  return {
+    ...core,
+    log: new Log(core),
+    parquet,
+    tables: new TableCache(core),
+    meter: new Meter(),
+    counter,
+    rotate: () => count++,
+  }
+}
+
+function required(name: string): string {
+  const value = process.env[name]
+  if (value === undefined || value === '') throw new Error(`the environment lacks ${name}`)
+  return value
+}
+
+/** Only the tier function carries the writer. */
+const noParquet: ParquetWriter = {
+  write: async () => {
+    throw new Error('this function writes no Parquet')
+  },
+}
