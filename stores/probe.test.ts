@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import type { ItemStore } from '../core/ports/items.ts'
 import type { ObjectStore } from '../core/ports/objects.ts'
-import { seededRandom } from './decorators/testing.ts'
+import { faultyItems, faultyObjects } from './decorators/fault.ts'
+import { retryDefaults, retryItems, retryObjects } from './decorators/retry.ts'
+import { JumpingClock, seededRandom } from './decorators/testing.ts'
 import { MemoryItems } from './items/memory.ts'
 import { MemoryObjects } from './objects/memory.ts'
 import { probeStores } from './probe.ts'
@@ -32,6 +34,17 @@ describe('the probe', () => {
     const [objects, items] = [new MemoryObjects(), new MemoryItems()]
     await probeStores(objects, items, seededRandom(1))
     await probeStores(unreachable(objects), items, seededRandom(2))
+  })
+
+  test('is not misled by lost answers', async () => {
+    for (let seed = 1; seed <= 40; seed++) {
+      const clock = new JumpingClock()
+      const faults = { rates: { lostAck: 0.2, throttled: 0.1 }, random: seededRandom(seed), clock, slowMs: 0 }
+      const policy = { ...retryDefaults, clock, random: seededRandom(seed + 1_000) }
+      const objects = retryObjects(faultyObjects(new MemoryObjects(), faults), policy)
+      const items = retryItems(faultyItems(new MemoryItems(), faults), policy)
+      await probeStores(objects, items, seededRandom(seed))
+    }
   })
 
   test('refuses an object store that ignores If-None-Match', async () => {
