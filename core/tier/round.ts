@@ -33,8 +33,8 @@ export interface RoundLimits {
   readonly roundBytesMax: number
   /** Of Arrow, in one file. */
   readonly fileBytesMax: number
-  /** ms since 1970: stop reading and commit what there is. */
-  readonly stopAt: number
+  /** Time to stop reading and to commit what there is. */
+  readonly isLate: () => boolean
 }
 
 export interface StagedRound {
@@ -56,7 +56,7 @@ export async function stageRound(
   const spent = { rows: 0n, bytes: 0 }
   try {
     for (const range of ranges) {
-      if (isOver(context, limits, spent.bytes) || stage.filesStarted >= filesMax) break
+      if (isOver(limits, spent.bytes) || stage.filesStarted >= filesMax) break
       reached.set(range.bucket, await stageBucket(context, table, range, limits, stage, spent))
     }
     return { files: await stage.done(), reached, rows: spent.rows }
@@ -78,7 +78,7 @@ async function stageBucket(
   let last: FetchedFrame | undefined
   for await (const frame of readFrames(context.log, table, range)) {
     // The rows of one commit share its time, so where the time changes a batch has ended.
-    if (last !== undefined && frame.timestamp !== last.timestamp && isOver(context, limits, spent.bytes)) break
+    if (last !== undefined && frame.timestamp !== last.timestamp && isOver(limits, spent.bytes)) break
     if (file !== undefined && (file.bytesWith(frame) > limits.fileBytesMax || file.schemaId !== frame.schemaId)) {
       await stage.write(file.take())
       file = undefined
@@ -100,8 +100,7 @@ const deltaColumns = systemColumns.map(({ name }) => name)
 /** Bounds the manifest of a commit; the buckets that are left come next. */
 const filesMax = 1_024
 
-const isOver = ({ world }: RoundContext, limits: RoundLimits, bytes: number): boolean =>
-  bytes >= limits.roundBytesMax || (bytes > 0 && world.clock.now() >= limits.stopAt)
+const isOver = (limits: RoundLimits, bytes: number): boolean => bytes >= limits.roundBytesMax || (bytes > 0 && limits.isLate())
 
 /** Writes files one after the other while its caller goes on reading. */
 class FileStage {

@@ -24,7 +24,10 @@ import { type RoundLimits, stageRound } from './round.ts'
 import { settleMarks } from './settle.ts'
 
 export interface TierOptions {
-  /** ms since 1970: no round begins after it, and one that runs commits what it has. The first round always runs. */
+  /**
+   * ms since 1970: no round begins after it, and one that runs commits what it has, so leave time for that. The first round
+   * always runs, if only for one batch.
+   */
   readonly deadlineMs: number
   /** Of Arrow, in one commit. */
   readonly roundBytesMax: number
@@ -143,12 +146,11 @@ class TierRun {
   }
 
   async #rounds(): Promise<TierOutcome> {
-    const { world, table, options } = this.#with
+    const { world, table } = this.#with
     let base = await readBase(world.objects, table.tableId, this.#mine, this.#with.points)
     for (let refused = 0; ; ) {
       const ranges = planRanges(this.#with.heads, base.points)
-      const isLate = world.clock.now() >= options.deadlineMs
-      if (ranges.length === 0 || (this.#snapshots > 0 && isLate)) return this.#outcome('committed', rowsIn(ranges))
+      if (ranges.length === 0 || (this.#snapshots > 0 && this.#isLate())) return this.#outcome('committed', rowsIn(ranges))
       const label = labelOf(world.clock.now())
       const round = await stageRound(this.#context(), this.#table, ranges, label, this.#limits())
       const plan = planAppend(world, this.#table, { ...base, lake: this.#mine }, { ...round, label, now: world.clock.now() })
@@ -171,9 +173,14 @@ class TierRun {
     }
   }
 
+  /** Read every time: a deadline may come nearer, when a process is told to stop. */
+  #isLate(): boolean {
+    return this.#with.world.clock.now() >= this.#with.options.deadlineMs
+  }
+
   #limits(): RoundLimits {
-    const { roundBytesMax, fileBytesMax = 64 * 1024 * 1024, deadlineMs } = this.#with.options
-    return { roundBytesMax, fileBytesMax, stopAt: deadlineMs }
+    const { roundBytesMax, fileBytesMax = 64 * 1024 * 1024 } = this.#with.options
+    return { roundBytesMax, fileBytesMax, isLate: () => this.#isLate() }
   }
 
   #context() {
