@@ -67,7 +67,7 @@ export function grown(bytes: Uint8Array, length: number, budget: Budget): Uint8A
 
 /** As grown, in 32-bit words. */
 export function grownWords(words: Int32Array, length: number, budget: Budget): Int32Array<ArrayBuffer> {
-  const capacity = Math.max(16, words.length * 2, length + (length & 1))
+  const capacity = Math.max(32, words.length * 2, length + (length & 1))
   spend(budget, 4 * capacity)
   const out = new Int32Array(capacity)
   out.set(words)

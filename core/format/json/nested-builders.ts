@@ -173,24 +173,22 @@ class RowBuilder extends Builder {
 export class ObjectReader {
   readonly #fields: readonly Field[]
   readonly #builders: readonly Builder[]
-  /** Names with their quotes, of fields and then of ignored keys. */
   readonly #keys: readonly Uint8Array[]
   readonly #byName: ReadonlyMap<string, number>
   readonly #required: readonly number[]
   /** The row in which each key was last seen, from 1. */
   readonly #seen: Int32Array
-  readonly #order: number[]
+  /** The key that is expected at each position. */
+  readonly #order: number[] = []
 
   constructor(fields: readonly Field[], budget: Budget, ignored: readonly string[]) {
-    const own = new Set(fields.map((field) => field.name))
-    const names = [...own, ...ignored.filter((name) => !own.has(name))]
+    const { keys, byName, required } = keysOf(fields, ignored)
     this.#fields = fields
     this.#builders = fields.map((field) => builderOf(field.type, budget))
-    this.#keys = names.map((name) => utf8(`"${name}"`))
-    this.#byName = new Map(names.map((name, i) => [name, i]))
-    this.#required = fields.flatMap((field, i) => (field.nullable ? [] : [i]))
-    this.#seen = new Int32Array(names.length)
-    this.#order = names.map((_, i) => i)
+    this.#keys = keys
+    this.#byName = byName
+    this.#required = required
+    this.#seen = new Int32Array(keys.length)
   }
 
   /** Reads the object that stands here as row `row`, from 0, one after the other. */
@@ -233,21 +231,49 @@ export class ObjectReader {
 
   #readKey(source: Source, position: number): number {
     peek(source)
-    const expected = this.#order[position]
-    if (expected !== undefined && passBytes(source, this.#keys[expected] as Uint8Array)) return expected
+    const expected = this.#order[position] ?? position
+    if (expected < this.#keys.length && passBytes(source, this.#keys[expected] as Uint8Array)) return expected
     const start = source.at
     if (source.bytes[start] !== 0x22) throw problem(source, 'a key is expected here')
     readText(source)
     const name = utf8Text(source.text.subarray(source.from, source.to))
     const found = this.#byName.get(name)
     if (found === undefined) throw unknownKey(source, name, start, this.#byName.keys())
-    if (position < this.#order.length) this.#order[position] = found
+    if (position < this.#keys.length) {
+      while (this.#order.length < position) this.#order.push(this.#order.length)
+      this.#order[position] = found
+    }
     return found
   }
 
   #nullProblem(source: Source, key: number, at: number): SluiceError {
     return problem(source, `the column ${quoted(this.#fields[key]?.name ?? '')} is not nullable`, at)
   }
+}
+
+/** What does not change from body to body, kept as long as the table's columns are. */
+interface Keys {
+  /** Names with their quotes, of fields and then of ignored keys. */
+  readonly keys: readonly Uint8Array[]
+  readonly byName: ReadonlyMap<string, number>
+  /** Fields that are not nullable. */
+  readonly required: readonly number[]
+}
+
+const known = new WeakMap<readonly Field[], Keys>()
+
+function keysOf(fields: readonly Field[], ignored: readonly string[]): Keys {
+  const before = known.get(fields)
+  if (before !== undefined) return before
+  const own = new Set(fields.map((field) => field.name))
+  const names = [...own, ...ignored.filter((name) => !own.has(name))]
+  const made: Keys = {
+    keys: names.map((name) => utf8(`"${name}"`)),
+    byName: new Map(names.map((name, i) => [name, i])),
+    required: fields.flatMap((field, i) => (field.nullable ? [] : [i])),
+  }
+  known.set(fields, made)
+  return made
 }
 
 function passBytes(source: Source, bytes: Uint8Array): boolean {

@@ -1,0 +1,236 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { zstdDecompressSync } from 'node:zlib'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { concat, viewOf } from '../../kernel/bytes.ts'
+import { parseType } from '../../model/type-text.ts'
+import { anyBatch, batchOf, fieldOf, rowsOf } from './batch.case.ts'
+import { bucketRows } from './bucket.ts'
+import type { Field } from './column.ts'
+import { decodeFrame, encodeFrame, patchFrame, readPosition, scanFrame, sliceFrame } from './frame.ts'
+import { decodeLz4Frame } from './lz4.ts'
+import { fuzzRounds, mutated, survive } from './mutate.case.ts'
+import { readArrowStream } from './read.ts'
+import { encodeSchemaMessage } from './schema.ts'
+import { statisticsById } from './statistics.ts'
+import { gatherBatch, sliceBatch, splitBatch } from './take.ts'
+
+const folder = new URL('../../../test/fixtures/arrow/', import.meta.url)
+const zstd = (bytes: Uint8Array, expandedBytes: number): Uint8Array =>
+  zstdDecompressSync(bytes, { maxOutputLength: expandedBytes })
+
+/** Types under which the columns of all fixtures are read; most casts are refused, which is as good. */
+const kinds = [
+  'bigint',
+  'string',
+  'array<string>',
+  'double',
+  'timestamp(6)',
+  'decimal(20,2)',
+  'map<string,bigint>',
+  'row<x int, y row<z boolean>>',
+  'vector(2)',
+  'binary',
+  'array<array<string>>',
+  'date',
+  'time(6)',
+]
+const fieldsLike = (bytes: Uint8Array, shift: number): readonly Field[] =>
+  namesIn(bytes).map((name, i) => fieldOf(name, parseType(kinds[(i + shift) % kinds.length] as string)))
+
+function namesIn(bytes: Uint8Array): string[] {
+  try {
+    readArrowStream(bytes, [], { zstd })
+    return []
+  } catch (error) {
+    const names: string[] = []
+    for (let message = (error as Error).message; names.length < 40; ) {
+      const name = /has no column "([^"]+)"/.exec(message)?.[1]
+      if (name === undefined) break
+      names.push(name)
+      try {
+        readArrowStream(
+          bytes,
+          names.map((each) => fieldOf(each, parseType('int'))),
+          { zstd },
+        )
+        break
+      } catch (next) {
+        message = (next as Error).message
+      }
+    }
+    return names
+  }
+}
+
+describe('only our errors escape', () => {
+  const files = readdirSync(folder).filter((name) => name.endsWith('.arrow'))
+  test.each(files)('from a damaged %s', (name) => {
+    const bytes = new Uint8Array(readFileSync(new URL(name, folder)))
+    for (let shift = 0; shift < 3; shift++) {
+      const fields = fieldsLike(bytes, shift * 4)
+      survive(bytes, { seed: 1000 * shift, rounds: fuzzRounds(60), msMax: 1000 }, (damaged) =>
+        exercise(readArrowStream(damaged, fields, { zstd })),
+      )
+    }
+  })
+
+  test('from damaged streams of ours', () => {
+    fc.assert(
+      fc.property(anyBatch, fc.nat(), (batch, seed) => {
+        const bytes = concat([encodeSchemaMessage(batch.fields), encodeFrame(batch)])
+        survive(bytes, { seed, rounds: 20, msMax: 1000 }, (damaged) => exercise(readArrowStream(damaged, batch.fields)))
+      }),
+      { numRuns: fuzzRounds(40), seed: 7 },
+    )
+  })
+
+  test('from damaged frames', () => {
+    fc.assert(
+      fc.property(anyBatch, fc.nat(), (batch, seed) => {
+        const frame = encodeFrame(batch, { partition: 'p=1' })
+        survive(frame, { seed, rounds: 20, msMax: 1000 }, (damaged) => {
+          scanFrame(damaged, 0, batch.fields)
+          readPosition(patchFrame(damaged, { bucket: 1, offset: 1n, timestamp: 1 }))
+          sliceFrame(damaged, batch.fields, 0, Math.min(1, decodeFrame(damaged, batch.fields).rows))
+          const decoded = decodeFrame(damaged, batch.fields)
+          gatherBatch(
+            decoded,
+            Uint32Array.from({ length: decoded.rows }, (_, i) => i),
+          )
+          splitBatch(decoded, 64)
+        })
+      }),
+      { numRuns: fuzzRounds(40), seed: 8 },
+    )
+  })
+
+  test('from damaged LZ4 frames', () => {
+    const frame = Uint8Array.of(
+      0x04,
+      0x22,
+      0x4d,
+      0x18,
+      0x40,
+      0x40,
+      0xc0,
+      10,
+      0,
+      0,
+      0,
+      0x1f,
+      0x61,
+      1,
+      0,
+      0xff,
+      20,
+      0x50,
+      98,
+      99,
+      100,
+      101,
+      102,
+      0,
+      0,
+      0,
+      0,
+    )
+    survive(frame, { seed: 1, rounds: fuzzRounds(500), msMax: 100 }, (damaged) => decodeLz4Frame(damaged, 1000))
+  })
+})
+
+/** What was accepted can be worked with: nothing in it breaks a later reader. */
+function exercise(batches: ReturnType<typeof readArrowStream>): void {
+  for (const batch of batches) {
+    rowsOf(sliceBatch(batch, 0, Math.min(batch.rows, 20)))
+    statisticsById(batch)
+    const key = batch.fields.find((_, i) => ['int', 'string'].includes(batch.columns[i]?.type.kind ?? ''))
+    bucketRows(batch, key === undefined ? [] : [key.name], 16)
+    expect(decodeFrame(encodeFrame(batch), batch.fields).rows).toBe(batch.rows)
+  }
+}
+
+describe('a small body cannot ask for much', () => {
+  const manyFields = Array.from({ length: 1000 }, (_, i) => fieldOf(`c${i}`, parseType('bigint')))
+
+  test('missing columns count', () => {
+    const fields = [fieldOf('a', parseType('boolean'))]
+    const values = new Uint8Array(125_000)
+    const column = {
+      type: parseType('boolean'),
+      length: 1_000_000,
+      nullCount: 0,
+      validity: undefined,
+      offsets: undefined,
+      values,
+      children: [],
+    }
+    const bytes = concat([encodeSchemaMessage(fields), encodeFrame({ rows: 1_000_000, fields, columns: [column] })])
+    expect(() => readArrowStream(bytes, [...fields, ...manyFields])).toThrow(expect.objectContaining({ code: 'too-large' }))
+  })
+
+  test('empty batches by the thousand count', () => {
+    const fields = [fieldOf('a', parseType('tinyint'))]
+    const frame = encodeFrame(batchOf(fields, [[1]]))
+    const bytes = concat([encodeSchemaMessage(fields), ...new Array<Uint8Array>(4000).fill(frame)])
+    const started = performance.now()
+    expect(() => readArrowStream(bytes, [...fields, ...manyFields])).toThrow(expect.objectContaining({ code: 'too-large' }))
+    expect(performance.now() - started).toBeLessThan(3000)
+    expect(readArrowStream(bytes, fields)).toMatchObject([{ rows: 4000 }])
+  })
+
+  test('a compressed buffer is refused before it is expanded', () => {
+    const bytes = new Uint8Array(readFileSync(new URL('zstd.arrow', folder)))
+    const asked: number[] = []
+    const spy = (packed: Uint8Array, expandedBytes: number): Uint8Array => {
+      asked.push(expandedBytes)
+      return zstd(packed, expandedBytes)
+    }
+    const view = viewOf(bytes)
+    for (let at = 0; at + 8 <= bytes.length; at += 8)
+      if (view.getBigUint64(at, true) === 8000n && at > 300) view.setBigUint64(at, 2n ** 40n, true)
+    expect(() =>
+      readArrowStream(bytes, [fieldOf('i', parseType('bigint')), fieldOf('s', parseType('string'))], { zstd: spy }),
+    ).toThrow(expect.objectContaining({ code: 'too-large' }))
+    expect(Math.max(0, ...asked)).toBeLessThan(33_554_432)
+  })
+
+  test('one buffer named by a thousand columns counts a thousand times', () => {
+    const fields = Array.from({ length: 1000 }, (_, i) => fieldOf(`c${i}`, parseType('string')))
+    const wide = fields.map(() => ({
+      type: parseType('string'),
+      length: 1,
+      nullCount: 0,
+      validity: undefined,
+      offsets: Int32Array.of(0, 500),
+      values: new Uint8Array(500),
+      children: [],
+    }))
+    const frame = encodeFrame({ rows: 1, fields, columns: wide })
+    const grown = concat([frame, new Uint8Array(3_000_000).fill(97)])
+    const view = viewOf(grown)
+    const scanned = scanFrame(frame, 0)
+    const body = frame.length - scanned.bodyLength
+    view.setInt32(body + 4, 3_000_000, true)
+    for (let at = 8; at + 16 <= body; at += 8) {
+      const [offset, length] = [Number(view.getBigInt64(at, true)), Number(view.getBigInt64(at + 8, true))]
+      if (length === 8 && offset % 8 === 0 && offset < scanned.bodyLength) view.setBigInt64(at, 0n, true)
+      if (length === 500) {
+        view.setBigInt64(at, 0n, true)
+        view.setBigInt64(at + 8, 3_000_000n, true)
+      }
+    }
+    const bodyLengthAt = 8 + 32
+    view.setBigInt64(bodyLengthAt, BigInt(scanned.bodyLength + 3_000_000), true)
+    const started = performance.now()
+    expect(() => readArrowStream(concat([encodeSchemaMessage(fields), grown]), fields)).toThrow(
+      expect.objectContaining({ code: expect.stringMatching(/too-large|invalid-rows/) }),
+    )
+    expect(performance.now() - started).toBeLessThan(1000)
+  })
+
+  test('a mutation is the same for the same seed', () => {
+    const bytes = Uint8Array.from({ length: 200 }, (_, i) => i)
+    expect(mutated(bytes, 42)).toEqual(mutated(bytes, 42))
+  })
+})
