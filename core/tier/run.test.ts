@@ -5,8 +5,10 @@ import { lakeItemKey } from '../format/items/lake.ts'
 import { putMark } from '../jobs/marks.ts'
 import { SluiceError } from '../kernel/errors.ts'
 import { labelOf } from '../kernel/ids.ts'
+import { currentSnapshot, decodeMetadata } from '../lake/iceberg/metadata.ts'
 import { readLakeItem } from '../lake/item.ts'
 import { hintKey, lakeFolder, publishedKey } from '../lake/layout.ts'
+import { readChecked } from '../lake/objects.ts'
 import { requestOf, type TestWorld, testLog, testTable, testWorld } from '../log/world.case.ts'
 import type { Table } from '../model/table.ts'
 import type { ItemStore, Update } from '../ports/items.ts'
@@ -25,6 +27,12 @@ async function produce(world: TestWorld, table: Table, values: readonly number[]
 
 async function lakeValues(world: World, table: Table): Promise<number[]> {
   return (await folderRows(world.objects, table)).map((row) => Number(row['v'])).sort((a, b) => a - b)
+}
+
+async function totalRecords(world: World, table: Table): Promise<string | undefined> {
+  const lake = await readLakeItem(world.items, table.tableId)
+  const metadata = decodeMetadata(await readChecked(world.objects, lake?.committed?.metadata ?? { key: 'none', crc32: 0 }))
+  return currentSnapshot(metadata).summary['total-records']
 }
 
 async function keysOf(world: World, table: Table, folder: string): Promise<string[]> {
@@ -109,10 +117,17 @@ test('a crash before any call leaves a readable lake, and the next worker finish
     ).toContainEqual(await lakeValues(world, table))
     world.time.now += 5 * minutes
     expect(await tier(world, table)).toMatchObject({ remaining: 0n })
-    expect(await lakeValues(world, table), `call ${calls}`).toEqual([1, 2, 3, 4])
+    const { points } = await lakePoints(world, table)
+    expect(points, `call ${calls}`).toEqual(
+      new Map([
+        [0, 3n],
+        [1, 1n],
+      ]),
+    )
+    expect(await totalRecords(world, table), `call ${calls}`).toBe('4')
   }
   expect(calls).toBeGreaterThan(20)
-})
+}, 60_000)
 
 test.each(['lost answer', 'lost request'])('a commit with a %s is resolved, not repeated', async (fate) => {
   const world = testWorld()
