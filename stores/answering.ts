@@ -1,12 +1,17 @@
 /** For tests of the SDK-backed stores: a server on a free port of this machine that gives prepared answers in order. */
-import { createServer, type IncomingMessage, type Server } from 'node:http'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
 /** `reset` breaks the connection, `silence` never answers. */
 export type Answer =
   | 'reset'
   | 'silence'
-  | { readonly status: number; readonly body?: string; readonly headers?: Readonly<Record<string, string>> }
+  | {
+      readonly status: number
+      readonly body?: string
+      readonly headers?: Readonly<Record<string, string>>
+      readonly breaksOff?: boolean
+    }
 
 export async function answering(
   answers: readonly Answer[],
@@ -19,7 +24,7 @@ export async function answering(
     void drained(request).then(() => {
       const answer = left.shift() ?? 'reset'
       if (answer === 'reset') response.destroy()
-      else if (answer !== 'silence') response.writeHead(answer.status, answer.headers).end(answer.body)
+      else if (answer !== 'silence') give(response, answer)
     })
   })
   const endpoint = await listening(server)
@@ -29,6 +34,12 @@ export async function answering(
     server.closeAllConnections()
     server.close()
   }
+}
+
+function give(response: ServerResponse, { status, body, headers, breaksOff }: Exclude<Answer, string>): void {
+  response.writeHead(status, headers)
+  if (breaksOff === true) response.write(body ?? '', () => response.destroy())
+  else response.end(body)
 }
 
 async function drained(request: IncomingMessage): Promise<void> {

@@ -26,7 +26,12 @@ function against(
 ): Promise<void> {
   return answering(answers, async (endpoint, asked) => {
     const credentials = { accessKeyId: 'a', secretAccessKey: 's' }
-    const items = openDynamo('table', { endpoint, region: 'us-east-1', credentials, requestMsMax: 300 })
+    const items = openDynamo('table', {
+      endpoint,
+      region: 'us-east-1',
+      credentials,
+      requestMsMax: answers.includes('silence') ? 300 : 15_000,
+    })
     try {
       await run(items, asked)
     } finally {
