@@ -27,7 +27,7 @@ export async function exchange(request: IncomingMessage, response: ServerRespons
   const started = performance.now()
   const requestId = exchanges.newRequestId()
   const counts = new Counts()
-  const { world } = exchanges
+  const { world, budget, handlers } = exchanges
   let call = 'none'
   let held = 0
   let reply: Reply
@@ -37,20 +37,26 @@ export async function exchange(request: IncomingMessage, response: ServerRespons
     if ('status' in admitted) reply = admitted
     else {
       call = admitted.id
+      // replies that are not read count too: beyond the bound nothing new is begun
+      budget.take(0)
       const body = await readBody(request, {
         bytesMax: admitted.route.bodyBytesMax,
-        budget: exchanges.budget,
+        budget,
         onAccepted: () => headers.expect !== undefined && response.writeContinue(),
       })
       held = body.length
       const signal = admitted.route.function === 'admin' ? abortOnClose(response) : neverAborts
-      reply = await world.counter.scoped(counts, () => answer(admitted, { body, signal, handlers: exchanges.handlers, world }))
+      const onExpanded = (bytes: number) => {
+        budget.take(bytes)
+        held += bytes
+      }
+      reply = await world.counter.scoped(counts, () => answer(admitted, { body, signal, handlers, world, onExpanded }))
     }
   } catch (error) {
     reply = errorReply(error)
     if (reply.status === 500 || !isSluiceError(error)) exchanges.logError(requestId, error)
   }
-  exchanges.budget.give(held)
+  budget.give(held)
   const ms = performance.now() - started
   world.meter.answered(call, reply.status, ms)
   await send(
@@ -63,7 +69,7 @@ export async function exchange(request: IncomingMessage, response: ServerRespons
       'Sluice-Requests': counts.header() || noRequests,
       ...(exchanges.draining() ? { Connection: 'close' } : undefined),
     },
-    exchanges.budget,
+    budget,
   )
 }
 

@@ -72,16 +72,23 @@ function checkQuery(route: Route, query: Readonly<Record<string, string>>): unkn
   return undefined
 }
 
-/** `body`: as it was sent, within the route's limit. */
-export async function answer(
-  admitted: Admitted,
-  { body, signal, handlers, world }: { body: Uint8Array; signal: AbortSignal; handlers: Handlers; world: FunctionWorld },
-): Promise<Reply> {
+export interface Answering {
+  /** As it was sent. */
+  readonly body: Uint8Array
+  readonly signal: AbortSignal
+  readonly handlers: Handlers
+  readonly world: FunctionWorld
+  /** Told how long a body became that came compressed; may refuse it. */
+  readonly onExpanded?: (bytes: number) => void
+}
+
+export async function answer(admitted: Admitted, { body, signal, handlers, world, onExpanded }: Answering): Promise<Reply> {
   const { route, id } = admitted
   const handler = handlers[id] as Handler<RouteId> | undefined
   if (handler === undefined)
     throw new SluiceError('not-supported', `${route.method} ${route.path} is answered by the function ${route.function}`)
   const expanded = await bodyOf(route, admitted.headers, body)
+  if (expanded !== body) onExpanded?.(expanded.length)
   const call: Call = { ...admitted, body: expanded, value: jsonValueOf(route, admitted.headers, expanded), signal }
   return handler(call as Parameters<Handler<RouteId>>[0], world)
 }

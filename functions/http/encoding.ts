@@ -11,7 +11,24 @@ const decoders = { gzip: promisify(gunzip), zstd: promisify(zstdDecompress) } as
 const gzipOf = promisify(gzip)
 const zstdOf = promisify(zstdCompress)
 
+/** Expanding holds a whole limit's worth of memory, so few do it at once; the others wait their turn. */
+const expansionsAtOnce = 4
+const turns: (() => void)[] = []
+let expanding = 0
+
 export async function expand(body: Uint8Array, encoding: Encoding, expandedBytesMax: number): Promise<Uint8Array> {
+  if (expanding >= expansionsAtOnce) await new Promise<void>((turn) => turns.push(turn))
+  else expanding++
+  try {
+    return await expandNow(body, encoding, expandedBytesMax)
+  } finally {
+    const next = turns.shift()
+    if (next === undefined) expanding--
+    else next()
+  }
+}
+
+async function expandNow(body: Uint8Array, encoding: Encoding, expandedBytesMax: number): Promise<Uint8Array> {
   try {
     return await decoders[encoding](body, { maxOutputLength: expandedBytesMax })
   } catch (error) {

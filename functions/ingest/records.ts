@@ -49,7 +49,7 @@ async function appendTo(
 ): Promise<readonly BucketAppended[]> {
   const request = appendRequest(table, call, producer, world.rotate)
   if (request.parts.length === 0) return []
-  world.meter.add('rows.produced', rowsOf(request))
+  world.meter.add('rows.received', rowsOf(request))
   return world.log.append(table, request) // COMMIT POINT
 }
 

@@ -75,7 +75,7 @@ test('produce takes any body', async () => {
         expect([200, 400, 413, 415, 501]).toContain(status)
       },
     ),
-    { numRuns: 400 },
+    { numRuns: 250 },
   )
 })
 
@@ -155,7 +155,7 @@ test('any method, path and query is answered', async () => {
         else await site.client.send(method, target)
       },
     ),
-    { numRuns: 400 },
+    { numRuns: 250 },
   )
 })
 

@@ -288,7 +288,7 @@ describe('bodies that are refused', () => {
     })
   })
   test('more than 32 MiB expanded, early', async () => {
-    const bomb = gzipSync(Buffer.alloc(200 * 1024 * 1024, 32), { level: 9 })
+    const bomb = gzipSync(Buffer.alloc(64 * 1024 * 1024, 32), { level: 1 })
     const before = process.memoryUsage().rss
     await refused(bomb, 'application/x-ndjson', 413, 'too-large', { 'Content-Encoding': 'gzip' })
     expect(process.memoryUsage().rss - before).toBeLessThan(120 * 1024 * 1024)

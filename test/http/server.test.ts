@@ -1,5 +1,6 @@
 /** The server itself: slow and greedy clients, too many bytes, and a drain that cuts nobody. */
 import { connect, type Socket } from 'node:net'
+import { gzipSync } from 'node:zlib'
 import { afterEach, expect, test } from 'vitest'
 import { defaultHttpLimits } from '../../serve/http.ts'
 import { diskSite, lines, makeTable, memorySite, ndjson, readLines, type Site } from './harness.ts'
@@ -69,6 +70,18 @@ test('bytes in flight are bounded: beyond, throttled, and free again after', asy
     '1',
   ])
   expect((await site.client.send('POST', `${path}/records`, { body: '{"id":1}', headers: ndjson })).status).toBe(200)
+})
+
+test('a compressed body counts as long as it becomes', async () => {
+  const site = await opened(memorySite({ bytesInFlightMax: 1024 * 1024 }))
+  const path = await makeTable(site.client, 't')
+  const headers = { ...ndjson, 'Content-Encoding': 'gzip' }
+  const body = gzipSync(Buffer.alloc(2 * 1024 * 1024, 10))
+  const answers = await Promise.all(
+    Array.from({ length: 20 }, () => site.client.send('POST', `${path}/records`, { body, headers })),
+  )
+  expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([429]))
+  expect((await site.client.send('POST', `${path}/records`, { body: gzipSync('{"id":1}'), headers })).status).toBe(200)
 })
 
 test('a client that goes away in the middle of its body leaves nothing behind', async () => {
