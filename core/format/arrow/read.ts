@@ -123,8 +123,8 @@ function readBatch(stream: Stream, message: Message, schema: readonly ForeignFie
     fields: stream.fields,
     columns: stream.fields.map((field, i) => tableColumn(stream, field, columns[stream.plan[i] ?? -1], header.rows)),
   }
-  // 64 bytes a column stand for what each batch costs whatever its rows are
-  spend(stream.result, batchBytes(batch) + 64 * batch.columns.length)
+  // 256 bytes a column stand for what each batch costs whatever its rows are
+  spend(stream.result, batchBytes(batch) + 256 * batch.columns.length)
   checkRowBytes(batch, stream.rowBytesMax, stream.rows)
   stream.rows += batch.rows
   stream.batches.push(batch)

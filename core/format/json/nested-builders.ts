@@ -202,9 +202,8 @@ export class ObjectReader {
       do {
         const key = this.#readKey(source, position++)
         if (this.#seen[key] === row + 1)
-          throw problem(source, `the key ${quoted(utf8Text(this.#keys[key] as Uint8Array).slice(1, -1))} comes twice`)
+          throw problem(source, `the key ${quoted(utf8Text(this.#keys[key] as Uint8Array).slice(1, -2))} comes twice`)
         this.#seen[key] = row + 1
-        expectByte(source, 0x3a)
         peek(source)
         this.#readValue(source, key, row)
       } while (nextOrClose(source, 0x7d))
@@ -229,6 +228,7 @@ export class ObjectReader {
     else builder.appendNulls(1)
   }
 
+  /** Passes a key and its colon. */
   #readKey(source: Source, position: number): number {
     peek(source)
     const expected = this.#order[position] ?? position
@@ -239,6 +239,7 @@ export class ObjectReader {
     const name = utf8Text(source.text.subarray(source.from, source.to))
     const found = this.#byName.get(name)
     if (found === undefined) throw unknownKey(source, name, start, this.#byName.keys())
+    expectByte(source, 0x3a)
     if (position < this.#keys.length) {
       while (this.#order.length < position) this.#order.push(this.#order.length)
       this.#order[position] = found
@@ -253,7 +254,7 @@ export class ObjectReader {
 
 /** What does not change from body to body, kept as long as the table's columns are. */
 interface Keys {
-  /** Names with their quotes, of fields and then of ignored keys. */
+  /** Names with quotes and colon, of fields and then of ignored keys. */
   readonly keys: readonly Uint8Array[]
   readonly byName: ReadonlyMap<string, number>
   /** Fields that are not nullable. */
@@ -268,7 +269,7 @@ function keysOf(fields: readonly Field[], ignored: readonly string[]): Keys {
   const own = new Set(fields.map((field) => field.name))
   const names = [...own, ...ignored.filter((name) => !own.has(name))]
   const made: Keys = {
-    keys: names.map((name) => utf8(`"${name}"`)),
+    keys: names.map((name) => utf8(`"${name}":`)),
     byName: new Map(names.map((name, i) => [name, i])),
     required: fields.flatMap((field, i) => (field.nullable ? [] : [i])),
   }

@@ -2,6 +2,7 @@
  * Numbers out of JSON text, exactly: integers and decimals go by their digits, never through a double. Doubles are read as
  * JavaScript reads them, most of them without making a string.
  */
+import { utf8Text } from '../../kernel/bytes.ts'
 import { digitsEnd, numberEnd } from './source.ts'
 
 /** Digits without zeros at either end: the value is `digits` × 10^`exponent`. */
@@ -98,9 +99,6 @@ export function readDouble(bytes: Uint8Array, start: number, end: number): numbe
 const powers = [1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15]
 
 export function asciiText(bytes: Uint8Array, start: number, end: number): string {
-  let text = ''
-  for (let at = start; at < end; at += chunk) text += String.fromCharCode(...bytes.subarray(at, Math.min(end, at + chunk)))
-  return text
+  const part = bytes.subarray(start, end)
+  return part.length <= 64 ? String.fromCharCode(...part) : utf8Text(part)
 }
-
-const chunk = 4096
