@@ -35,7 +35,10 @@ export interface ClusterOptions {
 }
 
 /** `lost`: the environment died or the caller gave up; the effect is unknown. */
-export type Outcome<T> = { readonly is: 'answer'; readonly value: T } | { readonly is: 'error'; readonly error: unknown } | { readonly is: 'lost' }
+export type Outcome<T> =
+  | { readonly is: 'answer'; readonly value: T }
+  | { readonly is: 'error'; readonly error: unknown }
+  | { readonly is: 'lost' }
 
 export interface Invocation<T> {
   readonly role: string

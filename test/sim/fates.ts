@@ -8,8 +8,17 @@
 import type { Seeded } from './random.ts'
 
 export type Fate =
-  | 'ok' | 'refused' | 'lost-request' | 'lost-ack' | 'duplicate' | 'late' | 'stale' | 'corrupt' | 'partial'
-  | 'crash-before' | 'crash-between'
+  | 'ok'
+  | 'refused'
+  | 'lost-request'
+  | 'lost-ack'
+  | 'duplicate'
+  | 'late'
+  | 'stale'
+  | 'corrupt'
+  | 'partial'
+  | 'crash-before'
+  | 'crash-between'
 
 export interface Call {
   readonly store: 'objects' | 'items' | 'queue'
@@ -55,7 +64,17 @@ export interface Rates {
 }
 
 export const noFaults: Rates = {
-  refused: 0, lostRequest: 0, lostAck: 0, duplicate: 0, late: 0, stale: 0, corrupt: 0, partial: 0, crash: 0, freeze: 0, slow: 0,
+  refused: 0,
+  lostRequest: 0,
+  lostAck: 0,
+  duplicate: 0,
+  late: 0,
+  stale: 0,
+  corrupt: 0,
+  partial: 0,
+  crash: 0,
+  freeze: 0,
+  slow: 0,
 }
 
 export class SeededFates implements Fates {
@@ -63,10 +82,14 @@ export class SeededFates implements Fates {
   readonly #random: Seeded
   readonly #freezeMsMax: number
 
-  constructor(random: Seeded, rates: Rates, freezeMsMax: number) {
+  /** How many more faults this run has. */
+  #left: number
+
+  constructor(random: Seeded, rates: Rates, limits: { readonly freezeMsMax: number; readonly faultsMax: number }) {
     this.#random = random
     this.rates = rates
-    this.#freezeMsMax = freezeMsMax
+    this.#freezeMsMax = limits.freezeMsMax
+    this.#left = limits.faultsMax
   }
 
   stop(): void {
@@ -76,13 +99,16 @@ export class SeededFates implements Fates {
   plan(call: Call): Plan {
     const random = this.#random
     const slow = random.chance(this.rates.slow)
+    const fate = this.#fate(call)
+    const freezeMs = random.chance(this.rates.freeze) ? random.magnitude(10, this.#freezeMsMax) : 0
+    if ((fate !== 'ok' || freezeMs > 0) && --this.#left === 0) this.stop()
     return {
-      fate: this.#fate(call),
+      fate,
       arriveMs: slow ? random.between(20, 3_000) : random.between(1, 12),
       replyMs: random.between(1, 8),
       timeoutMs: random.between(500, 2_000),
       lateMs: random.magnitude(1, 20 * 60_000),
-      freezeMs: random.chance(this.rates.freeze) ? random.magnitude(10, this.#freezeMsMax) : 0,
+      freezeMs,
     }
   }
 

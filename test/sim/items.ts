@@ -3,11 +3,31 @@
  * are kept, so that an eventual read may answer one. `onWrite` sees every change with its author at once.
  */
 import type {
-  Attributes, Condition, Consistency, Item, ItemKey, ItemQuery, ItemStore, ItemValue, TransactAction, TransactResult, Update, UpdateResult,
+  Attributes,
+  Condition,
+  Consistency,
+  Item,
+  ItemKey,
+  ItemQuery,
+  ItemStore,
+  ItemValue,
+  TransactAction,
+  TransactResult,
+  Update,
+  UpdateResult,
 } from '../../core/ports/items.ts'
 import { compareText, holds, updated } from '../../stores/items/evaluate.ts'
 import { planTransact } from '../../stores/items/transact.ts'
-import { checkCondition, checkItem, checkKey, checkQuery, checkSize, checkTransact, checkUpdate, keyOf } from '../../stores/items/validate.ts'
+import {
+  checkCondition,
+  checkItem,
+  checkKey,
+  checkQuery,
+  checkSize,
+  checkTransact,
+  checkUpdate,
+  keyOf,
+} from '../../stores/items/validate.ts'
 import type { Call } from './fates.ts'
 import type { Manner, Network } from './network.ts'
 import type { Process } from './process.ts'
@@ -66,14 +86,19 @@ export class ItemsState {
 
   update(update: Update, author: Process): UpdateResult {
     const there = this.get(update.key, 'plain')
-    if (there === undefined || (update.condition !== undefined && !holds(update.condition, there.attributes))) return { done: false, item: there }
+    if (there === undefined || (update.condition !== undefined && !holds(update.condition, there.attributes)))
+      return { done: false, item: there }
     const item = { key: update.key, attributes: snapshot(updated(update, there.attributes)) }
     checkSize(item)
     this.#write(item.key, item.attributes, author)
     return { done: true, item: { key: item.key, attributes: snapshot(item.attributes) } }
   }
 
-  delete(key: ItemKey, condition: Condition | undefined, author: Process): { readonly done: boolean; readonly item: Item | undefined } {
+  delete(
+    key: ItemKey,
+    condition: Condition | undefined,
+    author: Process,
+  ): { readonly done: boolean; readonly item: Item | undefined } {
     const there = this.get(key, 'plain')
     if (condition !== undefined && !holds(condition, there?.attributes)) return { done: false, item: there }
     if (there !== undefined) this.#write(key, undefined, author)
@@ -103,7 +128,8 @@ export class ItemsState {
   }
 
   #itemOf(cell: Cell, manner: Manner): Item | undefined {
-    const attributes = manner === 'stale' && cell.older.length > 0 ? cell.older[this.#random.below(cell.older.length)] : cell.current
+    const attributes =
+      manner === 'stale' && cell.older.length > 0 ? cell.older[this.#random.below(cell.older.length)] : cell.current
     return attributes === undefined ? undefined : { key: cell.key, attributes: snapshot(attributes) }
   }
 
@@ -144,7 +170,9 @@ export class SimulatedItems implements ItemStore {
   async query(query: ItemQuery): Promise<readonly Item[]> {
     checkQuery(query)
     const name = `${query.partition} [${query.from ?? ''}, ${query.to ?? ''})`
-    return this.#call('query', name, { mayBeStale: query.consistency === 'eventual' }, (manner) => this.#state.query(query, manner))
+    return this.#call('query', name, { mayBeStale: query.consistency === 'eventual' }, (manner) =>
+      this.#state.query(query, manner),
+    )
   }
 
   async create(item: Item): Promise<UpdateResult> {

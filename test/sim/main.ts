@@ -9,8 +9,8 @@ import { execFileSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { plantedBugs } from './planted/bugs.ts'
-import { plant } from './planted/plant.ts'
 import { huntAll } from './planted/hunt.ts'
+import { plant } from './planted/plant.ts'
 import { type ScenarioName, scenarioNames } from './swarm.ts'
 
 const { values: options } = parseArgs({
@@ -93,7 +93,8 @@ function* targets(): Iterable<Target> {
     return
   }
   const first = options['from-commit'] ? seedOfCommit() : 1
-  const count = options.seeds === undefined ? (options.seconds === undefined ? 100 : Number.POSITIVE_INFINITY) : Number(options.seeds)
+  const count =
+    options.seeds === undefined ? (options.seconds === undefined ? 100 : Number.POSITIVE_INFINITY) : Number(options.seeds)
   for (let i = 0; i < count; i++) for (const scenario of names) yield { scenario, seed: (first + i) >>> 0 }
 }
 
@@ -132,4 +133,3 @@ function plain(_: string, value: unknown): unknown {
 function print(text: string): void {
   process.stdout.write(text)
 }
-

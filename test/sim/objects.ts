@@ -3,8 +3,8 @@
  * `watch` sees every effect before it happens, so that the checks judge each deletion at the moment it is made.
  */
 import { assert } from '../../core/kernel/assert.ts'
-import { SluiceError } from '../../core/kernel/errors.ts'
 import { equalBytes } from '../../core/kernel/bytes.ts'
+import { SluiceError } from '../../core/kernel/errors.ts'
 import type { ByteRange, ListedObject, ObjectStore } from '../../core/ports/objects.ts'
 import { absent, checkKey, checkPrefix, checkRange, outOfRange } from '../../stores/objects/key.ts'
 import type { Call } from './fates.ts'
@@ -19,6 +19,7 @@ export class ObjectsState {
   readonly #damage: Seeded
   readonly #now: () => number
   onDelete: (key: string) => void = () => {}
+  onReplace: (key: string) => void = () => {}
 
   constructor(damage: Seeded, now: () => number) {
     this.#damage = damage
@@ -33,7 +34,7 @@ export class ObjectsState {
   }
 
   replace(key: string, bytes: Uint8Array): void {
-    assert(key.endsWith('version-hint.text'), 'only a version hint is replaced', { key })
+    this.onReplace(key)
     this.#put(key, bytes)
   }
 

@@ -40,7 +40,12 @@ export function rowsOfFile(file: Uint8Array): readonly LakeRow[] {
   for (let i = 0; i < table.numRows; i++) {
     const value = BigInt(v?.get(i))
     const isWhole = (s?.get(i) ?? undefined) === textOf(value)
-    rows.push({ bucket: Number(bucket?.get(i)), offset: BigInt(offset?.get(i)), timestamp: Number(timestamp?.get(i)), value: isWhole ? value : -1n })
+    rows.push({
+      bucket: Number(bucket?.get(i)),
+      offset: BigInt(offset?.get(i)),
+      timestamp: Number(timestamp?.get(i)),
+      value: isWhole ? value : -1n,
+    })
   }
   return rows
 }

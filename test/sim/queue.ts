@@ -41,16 +41,13 @@ export class QueueState {
         if (delivery < deliveriesMax) this.#deliver(job, 0, delivery + 1)
       }
       this.#scheduler.after(this.#visibilityMs, 'timer', again)
-      this.work(job).then(
-        (finished) => {
-          if (finished) settled = true
-          else if (!settled) {
-            settled = true
-            if (delivery < deliveriesMax) this.#deliver(job, this.#random.between(1_000, 30_000), delivery + 1)
-          }
-        },
-        again,
-      )
+      this.work(job).then((finished) => {
+        if (finished) settled = true
+        else if (!settled) {
+          settled = true
+          if (delivery < deliveriesMax) this.#deliver(job, this.#random.between(1_000, 30_000), delivery + 1)
+        }
+      }, again)
     })
   }
 }
@@ -67,10 +64,16 @@ export class SimulatedQueue implements JobQueue {
   }
 
   async send(job: Job, delayMs = 0): Promise<void> {
-    if (!(delayMs >= 0 && delayMs <= delayMsMax)) throw new SluiceError('internal', `a queue delays a job by at most ${delayMsMax} ms`)
+    if (!(delayMs >= 0 && delayMs <= delayMsMax))
+      throw new SluiceError('internal', `a queue delays a job by at most ${delayMsMax} ms`)
     const sent = structuredClone(job)
     const call = {
-      store: 'queue', operation: 'send', name: `${job.kind} ${job.table.tableId}`, writes: true, mayBeStale: false, mayBeCorrupt: false,
+      store: 'queue',
+      operation: 'send',
+      name: `${job.kind} ${job.table.tableId}`,
+      writes: true,
+      mayBeStale: false,
+      mayBeCorrupt: false,
       mayBePartial: false,
     } as const
     await this.#network.call(this.#from, call, () => this.#state.accept(sent, delayMs))

@@ -75,11 +75,23 @@ export function bucketReferences(stores: Stores, tableId: string, bucket: number
 }
 
 function indexItems(stores: Stores, tableId: string, bucket: number): readonly IndexItem[] {
-  const query = { partition: headKey(tableId, bucket).partition, from: indexSorts.first, to: indexSorts.after, limit: Number.POSITIVE_INFINITY }
+  const query = {
+    partition: headKey(tableId, bucket).partition,
+    from: indexSorts.first,
+    to: indexSorts.after,
+    limit: Number.POSITIVE_INFINITY,
+  }
   return stores.items.query(query, 'plain').map(decodeIndexItem)
 }
 
-function entryValues(stores: Stores, tableId: string, entry: Entry, offset: bigint, schema: Schema, problems: string[]): readonly bigint[] {
+function entryValues(
+  stores: Stores,
+  tableId: string,
+  entry: Entry,
+  offset: bigint,
+  schema: Schema,
+  problems: string[],
+): readonly bigint[] {
   const key = objectKey(tableId, entry)
   const fields = schema.columns.map(({ id, name, type, nullable }) => ({ id, name, type, nullable }))
   const values: bigint[] = []
@@ -95,7 +107,8 @@ function entryValues(stores: Stores, tableId: string, entry: Entry, offset: bigi
   } catch (error) {
     problems.push(`offset ${offset}: ${key}: ${error instanceof Error ? error.message : String(error)}`)
   }
-  if (values.length !== entry.count) problems.push(`offset ${offset}: ${values.length} rows in ${key} where the entry counts ${entry.count}`)
+  if (values.length !== entry.count)
+    problems.push(`offset ${offset}: ${values.length} rows in ${key} where the entry counts ${entry.count}`)
   return Array.from({ length: entry.count }, (_, i) => values[i] ?? -1n)
 }
 

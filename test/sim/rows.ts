@@ -1,20 +1,30 @@
 /** Rows of the simulation: one bigint `v`, unique per request and row, and one string `s` made of it. */
 import type { Batch, ColumnData } from '../../core/format/arrow/column.ts'
 import { utf8, utf8Text, viewOf } from '../../core/kernel/bytes.ts'
-import type { Schema } from '../../core/model/table.ts'
-import type { TableSpec } from '../../core/model/table.ts'
 import { defaultOptions } from '../../core/model/options.ts'
+import type { Schema, TableSpec } from '../../core/model/table.ts'
 
 export const rowsPerRequestMax = 16
 
-export function specOf(options: { readonly buckets: number; readonly keyed: boolean; readonly lake: boolean; readonly lakeBytes: number; readonly lakeFreshnessMs: number }): TableSpec {
+export function specOf(options: {
+  readonly buckets: number
+  readonly keyed: boolean
+  readonly lake: boolean
+  readonly lakeBytes: number
+  readonly lakeFreshnessMs: number
+}): TableSpec {
   return {
     columns: [
       { name: 'v', type: { kind: 'bigint' }, nullable: false },
       { name: 's', type: { kind: 'string' }, nullable: true },
     ],
     buckets: options.keyed ? { count: options.buckets, key: ['v'] } : { count: options.buckets },
-    options: { ...defaultOptions, lakeFormat: options.lake ? 'iceberg' : 'none', lakeBytes: options.lakeBytes, lakeFreshnessMs: options.lakeFreshnessMs },
+    options: {
+      ...defaultOptions,
+      lakeFormat: options.lake ? 'iceberg' : 'none',
+      lakeBytes: options.lakeBytes,
+      lakeFreshnessMs: options.lakeFreshnessMs,
+    },
   }
 }
 
@@ -50,7 +60,15 @@ export function valuesIn(batch: Batch): readonly bigint[] {
 export const bodyOf = (values: readonly bigint[]): Uint8Array => utf8(values.join(','))
 
 function integers(values: readonly bigint[]): ColumnData {
-  return { type: { kind: 'bigint' }, length: values.length, nullCount: 0, validity: undefined, offsets: undefined, values: longs(values), children: [] }
+  return {
+    type: { kind: 'bigint' },
+    length: values.length,
+    nullCount: 0,
+    validity: undefined,
+    offsets: undefined,
+    values: longs(values),
+    children: [],
+  }
 }
 
 function longs(values: readonly bigint[]): Uint8Array {

@@ -7,7 +7,7 @@ import { decodeHead, headKey, newHead } from '../../core/format/items/head.ts'
 import { labelOf, type Offset } from '../../core/kernel/ids.ts'
 import { createUntilThere, dropAndCreate } from './actors/dropper.ts'
 import { fetchOnce, follow } from './actors/fetcher.ts'
-import { startWorkers, sweepOnce, triggerTier } from './actors/jobs.ts'
+import { startWorkers, sweepOnce, trigger } from './actors/jobs.ts'
 import { produceWithId, produceWithoutId } from './actors/producer.ts'
 import { checkLake, lagging } from './checks/lake.ts'
 import { checkDropped, checkLog } from './checks/log.ts'
@@ -40,8 +40,8 @@ export interface RunResult {
   readonly rows: number
 }
 
-/** Faults stop at the latest then. */
-const faultyMsMax = 72 * 3_600_000
+/** Faults stop at the latest then, the longer where objects have to grow old. */
+const faultyMsMax = { collect: 72 * 3_600_000, other: 6 * 3_600_000 }
 /** All that was accepted is finished so long after the faults stopped (G12). */
 const calmMsMax = 2 * 3_600_000
 /** The lake follows its log so long after its freshness: a lease, a visibility time, sweeps. */
@@ -55,7 +55,7 @@ export async function runSeed(scenario: ScenarioName, seed: number): Promise<Run
   const swarm = drawSwarm(scenario, root.fork())
   const trace = new Trace(startMs)
   const scheduler = new SeededScheduler(root.fork(), trace, startMs)
-  const fates = new SeededFates(root.fork(), noFaults, swarm.freezeMsMax)
+  const fates = new SeededFates(root.fork(), noFaults, swarm)
   const network = new SimulatedNetwork(scheduler, fates, trace)
   const stores: Stores = {
     objects: new ObjectsState(root.fork(), () => scheduler.now),
@@ -74,10 +74,20 @@ export async function runSeed(scenario: ScenarioName, seed: number): Promise<Run
   })
   let requests = 0
   const stage: Stage = {
-    swarm, scheduler, cluster, stores, history, random: root.fork(), names: { database: databaseName, table: tableName }, tables: [], calm: { yes: false }, nextRequest: () => ++requests,
+    swarm,
+    scheduler,
+    cluster,
+    stores,
+    history,
+    random: root.fork(),
+    names: { database: databaseName, table: tableName },
+    tables: [],
+    calm: { yes: false },
+    nextRequest: () => ++requests,
   }
   watch(history, stores, stage.tables, () => scheduler.now)
-  const unhandled = (error: unknown): void => history.break('harness', 'unhandled', error instanceof Error ? (error.stack ?? error.message) : String(error))
+  const unhandled = (error: unknown): void =>
+    history.break('harness', 'unhandled', error instanceof Error ? (error.stack ?? error.message) : String(error))
   process.on('unhandledRejection', unhandled)
   try {
     const story = tell(stage, fates)
@@ -91,13 +101,25 @@ export async function runSeed(scenario: ScenarioName, seed: number): Promise<Run
         unhandled(error)
       },
     )
-    const ended = await scheduler.run(() => end !== undefined || history.broken.length > 0, { stepsMax, untilMs: startMs + 200 * 3_600_000 })
+    const ended = await scheduler.run(() => end !== undefined || history.broken.length > 0, {
+      stepsMax,
+      untilMs: startMs + 200 * 3_600_000,
+    })
     if (ended !== 'finished') history.break('G12', 'live', lasting(ended))
   } finally {
     process.off('unhandledRejection', unhandled)
   }
   const rows = [...history.requests.values()].reduce((sum, { values }) => sum + values.length, 0)
-  return { seed, scenario, broken: history.broken, trace, swarm, steps: scheduler.steps, virtualMs: scheduler.now - startMs, rows }
+  return {
+    seed,
+    scenario,
+    broken: history.broken,
+    trace,
+    swarm,
+    steps: scheduler.steps,
+    virtualMs: scheduler.now - startMs,
+    rows,
+  }
 }
 
 async function tell(stage: Stage, fates: SeededFates): Promise<void> {
@@ -118,9 +140,10 @@ async function tell(stage: Stage, fates: SeededFates): Promise<void> {
   const others = [
     ...Array.from({ length: swarm.fetchers }, () => follow(stage, random.below(swarm.buckets), () => !working.yes)),
     sweepWhile(stage, () => working.yes),
-    tierNow(stage, () => working.yes),
+    triggerWhile(stage, 'tier', swarm.extraTierJobs, () => working.yes),
+    triggerWhile(stage, 'collect', swarm.extraCollects, () => working.yes),
   ]
-  await Promise.race([acted, cluster.sleep(faultyMsMax)])
+  await Promise.race([acted, cluster.sleep(swarm.collect ? faultyMsMax.collect : faultyMsMax.other)])
   fates.stop()
   calm.yes = true
   stage.stores.queue.duplicates = 0
@@ -130,7 +153,11 @@ async function tell(stage: Stage, fates: SeededFates): Promise<void> {
   const bound = cluster.sleep(calmMsMax).then(() => 'late' as const)
   const finished = await Promise.race([Promise.all([acted, ...others]).then(() => 'in time' as const), bound])
   if (finished === 'late') {
-    history.break('G12', 'live', `work of ${working.yes ? 'producers' : 'others'} is not finished ${scheduler.now - calmFrom} ms after the faults stopped`)
+    history.break(
+      'G12',
+      'live',
+      `work of ${working.yes ? 'producers' : 'others'} is not finished ${scheduler.now - calmFrom} ms after the faults stopped`,
+    )
     return
   }
   await readAll(stage)
@@ -142,7 +169,13 @@ async function tell(stage: Stage, fates: SeededFates): Promise<void> {
 /** Without faults: a database, a table, in some runs heads whose offsets are near a power of two. */
 async function setUp(stage: Stage): Promise<void> {
   const { swarm, cluster } = stage
-  await cluster.invoke({ role: 'admin', name: 'set up', timeoutMs: 60_000, repeatable: false, run: ({ world }) => createDatabase(world, databaseName) })
+  await cluster.invoke({
+    role: 'admin',
+    name: 'set up',
+    timeoutMs: 60_000,
+    repeatable: false,
+    run: ({ world }) => createDatabase(world, databaseName),
+  })
   await createUntilThere(stage)
   const tableId = stage.tables[0]?.tableId
   if (tableId === undefined) throw new Error('the table was not created')
@@ -163,10 +196,10 @@ async function sweepWhile(stage: Stage, isWorking: () => boolean): Promise<void>
   }
 }
 
-async function tierNow(stage: Stage, isWorking: () => boolean): Promise<void> {
-  for (let i = 0; i < stage.swarm.extraTierJobs && isWorking(); i++) {
+async function triggerWhile(stage: Stage, kind: 'tier' | 'collect', count: number, isWorking: () => boolean): Promise<void> {
+  for (let i = 0; i < count && isWorking(); i++) {
     await stage.cluster.sleep(stage.random.magnitude(10, Math.max(1_000, 4 * stage.swarm.thinkMs)))
-    triggerTier(stage)
+    trigger(stage, kind)
   }
 }
 
@@ -191,9 +224,23 @@ async function tierAll(stage: Stage): Promise<void> {
     }
     const behind = lagging(stores, tableId, ends)
     if (behind.length === 0) return
-    if (scheduler.now > until) return history.break('G12', 'live', `the lake of ${tableId} is behind in buckets ${behind.join(', ')} at ${tierBoundMs} ms past its freshness`)
-    await cluster.sleep(60_000)
+    if (scheduler.now > until)
+      return history.break(
+        'G12',
+        'live',
+        `the lake of ${tableId} is behind in buckets ${behind.join(', ')} at ${tierBoundMs} ms past its freshness`,
+      )
+    await Promise.all([swarm.storm ? storm(stage, until) : undefined, cluster.sleep(60_000)])
     await sweepOnce(stage)
+  }
+}
+
+/** A minute of triggers, one faster than the other. */
+async function storm(stage: Stage, until: number): Promise<void> {
+  const end = Math.min(until, stage.scheduler.now + 60_000)
+  while (stage.scheduler.now < end) {
+    trigger(stage, 'tier')
+    await stage.cluster.sleep(stage.random.between(30, 120))
   }
 }
 
@@ -204,7 +251,12 @@ async function collectAll(stage: Stage): Promise<void> {
   for (;;) {
     const orphans = orphansOf(stage)
     if (orphans.length === 0) return
-    if (scheduler.now > until) return history.break('G10', 'orphans', `${orphans.length} orphans are left after ${orphanBoundMs} ms: ${orphans.slice(0, 3).join(', ')}`)
+    if (scheduler.now > until)
+      return history.break(
+        'G10',
+        'orphans',
+        `${orphans.length} orphans are left after ${orphanBoundMs} ms: ${orphans.slice(0, 3).join(', ')}`,
+      )
     await cluster.sleep(2 * 3_600_000)
     await sweepOnce(stage)
   }
@@ -216,7 +268,9 @@ async function collectAll(stage: Stage): Promise<void> {
       if (history.drops.has(tableId)) continue
       for (let bucket = 0; bucket < buckets; bucket++) for (const key of bucketReferences(stores, tableId, bucket)) kept.add(key)
     }
-    return storedKeys(stores).filter((key) => !kept.has(key) && (key.startsWith('t/') || [...history.drops.keys()].some((id) => key.includes(id))))
+    return storedKeys(stores).filter(
+      (key) => !kept.has(key) && (key.startsWith('t/') || [...history.drops.keys()].some((id) => key.includes(id))),
+    )
   }
 }
 

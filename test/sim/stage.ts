@@ -30,7 +30,12 @@ export interface TableSeen {
   readonly buckets: number
 }
 
-export function newRequest(stage: Stage, producer: RequestRecord['producer'], values: readonly bigint[], id: number): RequestRecord {
+export function newRequest(
+  stage: Stage,
+  producer: RequestRecord['producer'],
+  values: readonly bigint[],
+  id: number,
+): RequestRecord {
   const request: RequestRecord = { id, producer, values, attempts: [] }
   stage.history.requests.set(id, request)
   return request

@@ -13,6 +13,8 @@ export interface Swarm {
   readonly scenario: ScenarioName
   readonly rates: Rates
   readonly freezeMsMax: number
+  /** Then the faults of calls stop early: a system that only fails explores little. */
+  readonly faultsMax: number
   readonly mode: 'lambda' | 'server'
   readonly environmentsMax: number
   readonly coldRate: number
@@ -35,6 +37,9 @@ export interface Swarm {
   readonly lake: boolean
   readonly lakeFreshnessMs: number
   readonly extraTierJobs: number
+  readonly extraCollects: number
+  /** Triggers come faster than a round takes, while the lake catches up. */
+  readonly storm: boolean
   readonly roundBytesMax: number
   readonly fileBytesMax: number
   readonly lakeBytes: number
@@ -55,6 +60,7 @@ export function drawSwarm(scenario: ScenarioName, random: Seeded): Swarm {
     scenario,
     rates: drawRates(random),
     freezeMsMax: collect && random.chance(0.5) ? 48 * 3_600_000 : 25 * 60_000,
+    faultsMax: random.magnitude(1, 400),
     mode: random.chance(0.6) ? 'lambda' : 'server',
     environmentsMax: random.between(1, 5),
     coldRate: random.pick([0, 0.1, 0.5]),
@@ -80,6 +86,8 @@ export function drawSwarm(scenario: ScenarioName, random: Seeded): Swarm {
     lake,
     lakeFreshnessMs: random.pick([1_000, 180_000]),
     extraTierJobs: lake ? random.between(0, 6) : 0,
+    extraCollects: collect ? random.between(0, 12) : 0,
+    storm: lake && random.chance(0.3),
     roundBytesMax: random.pick([1, 2_000, 64 << 20]),
     fileBytesMax: random.pick([1, 64 << 20]),
     lakeBytes: random.pick([1_024, 64 << 20]),
@@ -123,5 +131,15 @@ function drawRates(random: Seeded): Rates {
 }
 
 const some0: Rates = {
-  refused: 0, lostRequest: 0, lostAck: 0, duplicate: 0, late: 0, stale: 0, corrupt: 0, partial: 0, crash: 0, freeze: 0, slow: 0,
+  refused: 0,
+  lostRequest: 0,
+  lostAck: 0,
+  duplicate: 0,
+  late: 0,
+  stale: 0,
+  corrupt: 0,
+  partial: 0,
+  crash: 0,
+  freeze: 0,
+  slow: 0,
 }

@@ -41,12 +41,14 @@ export async function createUntilThere(stage: Stage): Promise<void> {
       name: 'create',
       timeoutMs: 30_000,
       repeatable: false,
-      run: ({ world }) => createTable(world, databaseName, tableName, specOf({ buckets, keyed, lake, lakeBytes, lakeFreshnessMs })),
+      run: ({ world }) =>
+        createTable(world, databaseName, tableName, specOf({ buckets, keyed, lake, lakeBytes, lakeFreshnessMs })),
     })
     if (outcome.is === 'answer') return
     if (outcome.is === 'error') {
       const code = codeOf(outcome.error)
-      if (code === 'internal' || code === 'unexpected') stage.history.break('harness', 'error', `create: ${String(outcome.error)}`)
+      if (code === 'internal' || code === 'unexpected')
+        stage.history.break('harness', 'error', `create: ${String(outcome.error)}`)
     }
     await stage.cluster.sleep(stage.random.between(10, 2_000))
   }

@@ -3,6 +3,7 @@ import { decodeFrame } from '../../../core/format/arrow/frame.ts'
 import { type Offset, offsetOf } from '../../../core/kernel/ids.ts'
 import type { Fetched } from '../../../core/log/types.ts'
 import type { Table } from '../../../core/model/table.ts'
+import type { History } from '../history.ts'
 import { valuesIn } from '../rows.ts'
 import { databaseName, type Stage, tableName } from '../stage.ts'
 import { codeOf, tableCache } from './ingest.ts'
@@ -47,6 +48,15 @@ export async function fetchOnce(stage: Stage, bucket: number, cursors: Map<strin
   cursors.set(table.tableId, fetched.next)
 }
 
+function decoded(history: History, where: string, decode: () => readonly bigint[]): readonly bigint[] {
+  try {
+    return decode()
+  } catch (error) {
+    history.break('G5', 'damage', `${where}: ${String(error)}`)
+    return []
+  }
+}
+
 function firstFrom({ random, swarm }: Stage): Offset | 'earliest' | 'latest' {
   if (random.chance(0.2)) return offsetOf(swarm.floor)
   return random.chance(0.8) ? 'earliest' : 'latest'
@@ -70,8 +80,9 @@ function see(stage: Stage, table: Table, bucket: number, { from, fetched, endBef
   let rows = 0
   for (const frame of fetched.frames) {
     if (frame.offset !== cursor) history.break('G3', 'dense', `${where}: a frame at ${frame.offset} follows ${cursor}`)
-    const values = valuesIn(decodeFrame(frame.bytes, fields))
-    if (values.length !== frame.rows) history.break('G4', 'atomic', `${where}: a frame of ${frame.rows} rows holds ${values.length}`)
+    const values = decoded(history, where, () => valuesIn(decodeFrame(frame.bytes, fields)))
+    if (values.length !== frame.rows)
+      history.break('G4', 'atomic', `${where}: a frame of ${frame.rows} rows holds ${values.length}`)
     values.forEach((value, i) => {
       history.see(tableId, bucket, frame.offset + BigInt(i), value)
     })
@@ -80,7 +91,8 @@ function see(stage: Stage, table: Table, bucket: number, { from, fetched, endBef
   }
   if (fetched.next !== cursor) history.break('G5', 'cursor', `${where}: next is ${fetched.next}, the rows end at ${cursor}`)
   if (cursor > fetched.end) history.break('G5', 'monotonic', `${where}: rows up to ${cursor}, the end is ${fetched.end}`)
-  if (rows === 0 && fetched.end > fetched.start) history.break('G12', 'progress', `${where}: no row of ${fetched.end - fetched.start}`)
+  if (rows === 0 && fetched.end > fetched.start)
+    history.break('G12', 'progress', `${where}: no row of ${fetched.end - fetched.start}`)
   if (rows > rowsMax) history.break('harness', 'limit', `${where}: ${rows} rows where ${rowsMax} were asked for`)
   history.seeEnd(tableId, bucket, fetched.end)
 }

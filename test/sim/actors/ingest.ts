@@ -2,9 +2,12 @@
  * One produce request in one environment: what functions/ingest does between HTTP and the log. Every execution is
  * recorded, so that an answer counts even where nobody waited for it.
  */
+
+import { SluiceError } from '../../../core/kernel/errors.ts'
 import { producerOf } from '../../../core/log/producer.ts'
 import { routeRows } from '../../../core/log/route.ts'
-import { SluiceError } from '../../../core/kernel/errors.ts'
+import type { AppendRequest, BucketAppended } from '../../../core/log/types.ts'
+import type { Table } from '../../../core/model/table.ts'
 import { TableCache } from '../../../functions/tables.ts'
 import type { Environment } from '../cluster.ts'
 import type { AttemptRecord, PartAnswer, RequestRecord } from '../history.ts'
@@ -22,7 +25,7 @@ export async function ingest(stage: Stage, environment: Environment, request: Re
   const routing = producer === undefined ? {} : { producer: { producerId: producer.name, sequence: producer.sequence } }
   const parts = routeRows(table, [batchOf(table.schema, values)], { ...routing, rotate: () => stage.random.below(1_000) })
   attempt.parts = parts.map(({ bucket, batches }) => ({ bucket, values: batches.flatMap(valuesIn) }))
-  const appended = await environment.log.append(table, {
+  const appended = await appendRecorded(attempt, environment, table, {
     parts,
     ...(producer === undefined
       ? {}
@@ -37,7 +40,8 @@ export async function ingest(stage: Stage, environment: Environment, request: Re
           }),
         }),
   })
-  if (appended.length !== parts.length) history.break('harness', 'answer', `${parts.length} parts were sent, ${appended.length} answered`)
+  if (appended.length !== parts.length)
+    history.break('harness', 'answer', `${parts.length} parts were sent, ${appended.length} answered`)
   attempt.answer = appended.map(({ outcome }): PartAnswer => {
     if (outcome.done) return { done: true, base: outcome.base, end: outcome.end, duplicate: outcome.duplicate }
     return { done: false, code: outcome.error.code, effect: outcome.error.effect }
@@ -47,6 +51,22 @@ export async function ingest(stage: Stage, environment: Environment, request: Re
     tables.forget(databaseName, tableName)
   }
   return attempt
+}
+
+/** `append` throws only where nothing was attempted: that is an answer too. */
+async function appendRecorded(
+  attempt: AttemptRecord,
+  { log }: Environment,
+  table: Table,
+  request: AppendRequest,
+): Promise<readonly BucketAppended[]> {
+  try {
+    return await log.append(table, request)
+  } catch (error) {
+    if (error instanceof SluiceError)
+      attempt.answer = attempt.parts.map(() => ({ done: false, code: error.code, effect: error.effect }))
+    throw error
+  }
 }
 
 export function tableCache(stage: Stage, environment: Environment): TableCache {

@@ -1,5 +1,7 @@
 /** The worker behind the queue, and the sweep on its schedule: what functions/jobs and functions/sweep do. */
+
 import { sweep } from '../../../core/jobs/sweep.ts'
+import { limits } from '../../../core/kernel/limits.ts'
 import { collect } from '../../../core/log/collect.ts'
 import { purge } from '../../../core/log/purge.ts'
 import type { Job } from '../../../core/ports/queue.ts'
@@ -9,6 +11,8 @@ import { simulatedParquet } from '../parquet.ts'
 import type { Stage } from '../stage.ts'
 import { codeOf } from './ingest.ts'
 
+/** Age only chooses candidates: safety must hold at any. */
+const orphanAges: readonly number[] = [0, 0, 1_000, 60_000, limits.orphanAgeMs]
 /** A function's time, and a little for its transport. */
 const jobMs = 15 * 60_000
 const sweepMs = 60_000
@@ -35,14 +39,15 @@ export async function sweepOnce(stage: Stage): Promise<void> {
     repeatable: true,
     run: ({ world }) => sweep(world),
   })
-  if (outcome.is === 'error' && isDefect(outcome.error)) stage.history.break('harness', 'error', `sweep: ${String(outcome.error)}`)
+  if (outcome.is === 'error' && isDefect(outcome.error))
+    stage.history.break('harness', 'error', `sweep: ${String(outcome.error)}`)
 }
 
-/** Somebody asks for tiering now: POST …/tier. */
-export function triggerTier(stage: Stage): void {
+/** A job that no mark asked for: POST …/tier, a queue that delivers again, an operator. */
+export function trigger(stage: Stage, kind: 'tier' | 'collect'): void {
   const seen = stage.tables.at(-1)
   if (seen === undefined) return
-  const job: Job = { kind: 'tier', table: { ...stage.names, tableId: seen.tableId }, buckets: seen.buckets, marks: [] }
+  const job: Job = { kind, table: { ...stage.names, tableId: seen.tableId }, buckets: seen.buckets, marks: [] }
   void stage.stores.queue.work(job)
 }
 
@@ -57,7 +62,7 @@ async function runJob(stage: Stage, { world, log, process }: Environment, job: J
       })
       return
     case 'collect':
-      await collect(world, job)
+      await collect(world, job, stage.random.pick(orphanAges))
       return
     case 'purge':
       await purge(world, job, deadlineMs)

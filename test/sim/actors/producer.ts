@@ -10,7 +10,15 @@ import { codeOf, ingest } from './ingest.ts'
 
 const requestTimeoutMs = 30_000
 /** An outcome after which the same request is pointless. */
-const final: readonly string[] = ['sequence-old', 'sequence-gap', 'sequence-reused', 'stale-epoch', 'bad-request', 'invalid-rows', 'too-large']
+const final: readonly string[] = [
+  'sequence-old',
+  'sequence-gap',
+  'sequence-reused',
+  'stale-epoch',
+  'bad-request',
+  'invalid-rows',
+  'too-large',
+]
 
 export async function produceWithId(stage: Stage, name: string): Promise<void> {
   const { random, swarm } = stage
@@ -80,14 +88,17 @@ async function attempt(stage: Stage, request: RequestRecord): Promise<'definite'
   if (outcome.is === 'lost') return 'unknown'
   if (outcome.is === 'error') {
     const code = codeOf(outcome.error)
-    if (code === 'unexpected' || code === 'internal') stage.history.break('harness', 'error', `append r${request.id}: ${String(outcome.error)}`)
+    if (code === 'unexpected' || code === 'internal')
+      stage.history.break('harness', 'error', `append r${request.id}: ${String(outcome.error)}`)
     return 'none'
   }
   return verdict(outcome.value)
 }
 
 function nameOf({ id, producer }: RequestRecord): string {
-  return producer === undefined ? `append r${id}` : `append r${id} of ${producer.name} epoch ${producer.epoch} sequence ${producer.sequence}`
+  return producer === undefined
+    ? `append r${id}`
+    : `append r${id} of ${producer.name} epoch ${producer.epoch} sequence ${producer.sequence}`
 }
 
 function verdict({ answer }: AttemptRecord): 'definite' | 'none' | 'unknown' {

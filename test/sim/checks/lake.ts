@@ -43,20 +43,24 @@ export function readLake(stores: Stores, tableId: string): Lake | undefined {
   const points = decodePoints(checked(committed.points), committed.points.crc32)
   const snapshot = metadata.snapshots.find((each) => each['snapshot-id'] === metadata['current-snapshot-id'])
   if (snapshot === undefined) throw new Error('the current snapshot is not in the metadata')
-  if (BigInt(snapshot['snapshot-id']) !== committed.snapshotId) throw new Error('the item names another snapshot than its metadata')
+  if (BigInt(snapshot['snapshot-id']) !== committed.snapshotId)
+    throw new Error('the item names another snapshot than its metadata')
   for (const named of [snapshot.summary['sluice.points'], metadata.properties['sluice.points']]) {
-    if (named !== committed.points.key) throw new Error(`the metadata names the points ${named}, the item ${committed.points.key}`)
+    if (named !== committed.points.key)
+      throw new Error(`the metadata names the points ${named}, the item ${committed.points.key}`)
   }
   const rows: LakeRow[] = []
   for (const manifest of records(read(keyOf(snapshot['manifest-list'])))) {
     for (const entry of records(read(keyOf(textIn(manifest, 'manifest_path'))))) {
       const file = entry['data_file'] as Record<string, unknown>
       const found = rowsIn(read(keyOf(textIn(file, 'file_path'))))
-      if (BigInt(found.length) !== BigInt(file['record_count'] as bigint)) throw new Error('a data file has other rows than its manifest says')
+      if (BigInt(found.length) !== BigInt(file['record_count'] as bigint))
+        throw new Error('a data file has other rows than its manifest says')
       rows.push(...found)
     }
   }
-  if (snapshot.summary['total-records'] !== String(rows.length)) throw new Error(`total-records is ${snapshot.summary['total-records']} of ${rows.length}`)
+  if (snapshot.summary['total-records'] !== String(rows.length))
+    throw new Error(`total-records is ${snapshot.summary['total-records']} of ${rows.length}`)
   return { points, rows, references }
 }
 
@@ -80,7 +84,8 @@ export function checkLake(history: History, stores: Stores, tableId: string, log
     if (rows.has(row.offset)) history.break('G8', 'tier', `offset ${row.offset} of ${tableId}#${row.bucket} is twice in the lake`)
     rows.set(row.offset, row)
   }
-  for (const log of logs) checkBucket(history, `${tableId}#${log.bucket}`, log, byBucket.get(log.bucket) ?? new Map(), lake.points)
+  for (const log of logs)
+    checkBucket(history, `${tableId}#${log.bucket}`, log, byBucket.get(log.bucket) ?? new Map(), lake.points)
 }
 
 function checkBucket(history: History, name: string, log: BucketLog, rows: ReadonlyMap<bigint, LakeRow>, points: Points): void {
@@ -90,11 +95,23 @@ function checkBucket(history: History, name: string, log: BucketLog, rows: Reado
   for (let offset = log.start; offset < point; offset++) {
     const row = rows.get(offset)
     const at = Number(offset - log.start)
-    if (row === undefined) return history.break('G8', 'tier', `offset ${offset} of ${name} is below its tier point ${point} and not in the lake`)
-    if (row.value !== log.values[at]) return history.break('G8', 'tier', `offset ${offset} of ${name} is ${log.values[at]} in the log and ${row.value} in the lake`)
-    if (row.timestamp !== log.times[at]) return history.break('G8', 'tier', `offset ${offset} of ${name} has the time ${log.times[at]} in the log and ${row.timestamp} in the lake`)
+    if (row === undefined)
+      return history.break('G8', 'tier', `offset ${offset} of ${name} is below its tier point ${point} and not in the lake`)
+    if (row.value !== log.values[at])
+      return history.break(
+        'G8',
+        'tier',
+        `offset ${offset} of ${name} is ${log.values[at]} in the log and ${row.value} in the lake`,
+      )
+    if (row.timestamp !== log.times[at])
+      return history.break(
+        'G8',
+        'tier',
+        `offset ${offset} of ${name} has the time ${log.times[at]} in the log and ${row.timestamp} in the lake`,
+      )
   }
-  if (BigInt(rows.size) !== point - log.start) history.break('G8', 'tier', `the lake has ${rows.size} rows of ${name}, its tier point is ${point}`)
+  if (BigInt(rows.size) !== point - log.start)
+    history.break('G8', 'tier', `the lake has ${rows.size} rows of ${name}, its tier point is ${point}`)
 }
 
 /** The buckets whose lake is behind their log. */
@@ -123,7 +140,11 @@ function records(bytes: Uint8Array): readonly Record<string, unknown>[] {
   const reader = { view: viewOf(bytes), offset: 0 }
   const { metadata, syncMarker } = avroMetadata(reader)
   const plain = inflatedBlocks(bytes, reader.offset)
-  const made = avroRead({ reader: { view: viewOf(plain), offset: 0 }, metadata: { ...metadata, 'avro.codec': 'null' }, syncMarker })
+  const made = avroRead({
+    reader: { view: viewOf(plain), offset: 0 },
+    metadata: { ...metadata, 'avro.codec': 'null' },
+    syncMarker,
+  })
   decoded.set(bytes, made)
   return made
 }

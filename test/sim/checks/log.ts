@@ -16,6 +16,7 @@ export function checkLog(history: History, tableId: string, logs: readonly Bucke
     checkOrder(history, tableId, log, occurrences)
     checkRealtime(history, tableId, log, occurrences)
   }
+  checkOneBucket(history, tableId, logs)
   checkAnswers(history, tableId, logs, attempts)
 }
 
@@ -44,15 +45,22 @@ function findOccurrences(history: History, tableId: string, log: BucketLog, atte
   while (at < log.values.length) {
     const value = log.values[at] as bigint
     const known = value < 0n ? undefined : attempts.get(requestOf(value))
-    const part = known?.attempts.flatMap(({ parts }) => parts).find(({ bucket, values }) => bucket === log.bucket && values[0] === value)
+    const part = known?.attempts
+      .flatMap(({ parts }) => parts)
+      .find(({ bucket, values }) => bucket === log.bucket && values[0] === value)
     const offset = log.start + BigInt(at)
     if (known === undefined || part === undefined) {
-      history.break('G4', 'atomic', `offset ${offset} of ${tableId}#${log.bucket}: value ${value} begins no part of a request to this bucket`)
+      history.break(
+        'G4',
+        'atomic',
+        `offset ${offset} of ${tableId}#${log.bucket}: value ${value} begins no part of a request to this bucket`,
+      )
       at++
       continue
     }
     const whole = part.values.every((expected, i) => log.values[at + i] === expected)
-    if (!whole) history.break('G4', 'atomic', `offset ${offset} of ${tableId}#${log.bucket}: request r${known.request.id} is not whole`)
+    if (!whole)
+      history.break('G4', 'atomic', `offset ${offset} of ${tableId}#${log.bucket}: request r${known.request.id} is not whole`)
     occurrences.push({ ...known, offset })
     at += whole ? part.values.length : 1
   }
@@ -87,6 +95,25 @@ function checkOnce(history: History, tableId: string, log: BucketLog, occurrence
   }
 }
 
+/** once, over the table: a row of a producer is in one bucket. */
+function checkOneBucket(history: History, tableId: string, logs: readonly BucketLog[]): void {
+  const found = new Map<bigint, number>()
+  for (const log of logs) {
+    for (const value of log.values) {
+      const before = found.get(value)
+      found.set(value, log.bucket)
+      if (before === undefined || before === log.bucket) continue
+      const request = history.requests.get(requestOf(value))
+      if (request?.producer === undefined) continue
+      return history.break(
+        'G2',
+        'once',
+        `a row of r${request.id} of ${nameOf(request)} is in buckets ${before} and ${log.bucket} of ${tableId}`,
+      )
+    }
+  }
+}
+
 /** order and fence: per producer, epochs and in them sequences go up along the offsets. */
 function checkOrder(history: History, tableId: string, log: BucketLog, occurrences: readonly Occurrence[]): void {
   const last = new Map<string, { readonly epoch: bigint; readonly sequence: bigint }>()
@@ -95,7 +122,8 @@ function checkOrder(history: History, tableId: string, log: BucketLog, occurrenc
     if (producer === undefined) continue
     const before = last.get(producer.name)
     const where = `offset ${offset} of ${tableId}#${log.bucket}: ${nameOf(request)}`
-    if (before !== undefined && producer.epoch < before.epoch) history.break('G9', 'fence', `${where} follows epoch ${before.epoch}`)
+    if (before !== undefined && producer.epoch < before.epoch)
+      history.break('G9', 'fence', `${where} follows epoch ${before.epoch}`)
     else if (before?.epoch === producer.epoch && producer.sequence < before.sequence) {
       history.break('G3', 'order', `${where} follows sequence ${before.sequence}`)
     }
@@ -154,13 +182,26 @@ function checkAnswers(history: History, tableId: string, logs: readonly BucketLo
         const log = byBucket.get(part.bucket)
         const from = Number(said.base - (log?.start ?? 0n))
         const rows = said.end - said.base
-        const there = log !== undefined && from >= 0 && rows === BigInt(part.values.length) && part.values.every((v, j) => log.values[from + j] === v)
-        if (!there) history.break('G1', 'acked', `r${request.id} of ${nameOf(request)} was acked at [${said.base}, ${said.end}) of ${tableId}#${part.bucket} and is not there`)
+        const there =
+          log !== undefined &&
+          from >= 0 &&
+          rows === BigInt(part.values.length) &&
+          part.values.every((v, j) => log.values[from + j] === v)
+        if (!there)
+          history.break(
+            'G1',
+            'acked',
+            `r${request.id} of ${nameOf(request)} was acked at [${said.base}, ${said.end}) of ${tableId}#${part.bucket} and is not there`,
+          )
       })
     }
     for (const bucket of buckets) {
       if (perhaps.has(bucket) || present.get(bucket)?.has(request.id) !== true) continue
-      history.break('G1', 'aborted', `every attempt of r${request.id} on ${tableId}#${bucket} was answered as without effect, and its rows are there`)
+      history.break(
+        'G1',
+        'aborted',
+        `every attempt of r${request.id} on ${tableId}#${bucket} was answered as without effect, and its rows are there`,
+      )
     }
   }
 }

@@ -3,8 +3,8 @@
  * dropped table is written, a superseded tierer commits nothing, and nothing that something refers to is deleted.
  */
 import { decodeHead } from '../../../core/format/items/head.ts'
-import { decodeTable, tableKey } from '../../../core/format/items/table.ts'
 import { decodeLakeItem } from '../../../core/format/items/lake.ts'
+import { decodeTable, tableKey } from '../../../core/format/items/table.ts'
 import { SluiceError } from '../../../core/kernel/errors.ts'
 import type { Attributes, ItemKey } from '../../../core/ports/items.ts'
 import type { History } from '../history.ts'
@@ -21,11 +21,15 @@ export function watch(history: History, stores: Stores, tables: TableSeen[], now
   stores.items.onWrite = (key, before, after, author) => {
     if (key.sort === 'h') watchHead(history, key, before, after)
     if (key.sort === 'lake') watchLake(history, stores, claimants, { key, before, after, author })
-    if (key.partition === named.partition && key.sort === named.sort) watchTable(history, tables, { key, before, after, author }, now())
+    if (key.partition === named.partition && key.sort === named.sort)
+      watchTable(history, tables, { key, before, after, author }, now())
     const inline = after === undefined ? inlineName(key) : undefined
     if (inline !== undefined && before !== undefined) deleted(inline)
   }
   stores.objects.onDelete = deleted
+  stores.objects.onReplace = (key) => {
+    if (!key.endsWith('/version-hint.text')) history.break('G5', 'immutable', `${key} is replaced`)
+  }
 }
 
 interface ItemWrite {
@@ -52,7 +56,8 @@ function watchDelete(history: History, stores: Stores, tables: readonly TableSee
         history.break('G10', 'reach', `${object} is deleted while ${tableId}#${bucket} refers to it`)
       }
     }
-    if (lakeReferences(stores, tableId).has(object)) history.break('G10', 'reach', `${object} is deleted while the lake of ${tableId} refers to it`)
+    if (lakeReferences(stores, tableId).has(object))
+      history.break('G10', 'reach', `${object} is deleted while the lake of ${tableId} refers to it`)
   }
 }
 
@@ -66,30 +71,51 @@ function watchHead(history: History, key: ItemKey, before: Attributes | undefine
       return
     }
     const old = decodeHead({ key, attributes: before })
-    if (head.end < old.end) history.break('G5', 'monotonic', `the end of ${key.partition} goes back from ${old.end} to ${head.end}`)
-    if (head.end > old.end && history.drops.has(tableId)) history.break('G1', 'dropped', `the head ${key.partition} of a dropped table grows`)
+    if (head.end < old.end)
+      history.break('G5', 'monotonic', `the end of ${key.partition} goes back from ${old.end} to ${head.end}`)
+    if (head.end > old.end && history.drops.has(tableId))
+      history.break('G1', 'dropped', `the head ${key.partition} of a dropped table grows`)
     if (head.end > old.end && !old.open) history.break('G1', 'dropped', `the closed head ${key.partition} grows`)
     if (head.gc < old.gc) history.break('G10', 'gc', `the gc of ${key.partition} goes back`)
   } catch (error) {
-    history.break('G3', 'head', `${key.partition}: ${error instanceof SluiceError ? `${error.message} ${JSON.stringify(error.facts)}` : String(error)}`)
+    history.break(
+      'G3',
+      'head',
+      `${key.partition}: ${error instanceof SluiceError ? `${error.message} ${JSON.stringify(error.facts)}` : String(error)}`,
+    )
   }
 }
 
 /** A claim changes the epoch; a commit under an epoch is its claimant's alone. */
-function watchLake(history: History, stores: Stores, claimants: Map<string, Process>, { key, before, after, author }: ItemWrite): void {
+function watchLake(
+  history: History,
+  stores: Stores,
+  claimants: Map<string, Process>,
+  { key, before, after, author }: ItemWrite,
+): void {
   if (before === undefined || after === undefined) return
   const old = decodeLakeItem(before)
   const lake = decodeLakeItem(after)
-  if (lake.epoch < old.epoch || lake.version < old.version) history.break('G9', 'fence', `the lake item of ${key.partition} goes back`)
+  if (lake.epoch < old.epoch || lake.version < old.version)
+    history.break('G9', 'fence', `the lake item of ${key.partition} goes back`)
   if (lake.epoch > old.epoch) claimants.set(key.partition, author)
   if (lake.version > old.version && lake.epoch === old.epoch && claimants.get(key.partition) !== author) {
-    history.break('G9', 'fence', `${author.id} commits to the lake of ${key.partition} under the epoch of ${claimants.get(key.partition)?.id ?? 'nobody'}`)
+    history.break(
+      'G9',
+      'fence',
+      `${author.id} commits to the lake of ${key.partition} under the epoch of ${claimants.get(key.partition)?.id ?? 'nobody'}`,
+    )
   }
   if (lake.version === old.version) return
-  if (lake.version !== old.version + 1n) history.break('G9', 'fence', `the lake of ${key.partition} goes from version ${old.version} to ${lake.version}`)
+  if (lake.version !== old.version + 1n)
+    history.break('G9', 'fence', `the lake of ${key.partition} goes from version ${old.version} to ${lake.version}`)
   try {
     lakeReferences(stores, key.partition)
   } catch (error) {
-    history.break('G10', 'reach', `version ${lake.version} of the lake of ${key.partition}: ${error instanceof Error ? error.message : String(error)}`)
+    history.break(
+      'G10',
+      'reach',
+      `version ${lake.version} of the lake of ${key.partition}: ${error instanceof Error ? error.message : String(error)}`,
+    )
   }
 }

@@ -22,6 +22,10 @@ export function hunt(bug: PlantedBug): { readonly found: boolean; readonly text:
   const seconds = ((performance.now() - began) / 1_000).toFixed(1)
   const [first = ''] = stdout.split('\n')
   const found = status === 1 && /^seed \d+ of scenario/.test(first)
-  const said = found ? first : status === 0 ? `not within ${bug.seedsMax} seeds of ${bug.scenario}` : `exit ${status}: ${stderr.trim().split('\n').slice(-8).join(' | ')}`
+  const said = found
+    ? first
+    : status === 0
+      ? `not within ${bug.seedsMax} seeds of ${bug.scenario}`
+      : `exit ${status}: ${stderr.trim().split('\n').slice(-8).join(' | ')}`
   return { found, text: `${said}, ${seconds} s` }
 }
