@@ -94,11 +94,18 @@ async function timesOf(bundle: string, port: number) {
   return { value: times.importMs, figures: { 'first ms': times.firstMs, 'second ms': times.secondMs, status: times.status } }
 }
 
-/** Answers every request like a DynamoDB that has no item. */
+/** A DynamoDB that has no item but the marker that its conditional writes were probed before. */
 async function startStore(): Promise<{ port: number; stop: () => void }> {
   const server = createServer((request, response) => {
-    request.resume()
-    request.on('end', () => response.writeHead(200, { 'content-type': 'application/x-amz-json-1.0' }).end('{}'))
+    let asked = ''
+    request.on('data', (chunk) => {
+      asked += chunk
+    })
+    request.on('end', () => {
+      const { Key } = JSON.parse(asked) as { Key?: Readonly<Record<string, { readonly S: string }>> }
+      const found = Key?.['pk']?.S === 'probe' ? { Item: Key } : {}
+      response.writeHead(200, { 'content-type': 'application/x-amz-json-1.0' }).end(JSON.stringify(found))
+    })
   })
   await new Promise<void>((resolve) => {
     server.listen(0, '127.0.0.1', resolve)

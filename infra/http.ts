@@ -22,7 +22,7 @@ export const read = room('Read', {
   memory: '1024 MB',
   timeout: '30 seconds',
   url: true,
-  permissions: [objects(['t', 'lake'], ['s3:GetObject']), keys(), items(['dynamodb:GetItem', 'dynamodb:Query'])],
+  permissions: [objects(['t'], ['s3:GetObject']), keys(), items(['dynamodb:GetItem', 'dynamodb:Query'])],
 })
 
 export const admin = room('Admin', {

@@ -10,54 +10,12 @@ import path from 'node:path'
 import { promisify } from 'node:util'
 import { beforeAll, describe, expect, test } from 'vitest'
 import type { Resource } from './evaluate.ts'
+import { granted } from './granted.ts'
 import { functions, grantsOf, of, rules } from './rules.ts'
 import { tableDefinition } from './table.ts'
 
 const home = path.resolve(import.meta.dirname, '../..')
 const run = promisify(execFile)
-
-const readItems = ['dynamodb:GetItem', 'dynamodb:Query']
-const addItems = ['dynamodb:ConditionCheckItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem']
-const consume = ['sqs:ChangeMessageVisibility', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes', 'sqs:ReceiveMessage']
-const write = ['logs:CreateLogStream', 'logs:PutLogEvents']
-
-/** role → resource → actions, complete. */
-const granted: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
-  Ingest: {
-    'ObjectsBucket/t/*': ['s3:GetObject', 's3:PutObject'],
-    ItemsTable: [...addItems, ...readItems],
-    JobsQueue: ['sqs:SendMessage'],
-    'IngestLog:log-stream:*': write,
-  },
-  Read: {
-    'ObjectsBucket/t/*': ['s3:GetObject'],
-    'ObjectsBucket/lake/*': ['s3:GetObject'],
-    ObjectsBucket: ['s3:ListBucket'],
-    ItemsTable: readItems,
-    'ReadLog:log-stream:*': write,
-  },
-  Admin: {
-    'ObjectsBucket/lake/*': ['s3:GetObject'],
-    ObjectsBucket: ['s3:ListBucket'],
-    ItemsTable: [...addItems, ...readItems, 'dynamodb:DeleteItem'],
-    JobsQueue: ['sqs:SendMessage'],
-    'AdminLog:log-stream:*': write,
-  },
-  Tier: {
-    'ObjectsBucket/t/*': ['s3:DeleteObject', 's3:GetObject'],
-    'ObjectsBucket/lake/*': ['s3:DeleteObject', 's3:GetObject', 's3:PutObject'],
-    ObjectsBucket: ['s3:ListBucket'],
-    ItemsTable: [...addItems, ...readItems, 'dynamodb:DeleteItem'],
-    JobsQueue: [...consume, 'sqs:SendMessage'],
-    'TierLog:log-stream:*': write,
-  },
-  Sweep: {
-    ItemsTable: ['dynamodb:Query'],
-    JobsQueue: ['sqs:SendMessage'],
-    'SweepLog:log-stream:*': write,
-  },
-  SweepEveryMinute: { SweepFunction: ['lambda:InvokeFunction'] },
-}
 
 const sizes: Readonly<Record<string, { readonly memory: number; readonly seconds: number }>> = {
   IngestFunction: { memory: 1024, seconds: 30 },
@@ -237,13 +195,6 @@ describe('the stack', () => {
     expect(mappings).toEqual([1])
   })
 
-  test('lets tier send itself the rest of a job', () => {
-    const loops = of(stack, 'aws:lambda/functionRecursionConfig:FunctionRecursionConfig').map(
-      ({ inputs }) => inputs['recursiveLoop'],
-    )
-    expect(loops).toEqual(['Allow'])
-  })
-
   test('names a handler file that exists for each function', () => {
     const handlers = [...readFileSync(path.join(home, 'infra/http.ts'), 'utf8').matchAll(/handler: '(.+)\.handler'/g)]
       .concat([...readFileSync(path.join(home, 'infra/work.ts'), 'utf8').matchAll(/handler: '(.+)\.handler'/g)])
@@ -264,7 +215,7 @@ describe('the stack', () => {
   })
 })
 
-describe('a planted stack is refused', () => {
+describe.concurrent('a planted stack is refused', () => {
   test.each(planted)('$what', async ({ file, from, to, rule }) => {
     const folder = mkdtempSync(path.join(tmpdir(), 'sluice-planted-'))
     try {
