@@ -1,7 +1,7 @@
 /**
  * Who may import whom: docs/architecture.md, as rules. Imports go down only; rooms on one level do not know each other.
  * Type-only imports count. Tests and case suites may import what they need to build a world; nothing may import them.
- * The TypeScript 7 compiler has no API that dependency-cruiser can use, so the sources are parsed by swc.
+ * TypeScript stays below 7, whose compiler has no API that dependency-cruiser can use.
  */
 import { createRequire } from 'node:module'
 
@@ -108,7 +108,6 @@ export default {
     { name: 'resolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
   ],
   options: {
-    parser: 'swc',
     tsPreCompilationDeps: true,
     combinedDependencies: true,
     doNotFollow: { path: 'node_modules' },
@@ -126,5 +125,5 @@ function below(level) {
 
 /** Without the parser dependency-cruiser finds no module and calls that a success. */
 function requireParser() {
-  createRequire(import.meta.url).resolve('@swc/core')
+  createRequire(import.meta.url).resolve('typescript/lib/typescript.js')
 }

@@ -9,7 +9,10 @@ export function seedOf(given: string | undefined): { readonly seed: number; read
 /** 1 where there is no git. */
 export function commitSeed(): number {
   try {
-    return Number.parseInt(execFileSync('git', ['rev-parse', 'HEAD'], { encoding: 'utf8', cwd: import.meta.dirname }).slice(0, 8), 16)
+    return Number.parseInt(
+      execFileSync('git', ['rev-parse', 'HEAD'], { encoding: 'utf8', cwd: import.meta.dirname }).slice(0, 8),
+      16,
+    )
   } catch {
     return 1
   }

@@ -2,6 +2,7 @@
 import { type Database, databaseKey, databasesPartition, decodeDatabase, encodeDatabase } from '../format/items/database.ts'
 import { tablePartition } from '../format/items/table.ts'
 import { SluiceError } from '../kernel/errors.ts'
+import { limits } from '../kernel/limits.ts'
 import type { World } from '../ports/world.ts'
 
 export interface Page {
@@ -27,7 +28,10 @@ export async function getDatabase(world: World, name: string): Promise<Database>
   return decodeDatabase(item)
 }
 
-export async function createDatabase(world: World, name: string): Promise<{ readonly database: Database; readonly created: boolean }> {
+export async function createDatabase(
+  world: World,
+  name: string,
+): Promise<{ readonly database: Database; readonly created: boolean }> {
   const database: Database = { name, state: 'alive', createdAt: world.clock.now() }
   const { done, item } = await world.items.create(encodeDatabase(database)) // COMMIT POINT
   if (done || item === undefined) return { database, created: true }
@@ -62,13 +66,15 @@ export async function isDatabaseEmpty(world: World, name: string): Promise<boole
 
 export async function listNames(world: World, partition: string, page: Page): Promise<NamePage> {
   const from = page.after === undefined ? {} : { from: `${page.after}\u0000` }
-  const items = await world.items.query({ partition, limit: page.limit + 1, ...from })
+  const items = await world.items.query({ partition, limit: Math.min(page.limit + 1, limits.listLimitMax), ...from })
   const names = items.slice(0, page.limit).map((item) => item.key.sort)
-  return { names, next: items.length > page.limit ? (names.at(-1) ?? null) : null }
+  return { names, next: items.length > page.limit || items.length === limits.listLimitMax ? (names.at(-1) ?? null) : null }
 }
 
 export const databaseNotFound = (name: string): SluiceError =>
-  new SluiceError('not-found', `database ${name} does not exist: create it with PUT /v1/databases/${name}`, { facts: { database: name } })
+  new SluiceError('not-found', `database ${name} does not exist: create it with PUT /v1/databases/${name}`, {
+    facts: { database: name },
+  })
 
 export const beingDropped = (what: string): SluiceError =>
   new SluiceError('conflict', `${what} is being dropped: repeat the DELETE until it is gone, then create it`, { action: 'retry' })

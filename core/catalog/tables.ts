@@ -58,9 +58,13 @@ export async function createTable(
   if (found.tableId === table.tableId) return { table: found, created: true }
   if (found.state === 'dropping') throw beingDropped(`table ${database}.${name}`)
   if (!sameSpec(specOf(found), spec)) {
-    throw new SluiceError('exists', `table ${database}.${name} exists with another specification: describe it, or choose another name`, {
-      facts: { database, table: name, tableId: found.tableId },
-    })
+    throw new SluiceError(
+      'exists',
+      `table ${database}.${name} exists with another specification: describe it, or choose another name`,
+      {
+        facts: { database, table: name, tableId: found.tableId },
+      },
+    )
   }
   return { table: found, created: false }
 }
@@ -76,9 +80,13 @@ export async function alterTable(
   for (let attempt = 0; attempt < alterAttemptsMax; attempt++) {
     const table = await getTable(world, database, name)
     if (ifMatch !== undefined && ifMatch !== table.schema.schemaId) {
-      throw new SluiceError('changed', `the schema id of ${database}.${name} is ${table.schema.schemaId}, not ${ifMatch}: describe it again`, {
-        facts: { schemaId: table.schema.schemaId },
-      })
+      throw new SluiceError(
+        'changed',
+        `the schema id of ${database}.${name} is ${table.schema.schemaId}, not ${ifMatch}: describe it again`,
+        {
+          facts: { schemaId: table.schema.schemaId },
+        },
+      )
     }
     const altered: Table = { ...table, options: alteredOptions(table, change.setOptions) }
     const { done } = await world.items.update({
@@ -117,9 +125,13 @@ export const isAlive = (table: Table): Condition => ({
 })
 
 export const tableNotFound = (database: string, name: string): SluiceError =>
-  new SluiceError('not-found', `table ${database}.${name} does not exist: create it with PUT /v1/databases/${database}/tables/${name}`, {
-    facts: { database, table: name },
-  })
+  new SluiceError(
+    'not-found',
+    `table ${database}.${name} does not exist: create it with PUT /v1/databases/${database}/tables/${name}`,
+    {
+      facts: { database, table: name },
+    },
+  )
 
 const alterAttemptsMax = 8
 

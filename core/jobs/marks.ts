@@ -2,8 +2,9 @@
  * Marks, so that nothing is forgotten and nothing is polled: whoever commits puts a mark before, whoever works drops only the
  * marks that it saw before it looked. A crash between the two leaves a mark too many, never one too few.
  */
-import { randomId } from '../kernel/ids.ts'
+
 import { encodeMark, type Mark, markKey, markSort } from '../format/items/mark.ts'
+import { randomId } from '../kernel/ids.ts'
 import type { JobKind, TableName } from '../ports/queue.ts'
 import type { World } from '../ports/world.ts'
 

@@ -2,7 +2,7 @@
  * The sweep: reads the marks that are due and sends one job for each table and kind. It never reads tables, so an idle
  * deployment costs these reads alone. A mark stays until its worker drops it: a lost job is sent again by the next sweep.
  */
-import { decodeMark, dueShards, duePartition, dueText } from '../format/items/mark.ts'
+import { decodeMark, duePartition, dueShards, dueText } from '../format/items/mark.ts'
 import type { Job } from '../ports/queue.ts'
 import type { World } from '../ports/world.ts'
 

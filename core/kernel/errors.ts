@@ -5,11 +5,36 @@
  * to have happened: it is resolved by reading back, or surfaced.
  */
 export const errorCodes = [
-  'bad-request', 'unknown-field', 'invalid-name', 'invalid-schema', 'invalid-rows', 'invalid-filter', 'bad-cursor',
-  'unauthenticated', 'stale-epoch', 'forbidden-origin', 'not-found', 'method-not-allowed', 'not-acceptable',
-  'exists', 'not-empty', 'sequence-gap', 'sequence-old', 'sequence-reused', 'conflict', 'gone', 'changed',
-  'too-large', 'unsupported-media-type', 'offset-out-of-range', 'throttled', 'internal', 'not-supported',
-  'unavailable', 'timeout', 'full',
+  'bad-request',
+  'unknown-field',
+  'invalid-name',
+  'invalid-schema',
+  'invalid-rows',
+  'invalid-filter',
+  'bad-cursor',
+  'unauthenticated',
+  'stale-epoch',
+  'forbidden-origin',
+  'not-found',
+  'method-not-allowed',
+  'not-acceptable',
+  'exists',
+  'not-empty',
+  'sequence-gap',
+  'sequence-old',
+  'sequence-reused',
+  'conflict',
+  'gone',
+  'changed',
+  'too-large',
+  'unsupported-media-type',
+  'offset-out-of-range',
+  'throttled',
+  'internal',
+  'not-supported',
+  'unavailable',
+  'timeout',
+  'full',
 ] as const
 export type ErrorCode = (typeof errorCodes)[number]
 
@@ -43,8 +68,16 @@ export class SluiceError extends Error {
 }
 
 const defaultAction: Partial<Record<ErrorCode, Action>> = {
-  throttled: 'retry', unavailable: 'retry', timeout: 'retry', internal: 'stop', full: 'stop', gone: 'stop',
-  'stale-epoch': 'stop', 'sequence-old': 'stop', changed: 'refresh', conflict: 'refresh',
+  throttled: 'retry',
+  unavailable: 'retry',
+  timeout: 'retry',
+  internal: 'stop',
+  full: 'stop',
+  gone: 'stop',
+  'stale-epoch': 'stop',
+  'sequence-old': 'stop',
+  changed: 'refresh',
+  conflict: 'refresh',
 }
 
 export function isSluiceError(error: unknown, code?: ErrorCode): error is SluiceError {

@@ -7,7 +7,8 @@ export function murmur3(bytes: Uint8Array, start = 0, end = bytes.length): numbe
   const length = end - start
   const blocksEnd = start + (length & ~3)
   for (let i = start; i < blocksEnd; i += 4) {
-    const k = (bytes[i] as number) | ((bytes[i + 1] as number) << 8) | ((bytes[i + 2] as number) << 16) | ((bytes[i + 3] as number) << 24)
+    const k =
+      (bytes[i] as number) | ((bytes[i + 1] as number) << 8) | ((bytes[i + 2] as number) << 16) | ((bytes[i + 3] as number) << 24)
     h ^= scramble(k)
     h = (h << 13) | (h >>> 19)
     h = (Math.imul(h, 5) + 0xe6546b64) | 0

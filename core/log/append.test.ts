@@ -1,14 +1,15 @@
 import { expect, test } from 'vitest'
+import { MemoryItems } from '../../stores/items/memory.ts'
 import { getTable } from '../catalog/tables.ts'
 import { decodeHead, headKey } from '../format/items/head.ts'
-import { SluiceError } from '../kernel/errors.ts'
 import { present } from '../kernel/assert.ts'
+import { SluiceError } from '../kernel/errors.ts'
 import type { ItemStore, Update, UpdateResult } from '../ports/items.ts'
-import { MemoryItems } from '../../stores/items/memory.ts'
 import { dropTable } from './drop.ts'
 import { producerWith, readAll, requestOf, testLog, testTable, testWorld } from './world.case.ts'
 
-const headOf = async (world: { items: ItemStore }, tableId: string) => decodeHead(present(await world.items.get(headKey(tableId, 0)), 'the head'))
+const headOf = async (world: { items: ItemStore }, tableId: string) =>
+  decodeHead(present(await world.items.get(headKey(tableId, 0)), 'the head'))
 
 test('rows are read back in the order of their commits, at dense offsets', async () => {
   const world = testWorld()
@@ -36,7 +37,9 @@ test('concurrent appends share objects and updates', async () => {
   const world = testWorld()
   const table = await testTable(world)
   const log = testLog(world)
-  const appended = await Promise.all(Array.from({ length: 20 }, (_, i) => log.append(table, requestOf([i], producerWith(`p${i}`, 0)))))
+  const appended = await Promise.all(
+    Array.from({ length: 20 }, (_, i) => log.append(table, requestOf([i], producerWith(`p${i}`, 0)))),
+  )
   for (const [part] of appended) expect(part?.outcome).toMatchObject({ done: true })
   expect((await headOf(world, table.tableId)).recent.length).toBeLessThanOrEqual(5)
   expect((await readAll(log, table)).sort((a, b) => a - b)).toEqual(Array.from({ length: 20 }, (_, i) => i))
@@ -148,7 +151,11 @@ test('a warm append to one bucket costs one object and one item write', async ()
   const counted = new Proxy(items, {
     get: (target, name) => {
       const value = Reflect.get(target, name)
-      return typeof value === 'function' ? (...args: unknown[]) => (calls.push(String(name)), value.apply(target, args)) : value
+      if (typeof value !== 'function') return value
+      return (...args: unknown[]) => {
+        calls.push(String(name))
+        return value.apply(target, args)
+      }
     },
   })
   const warm = testLog({ ...world, objects, items: counted })

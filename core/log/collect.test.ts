@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest'
+import { MemoryItems } from '../../stores/items/memory.ts'
+import { MemoryObjects } from '../../stores/objects/memory.ts'
 import { getTable } from '../catalog/tables.ts'
 import { putMark } from '../jobs/marks.ts'
 import { sweep } from '../jobs/sweep.ts'
 import { labelOf } from '../kernel/ids.ts'
-import { MemoryItems } from '../../stores/items/memory.ts'
-import { MemoryObjects } from '../../stores/objects/memory.ts'
 import type { ObjectStore } from '../ports/objects.ts'
 import { collect } from './collect.ts'
 import { dropTable } from './drop.ts'
@@ -97,7 +97,8 @@ test('a committer that relied on a mark that was taken marks again before it com
   const [tier] = world.jobs.splice(0)
   expect(tier?.kind).toBe('tier')
   expect(await quietHeads(world, table, [{ bucket: 0, end: 1n }])).toBe(true)
-  for (const sort of tier?.marks ?? []) await items.delete({ partition: `due#${Number.parseInt(table.tableId.slice(-2), 16) % 4}`, sort })
+  for (const sort of tier?.marks ?? [])
+    await items.delete({ partition: `due#${Number.parseInt(table.tableId.slice(-2), 16) % 4}`, sort })
   await log.append(table, requestOf([2]))
   world.time.now += 400_000
   expect((await sweep(world)).jobs).toBe(1)

@@ -9,9 +9,9 @@ import { decodeEvicted, evictedSorts } from '../format/items/evicted.ts'
 import { decodeHead, type Head, headKey } from '../format/items/head.ts'
 import { decodeIndexItem, indexSorts } from '../format/items/index-item.ts'
 import { tableKey } from '../format/items/table.ts'
+import { dropMarks } from '../jobs/marks.ts'
 import { type Label, labelOf } from '../kernel/ids.ts'
 import { limits } from '../kernel/limits.ts'
-import { dropMarks } from '../jobs/marks.ts'
 import type { Table } from '../model/table.ts'
 import type { Job } from '../ports/queue.ts'
 import type { World } from '../ports/world.ts'
@@ -75,7 +75,12 @@ async function unmarkReferred(world: World, table: Table, bucket: number, head: 
   for (const entry of head.recent) candidates.delete(objectKey(table.tableId, entry))
   let from: string = indexSorts.first
   for (;;) {
-    const items = await world.items.query({ partition: headKey(table.tableId, bucket).partition, from, to: indexSorts.after, limit: pageItems })
+    const items = await world.items.query({
+      partition: headKey(table.tableId, bucket).partition,
+      from,
+      to: indexSorts.after,
+      limit: pageItems,
+    })
     for (const item of items) {
       for (const entry of decodeIndexItem(item).entries) candidates.delete(objectKey(table.tableId, entry))
       from = `${item.key.sort}\u0000`
@@ -124,7 +129,12 @@ async function forgetEvicted(world: World, table: Table): Promise<void> {
   for (let bucket = 0; bucket < table.buckets.count; bucket++) {
     let from: string = evictedSorts.first
     for (;;) {
-      const items = await world.items.query({ partition: headKey(table.tableId, bucket).partition, from, to: evictedSorts.after, limit: pageItems })
+      const items = await world.items.query({
+        partition: headKey(table.tableId, bucket).partition,
+        from,
+        to: evictedSorts.after,
+        limit: pageItems,
+      })
       for (const item of items) {
         if (decodeEvicted(item).expiresAt < now) {
           await world.items.delete(item.key, { is: 'less', path: 'x', value: BigInt(now) })

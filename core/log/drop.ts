@@ -7,9 +7,9 @@ import { findTable, markTableDropping, removeTable, tableNotFound } from '../cat
 import { headKey } from '../format/items/head.ts'
 import { lakeItemKey } from '../format/items/lake.ts'
 import { tablePartition } from '../format/items/table.ts'
+import { putMark } from '../jobs/marks.ts'
 import { isSluiceError, SluiceError } from '../kernel/errors.ts'
 import { limits } from '../kernel/limits.ts'
-import { putMark } from '../jobs/marks.ts'
 import type { Table } from '../model/table.ts'
 import type { World } from '../ports/world.ts'
 import { named } from './append/mark-keeper.ts'
@@ -35,7 +35,9 @@ export async function dropDatabase(world: World, name: string, { cascade }: { re
   await markDatabaseDropping(world, name)
   if (!cascade && !(await isDatabaseEmpty(world, name))) {
     await reviveDatabase(world, name)
-    throw new SluiceError('not-empty', `database ${name} has tables: drop them first, or pass ?cascade=true`, { facts: { database: name } })
+    throw new SluiceError('not-empty', `database ${name} has tables: drop them first, or pass ?cascade=true`, {
+      facts: { database: name },
+    })
   }
   for (;;) {
     const { names } = await listNames(world, tablePartition(name), { limit: limits.listLimitMax })
@@ -68,10 +70,18 @@ export async function finishDrop(world: World, table: Table, until: number): Pro
 
 /** A head that was never born needs no closing: births are refused since the mark. */
 async function closeHead(world: World, tableId: string, bucket: number): Promise<void> {
-  await world.items.update({ key: headKey(tableId, bucket), set: { o: { value: 0n } }, condition: { is: 'equal', path: 'o', value: 1n } })
+  await world.items.update({
+    key: headKey(tableId, bucket),
+    set: { o: { value: 0n } },
+    condition: { is: 'equal', path: 'o', value: 1n },
+  })
 }
 
 async function closeLake(world: World, table: Table): Promise<void> {
   if (table.options.lakeFormat === 'none') return
-  await world.items.update({ key: lakeItemKey(table.tableId), set: { open: { value: false } }, condition: { is: 'equal', path: 'open', value: true } })
+  await world.items.update({
+    key: lakeItemKey(table.tableId),
+    set: { open: { value: false } },
+    condition: { is: 'equal', path: 'open', value: true },
+  })
 }

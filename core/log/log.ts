@@ -83,7 +83,11 @@ export class Log {
 
 function assertBucket(table: Table, bucket: number): void {
   if (Number.isInteger(bucket) && bucket >= 0 && bucket < table.buckets.count) return
-  throw new SluiceError('bad-request', `bucket ${bucket} does not exist: ${table.database}.${table.name} has buckets 0 to ${table.buckets.count - 1}`, {
-    facts: { parameter: 'bucket', buckets: table.buckets.count },
-  })
+  throw new SluiceError(
+    'bad-request',
+    `bucket ${bucket} does not exist: ${table.database}.${table.name} has buckets 0 to ${table.buckets.count - 1}`,
+    {
+      facts: { parameter: 'bucket', buckets: table.buckets.count },
+    },
+  )
 }

@@ -6,8 +6,8 @@
 import { findTable } from '../catalog/tables.ts'
 import { headKey } from '../format/items/head.ts'
 import { lakeItemKey } from '../format/items/lake.ts'
-import { limits } from '../kernel/limits.ts'
 import { dropMarks, putMark } from '../jobs/marks.ts'
+import { limits } from '../kernel/limits.ts'
 import type { Job } from '../ports/queue.ts'
 import type { World } from '../ports/world.ts'
 import { finishDrop } from './drop.ts'
@@ -22,7 +22,8 @@ export async function purge(world: World, job: Job, deadlineMs: number): Promise
   const objects = (await purgeObjects(world, `t/${tableId}/`)) + (await purgeObjects(world, `lake/${tableId}/`))
   for (let bucket = 0; bucket < job.buckets; bucket++) await purgeItems(world, headKey(tableId, bucket).partition)
   await world.items.delete(lakeItemKey(tableId))
-  if (objects > 0) await putMark(world, { kind: 'purge', table: job.table, buckets: job.buckets, due: world.clock.now() + limits.orphanAgeMs })
+  if (objects > 0)
+    await putMark(world, { kind: 'purge', table: job.table, buckets: job.buckets, due: world.clock.now() + limits.orphanAgeMs })
   await dropMarks(world, tableId, job.marks)
   return objects > 0 ? 'again' : 'purged'
 }

@@ -2,8 +2,9 @@
  * Rows to buckets. With a bucket key: Iceberg's bucket transform of the key. Without: one bucket a request, chosen by the
  * producer's id and sequence, so that a retry meets the same head; without a producer, the next in rotation.
  */
-import type { Batch } from '../format/arrow/column.ts'
+
 import { bucketRows } from '../format/arrow/bucket.ts'
+import type { Batch } from '../format/arrow/column.ts'
 import { gatherBatch } from '../format/arrow/take.ts'
 import { utf8 } from '../kernel/bytes.ts'
 import { SluiceError } from '../kernel/errors.ts'
@@ -23,9 +24,13 @@ export interface Routing {
 export function routeRows(table: Table, batches: readonly Batch[], routing: Routing): readonly BucketRows[] {
   const { count, key } = table.buckets
   if (routing.bucket !== undefined && routing.bucket >= count) {
-    throw new SluiceError('bad-request', `bucket ${routing.bucket} does not exist: ${table.database}.${table.name} has buckets 0 to ${count - 1}`, {
-      facts: { parameter: 'bucket', buckets: count },
-    })
+    throw new SluiceError(
+      'bad-request',
+      `bucket ${routing.bucket} does not exist: ${table.database}.${table.name} has buckets 0 to ${count - 1}`,
+      {
+        facts: { parameter: 'bucket', buckets: count },
+      },
+    )
   }
   const filled = batches.filter((batch) => batch.rows > 0)
   if (filled.length === 0) return []
@@ -40,7 +45,12 @@ function keylessBucket(count: number, { bucket, producer, rotate }: Routing): nu
   return Number((hash + producer.sequence) % BigInt(count))
 }
 
-function keyedBuckets(batches: readonly Batch[], key: readonly string[], count: number, only: number | undefined): readonly BucketRows[] {
+function keyedBuckets(
+  batches: readonly Batch[],
+  key: readonly string[],
+  count: number,
+  only: number | undefined,
+): readonly BucketRows[] {
   const parts = new Map<number, Batch[]>()
   let rowsBefore = 0
   for (const batch of batches) {
@@ -69,6 +79,10 @@ function indicesOf(buckets: Uint16Array, bucket: number, count: number): Uint32A
 }
 
 const elsewhere = (row: number, bucket: number, only: number): SluiceError =>
-  new SluiceError('invalid-rows', `row ${row} belongs to bucket ${bucket}, not to ${only}: send it there, or leave out ?bucket=`, {
-    facts: { row, bucket, asked: only },
-  })
+  new SluiceError(
+    'invalid-rows',
+    `row ${row} belongs to bucket ${bucket}, not to ${only}: send it there, or leave out ?bucket=`,
+    {
+      facts: { row, bucket, asked: only },
+    },
+  )

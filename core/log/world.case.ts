@@ -24,12 +24,15 @@ export interface TestWorld extends World {
 export function testWorld(stores: { objects?: ObjectStore; items?: ItemStore } = {}): TestWorld {
   const time = { now: 1_700_000_000_000 }
   const jobs: Job[] = []
+  const advance = (ms: number): void => {
+    time.now += ms
+  }
   let drawn = 0
   return {
     objects: stores.objects ?? new MemoryObjects(),
     items: stores.items ?? new MemoryItems(),
     queue: { send: async (job) => void jobs.push(job) },
-    clock: { now: () => time.now, sleep: async (ms) => void (time.now += ms) },
+    clock: { now: () => time.now, sleep: async (ms) => advance(ms) },
     random: {
       bytes: (count) => {
         const out = new Uint8Array(count)
@@ -82,7 +85,11 @@ export function requestOf(values: readonly number[], producer?: Producer, bucket
   return { parts: [{ partition: '', bucket, batches: [batchOf(values)] }], ...(producer && { producer }) }
 }
 
-export function producerWith(producerId: string, sequence: number, options: { epoch?: number; body?: string; gap?: boolean } = {}): Producer {
+export function producerWith(
+  producerId: string,
+  sequence: number,
+  options: { epoch?: number; body?: string; gap?: boolean } = {},
+): Producer {
   return producerOf({
     principal: 'local',
     producerId,

@@ -16,19 +16,23 @@ export async function checkLog(tableUrl: string, buckets: number, lanes: readonl
   for (let bucket = 0; bucket < buckets; bucket++) log.push(...(await readBucket(tableUrl, bucket)))
   const at = new Map(log.map((row) => [`${row.bucket}/${row.offset}`, row.value]))
   const values = new Set(log.map((row) => row.value))
-  if (values.size !== log.length) throw new Error(`the log has ${log.length} rows but only ${values.size} different values: some are there twice`)
+  if (values.size !== log.length)
+    throw new Error(`the log has ${log.length} rows but only ${values.size} different values: some are there twice`)
   let acked = 0
   for (const lane of lanes) {
     for (const row of lane.acked) {
-      if (at.get(`${row.bucket}/${row.offset}`) !== row.value) throw new Error(`acked value ${row.value} is not at ${row.bucket}/${row.offset}`)
+      if (at.get(`${row.bucket}/${row.offset}`) !== row.value)
+        throw new Error(`acked value ${row.value} is not at ${row.bucket}/${row.offset}`)
       acked += 1
     }
   }
-  if (acked !== log.length) throw new Error(`the log has ${log.length} rows, but ${acked} were acked, and every request was repeated until it was`)
+  if (acked !== log.length)
+    throw new Error(`the log has ${log.length} rows, but ${acked} were acked, and every request was repeated until it was`)
   const last = new Map<string, number>()
   for (const row of log) {
     const lane = `${row.bucket}/${Math.floor(row.value / 1e9)}`
-    if ((last.get(lane) ?? -1) >= row.value) throw new Error(`value ${row.value} stands behind a later one of its lane in bucket ${row.bucket}`)
+    if ((last.get(lane) ?? -1) >= row.value)
+      throw new Error(`value ${row.value} stands behind a later one of its lane in bucket ${row.bucket}`)
     last.set(lane, row.value)
   }
   return log
@@ -42,7 +46,8 @@ async function readBucket(tableUrl: string, bucket: number): Promise<readonly Lo
     const lines = (await response.text()).split('\n').filter((line) => line !== '')
     for (const line of lines) {
       const row = JSON.parse(line) as { v: string; __offset: string | number }
-      if (BigInt(row.__offset) !== BigInt(rows.length)) throw new Error(`offset ${row.__offset} of bucket ${bucket} stands where ${rows.length} belongs`)
+      if (BigInt(row.__offset) !== BigInt(rows.length))
+        throw new Error(`offset ${row.__offset} of bucket ${bucket} stands where ${rows.length} belongs`)
       rows.push({ value: Number(row.v), bucket, offset: BigInt(rows.length) })
     }
     if (lines.length === 0) return rows

@@ -13,7 +13,10 @@ export class Lane {
 
   async run(stopping: () => boolean): Promise<void> {
     while (!stopping()) {
-      const values = Array.from({ length: 1 + (this.#sequence % 20) }, (_, index) => this.#lane * 1e9 + this.#sequence * 100 + index)
+      const values = Array.from(
+        { length: 1 + (this.#sequence % 20) },
+        (_, index) => this.#lane * 1e9 + this.#sequence * 100 + index,
+      )
       await this.#untilAcked(values)
       this.#sequence += 1
     }
@@ -32,7 +35,7 @@ export class Lane {
       const [part] = answer.buckets
       if (part === undefined) throw new Error('an ack names no bucket')
       const base = BigInt(part.baseOffset)
-      values.forEach((value, index) => this.acked.push({ value, bucket: part.bucket, offset: base + BigInt(index) }))
+      for (const [index, value] of values.entries()) this.acked.push({ value, bucket: part.bucket, offset: base + BigInt(index) })
       return
     }
   }
@@ -40,7 +43,11 @@ export class Lane {
   async #send(values: readonly number[]): Promise<{ buckets: { bucket: number; baseOffset: string }[] } | undefined> {
     const response = await fetch(`${this.#tableUrl()}/records`, {
       method: 'POST',
-      headers: { 'content-type': 'application/x-ndjson', 'producer-id': `lane-${this.#lane}`, 'producer-seq': String(this.#sequence) },
+      headers: {
+        'content-type': 'application/x-ndjson',
+        'producer-id': `lane-${this.#lane}`,
+        'producer-seq': String(this.#sequence),
+      },
       body: values.map((value) => `{"v":${value},"lane":${this.#lane}}\n`).join(''),
       signal: AbortSignal.timeout(10_000),
     })

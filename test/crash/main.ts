@@ -12,7 +12,9 @@ import { checkLake, checkLog } from './check.ts'
 import { Lane } from './lane.ts'
 import { type CrashServer, startServerProcess } from './server-process.ts'
 
-const { values } = parseArgs({ options: { kills: { type: 'string', default: '50' }, seed: { type: 'string' }, keep: { type: 'boolean', default: false } } })
+const { values } = parseArgs({
+  options: { kills: { type: 'string', default: '50' }, seed: { type: 'string' }, keep: { type: 'boolean', default: false } },
+})
 const kills = Number(values.kills)
 const { seed, next } = seedOf(values.seed)
 const directory = mkdtempSync(join(tmpdir(), 'sluice-crash-'))
@@ -47,11 +49,16 @@ console.log('1 passed, 0 failed')
 async function create({ url }: CrashServer): Promise<void> {
   await must(await fetch(`${url}/v1/databases/crash`, { method: 'PUT' }))
   const spec = {
-    columns: [{ name: 'v', type: 'bigint', nullable: false }, { name: 'lane', type: 'int', nullable: false }],
+    columns: [
+      { name: 'v', type: 'bigint', nullable: false },
+      { name: 'lane', type: 'int', nullable: false },
+    ],
     buckets: { count: buckets },
     options: { 'lake.format': 'iceberg', 'lake.freshness': '1s', 'lake.bytes': '64KiB' },
   }
-  await must(await fetch(url + table, { method: 'PUT', headers: { 'content-type': 'application/json' }, body: JSON.stringify(spec) }))
+  await must(
+    await fetch(url + table, { method: 'PUT', headers: { 'content-type': 'application/json' }, body: JSON.stringify(spec) }),
+  )
 }
 
 async function untilTiered(): Promise<void> {

@@ -14,7 +14,9 @@ const startMs = 20_000
 
 export async function startServerProcess(directory: string): Promise<CrashServer> {
   const main = join(import.meta.dirname, '..', '..', 'cli', 'main.ts')
-  const child = spawn(process.execPath, [main, 'serve', '--port', '0', '--data', directory], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, [main, 'serve', '--port', '0', '--data', directory], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
   const exited = new Promise<number | null>((resolve) => child.once('exit', (code) => resolve(code)))
   const url = await listening(child)
   return {

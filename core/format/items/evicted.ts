@@ -21,7 +21,12 @@ export function encodeEvicted(key: ItemKey, state: ProducerState, expiresAt: num
 export function decodeEvicted(item: Item): ProducerState & { readonly expiresAt: number } {
   const { e, s, n, c, q, x } = item.attributes
   assert(
-    typeof e === 'bigint' && typeof s === 'bigint' && typeof n === 'bigint' && typeof c === 'bigint' && typeof q === 'bigint' && typeof x === 'bigint',
+    typeof e === 'bigint' &&
+      typeof s === 'bigint' &&
+      typeof n === 'bigint' &&
+      typeof c === 'bigint' &&
+      typeof q === 'bigint' &&
+      typeof x === 'bigint',
     'an evicted producer is whole',
     { key: item.key },
   )

@@ -56,7 +56,12 @@ export function decodeHead(item: Item): Head {
   const start = integer(a, 's')
   let counted = base
   for (const entry of recent) counted += BigInt(entry.count)
-  assert(counted === end, 'base and counts of a head give its end', { key: item.key, base: `${base}`, counted: `${counted}`, end: `${end}` })
+  assert(counted === end, 'base and counts of a head give its end', {
+    key: item.key,
+    base: `${base}`,
+    counted: `${counted}`,
+    end: `${end}`,
+  })
   assert(start <= base, 'a head starts at or before its base', { key: item.key, start: `${start}`, base: `${base}` })
   const gc = a['g']
   assert(typeof gc === 'string' && labelPattern.test(gc), 'the gc of a head is a label', { key: item.key })

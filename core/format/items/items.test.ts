@@ -30,9 +30,12 @@ test('an entry has its 34 golden bytes, and old ones decode', () => {
   expect(decodeEntry(fromHex(goldenEntry))).toEqual(entry)
 })
 
-test.each([goldenEntry.slice(2), `${goldenEntry}00`, goldenEntry.replace('ff01ff', 'ff02ff')])('a damaged entry is refused: %s', (bytes) => {
-  expect(() => decodeEntry(fromHex(bytes))).toThrow(SluiceError)
-})
+test.each([goldenEntry.slice(2), `${goldenEntry}00`, goldenEntry.replace('ff01ff', 'ff02ff')])(
+  'a damaged entry is refused: %s',
+  (bytes) => {
+    expect(() => decodeEntry(fromHex(bytes))).toThrow(SluiceError)
+  },
+)
 
 test('an object key names table, directory, label and random, and gives the label back', () => {
   const key = objectKey('00000000000000aa', entry)
@@ -75,7 +78,14 @@ test('a head of eight producers and twelve entries stays within one write unit o
     [`pAAAAAAAAAA${index}`, encodeProducer({ epoch: 12n, sequence: 123_456n, count: 24_576n, crc: 2 ** 32 - 1 })],
     [`qAAAAAAAAAA${index}`, 123_456_789n],
   ]).flat()
-  const attributes = { ...born.attributes, e: 12_345_678_912n, b: 12_345_678_000n, y: 999_999_999_999n, r: Array.from({ length: 12 }, () => fromHex(goldenEntry)), ...Object.fromEntries(producers) }
+  const attributes = {
+    ...born.attributes,
+    e: 12_345_678_912n,
+    b: 12_345_678_000n,
+    y: 999_999_999_999n,
+    r: Array.from({ length: 12 }, () => fromHex(goldenEntry)),
+    ...Object.fromEntries(producers),
+  }
   expect(dynamoBytes({ pk: born.key.partition, sk: born.key.sort, ...attributes })).toBeLessThanOrEqual(1024)
 })
 
@@ -89,12 +99,21 @@ test('an index item keeps eight entries under their end, and its counts span its
 
 test('an evicted producer decodes as it was', () => {
   const state = { epoch: 1n, sequence: 2n ** 63n - 1n, count: 3n, crc: 4, base: offsetOf(2n ** 53n + 1n) }
-  expect(decodeEvicted(encodeEvicted(evictedKey('00000000000000aa', 0, 'AAAAAAAAAAA'), state, 9))).toEqual({ ...state, expiresAt: 9 })
+  expect(decodeEvicted(encodeEvicted(evictedKey('00000000000000aa', 0, 'AAAAAAAAAAA'), state, 9))).toEqual({
+    ...state,
+    expiresAt: 9,
+  })
   expect(() => decodeEvicted({ key: headKey('a', 0), attributes: {} })).toThrow(SluiceError)
 })
 
 test('a mark decodes as it was, and sorts by the time that it is due', () => {
-  const mark: Mark = { kind: 'tier', table: { database: 'd', table: 't', tableId: '00000000000000aa' }, buckets: 4, due: 1_700_000_000_000, random: 'ff' }
+  const mark: Mark = {
+    kind: 'tier',
+    table: { database: 'd', table: 't', tableId: '00000000000000aa' },
+    buckets: 4,
+    due: 1_700_000_000_000,
+    random: 'ff',
+  }
   const item = encodeMark(mark)
   expect(item.key).toEqual({ partition: 'due#2', sort: '1700000000000#tier#00000000000000aa#ff' })
   expect(decodeMark(item)).toEqual(mark)
@@ -127,5 +146,8 @@ function dynamoBytes(value: unknown): number {
   if (value instanceof Uint8Array) return value.length
   if (Array.isArray(value)) return 3 + value.reduce((sum: number, element) => sum + 1 + dynamoBytes(element), 0)
   const top = typeof value === 'object' && value !== null && 'pk' in value
-  return Object.entries(value as object).reduce((sum, [name, field]) => sum + name.length + dynamoBytes(field) + (top ? 0 : 1), top ? 0 : 3)
+  return Object.entries(value as object).reduce(
+    (sum, [name, field]) => sum + name.length + dynamoBytes(field) + (top ? 0 : 1),
+    top ? 0 : 3,
+  )
 }

@@ -35,7 +35,10 @@ export function decodeMark(item: Item): Mark {
   const [due, kind, tableId, random] = item.key.sort.split('#')
   const { d, t, n } = item.attributes
   assert(
-    due !== undefined && tableId !== undefined && random !== undefined && (kind === 'tier' || kind === 'collect' || kind === 'purge'),
+    due !== undefined &&
+      tableId !== undefined &&
+      random !== undefined &&
+      (kind === 'tier' || kind === 'collect' || kind === 'purge'),
     'a mark has a sort key of its form',
     { key: item.key },
   )

@@ -25,9 +25,15 @@ export function encodeDefinition(table: Table): string {
 
 export function decodeTable(item: Item): Table {
   const { i, g, x, d } = item.attributes
-  assert(typeof i === 'string' && typeof g === 'string' && labelPattern.test(g) && typeof d === 'string', 'a table item is whole', { key: item.key })
+  assert(
+    typeof i === 'string' && typeof g === 'string' && labelPattern.test(g) && typeof d === 'string',
+    'a table item is whole',
+    { key: item.key },
+  )
   assert(x === 'alive' || x === 'dropping', 'a table item has a known state', { key: item.key })
-  const definition = JSON.parse(d) as Pick<Table, 'schema' | 'buckets' | 'options' | 'createdAt' | 'lastColumnId'> & { version: number }
+  const definition = JSON.parse(d) as Pick<Table, 'schema' | 'buckets' | 'options' | 'createdAt' | 'lastColumnId'> & {
+    version: number
+  }
   assert(definition.version === 1, 'a table item has a known version', { key: item.key, version: definition.version })
   const { schema, buckets, options, createdAt, lastColumnId } = definition
   return {

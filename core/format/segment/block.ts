@@ -51,7 +51,7 @@ export function encodeBlock(schemaId: number, partition: string, batches: readon
   header.u32(schemaId)
   header.u32(batches.reduce((rows, batch) => rows + batch.rows, 0))
   header.u32(batches.length)
-  frames.forEach((frame, index) => writeFrameHeader(header, frame, batches[index] as Batch))
+  for (const [index, batch] of batches.entries()) writeFrameHeader(header, present(frames[index], 'the frame of a batch'), batch)
   const head = header.bytes()
   const prefix = aligned(4 + head.length + 4)
   const out = new Uint8Array(frames.reduce((length, frame) => length + frame.length, prefix))
@@ -72,7 +72,11 @@ export function decodeBlock(range: Uint8Array, at: number, where: string): Block
   try {
     return readBlock(range, at)
   } catch (cause) {
-    throw new SluiceError('internal', `the block at byte ${at} of ${where} is damaged`, { action: 'retry', cause, facts: { object: where, at } })
+    throw new SluiceError('internal', `the block at byte ${at} of ${where} is damaged`, {
+      action: 'retry',
+      cause,
+      facts: { object: where, at },
+    })
   }
 }
 

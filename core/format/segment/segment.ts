@@ -29,7 +29,10 @@ const magic = utf8('SLOG')
 const version = 1
 const fixedBytes = 9
 
-export function encodeSegment(ranges: readonly RangeBlocks[]): { readonly bytes: Uint8Array; readonly ranges: readonly SegmentRange[] } {
+export function encodeSegment(ranges: readonly RangeBlocks[]): {
+  readonly bytes: Uint8Array
+  readonly ranges: readonly SegmentRange[]
+} {
   const directoryLength = ranges.reduce((length, range) => length + 2 + utf8(range.partition).length + 14, 4)
   let at = aligned(fixedBytes + directoryLength + 4)
   const placed = ranges.map(({ partition, bucket, count, blocks }) => {
@@ -62,7 +65,8 @@ export function decodeDirectory(object: Uint8Array, where: string): readonly Seg
     if (magic.some((byte, index) => object[index] !== byte) || object[4] !== version) throw new RangeError('magic or version')
     const length = viewOf(object).getUint32(5, true)
     const bytes = object.subarray(fixedBytes, fixedBytes + length)
-    if (bytes.length !== length || viewOf(object).getUint32(fixedBytes + length, true) !== crc32(bytes)) throw new RangeError('checksum')
+    if (bytes.length !== length || viewOf(object).getUint32(fixedBytes + length, true) !== crc32(bytes))
+      throw new RangeError('checksum')
     return readDirectory(new Reader(bytes))
   } catch (cause) {
     throw new SluiceError('internal', `the directory of ${where} is damaged`, { action: 'stop', cause, facts: { object: where } })

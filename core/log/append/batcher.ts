@@ -3,8 +3,9 @@
  * between PUTs, not a linger: an idle append goes out at once. A group has one request of a producer, and a producer's next
  * request waits for its last one. Memory is bounded by `pendingBytesMax`.
  */
-import { SluiceError } from '../../kernel/errors.ts'
+
 import type { Clock } from '../../kernel/clock.ts'
+import { SluiceError } from '../../kernel/errors.ts'
 import { limits } from '../../kernel/limits.ts'
 import type { BucketAppended, Producer } from '../types.ts'
 import type { Part } from './plan.ts'
@@ -51,7 +52,9 @@ export class Batcher {
   submit(parts: readonly Part[], producer: Producer | undefined): Promise<readonly BucketAppended[]> {
     const bytes = parts.reduce((sum, part) => sum + part.block.length, 0)
     if (this.#bytes > 0 && this.#bytes + bytes > this.#config.pendingBytesMax) {
-      return Promise.reject(new SluiceError('throttled', 'too many rows wait to be written: try again a little later', { effect: 'none' }))
+      return Promise.reject(
+        new SluiceError('throttled', 'too many rows wait to be written: try again a little later', { effect: 'none' }),
+      )
     }
     return new Promise((resolve, reject) => {
       this.#pending.push({ parts, producer, bytes, resolve, reject })

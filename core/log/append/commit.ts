@@ -90,7 +90,9 @@ class BucketCommit {
       await this.#refused(decodeHead(result.item), result.ambiguous === true)
     }
     if (this.#pending.length > 0) {
-      this.#settleAll(new SluiceError('unavailable', `bucket ${this.#plan.bucket} is contended: send the request again`, { effect: 'unknown' }))
+      this.#settleAll(
+        new SluiceError('unavailable', `bucket ${this.#plan.bucket} is contended: send the request again`, { effect: 'unknown' }),
+      )
     }
     return { outcomes: this.#settled() }
   }
@@ -197,13 +199,20 @@ class BucketCommit {
 
   #settled(): readonly MemberOutcome[] {
     return this.#plan.members.map(
-      (member) => this.#outcomes.get(member) ?? { done: false, error: new SluiceError('internal', 'a member has no outcome', { effect: 'unknown' }) },
+      (member) =>
+        this.#outcomes.get(member) ?? {
+          done: false,
+          error: new SluiceError('internal', 'a member has no outcome', { effect: 'unknown' }),
+        },
     )
   }
 
   #gone(): SluiceError {
     const { database, name } = this.#context.table
-    return new SluiceError('not-found', `table ${database}.${name} was dropped`, { action: 'refresh', facts: { database, table: name } })
+    return new SluiceError('not-found', `table ${database}.${name} was dropped`, {
+      action: 'refresh',
+      facts: { database, table: name },
+    })
   }
 }
 

@@ -2,8 +2,9 @@
  * One group from start to answers: heads known → what is stale answered → marks → one object → one update a bucket → tend the
  * heads → reply. Nothing is visible before a bucket's update; each bucket stands alone.
  */
-import type { Head } from '../../format/items/head.ts'
+
 import { objectKey } from '../../format/items/entry.ts'
+import type { Head } from '../../format/items/head.ts'
 import { isSluiceError, SluiceError } from '../../kernel/errors.ts'
 import { type Label, labelOf, labelTime, randomId } from '../../kernel/ids.ts'
 import type { Table } from '../../model/table.ts'
@@ -12,18 +13,11 @@ import { openHead } from '../head/birth.ts'
 import type { BucketAppended } from '../types.ts'
 import type { Waiting } from './batcher.ts'
 import { type CommitContext, commitBucket, type MemberOutcome } from './commit.ts'
-import type { MarkKeeper } from './mark-keeper.ts'
-import { type Memos, rely } from './memos.ts'
+import type { GroupContext } from './context.ts'
+import { rely } from './memos.ts'
 import { type GroupPart, type GroupPlan, planGroup } from './plan.ts'
 import { tend } from './tend.ts'
 import { type Outcome, verdict } from './verdict.ts'
-
-export interface GroupContext {
-  readonly world: World
-  readonly table: Table
-  readonly memos: Memos
-  readonly marks: MarkKeeper
-}
 
 /** How often an object is written anew because its label was collected before its commit. */
 const rewritesMax = 4
@@ -44,20 +38,29 @@ export async function runGroup(context: GroupContext, group: readonly Waiting[])
   } catch (error) {
     settleRest(answers, error)
   }
-  settleRest(answers, new SluiceError('unavailable', 'the rows could not be committed: send the request again'))
-  group.forEach((waiting, request) => waiting.resolve(appended(waiting, answers[request] ?? [])))
+  if (answers.some((parts) => parts.includes(undefined))) {
+    settleRest(answers, new SluiceError('unavailable', 'the rows could not be committed: send the request again'))
+  }
+  for (const [request, waiting] of group.entries()) waiting.resolve(appended(waiting, answers[request] ?? []))
 }
 
 /** Heads that this process has not seen yet are read or born; a bucket whose head cannot be had fails alone. */
-async function settleUnopened(context: GroupContext, parts: readonly GroupPart[], answers: (Outcome | undefined)[][]): Promise<void> {
+async function settleUnopened(
+  context: GroupContext,
+  parts: readonly GroupPart[],
+  answers: (Outcome | undefined)[][],
+): Promise<void> {
   const { world, table, memos } = context
-  const buckets = new Set(parts.map((part) => part.encoded.bucket).filter((bucket) => memos.get(table.tableId, bucket) === undefined))
+  const buckets = new Set(
+    parts.map((part) => part.encoded.bucket).filter((bucket) => memos.get(table.tableId, bucket) === undefined),
+  )
   await Promise.all(
     [...buckets].map(async (bucket) => {
       try {
         memos.learn(table.tableId, bucket, await openHead(world, table, bucket))
       } catch (error) {
-        for (const part of parts) if (part.encoded.bucket === bucket) answer(answers, part, { done: false, error: beforeCommit(error) })
+        for (const part of parts)
+          if (part.encoded.bucket === bucket) answer(answers, part, { done: false, error: beforeCommit(error) })
       }
     }),
   )
@@ -75,7 +78,11 @@ function settleKnown(context: GroupContext, parts: readonly GroupPart[], answers
   })
 }
 
-async function writeAndCommit(context: GroupContext, parts: readonly GroupPart[], answers: (Outcome | undefined)[][]): Promise<void> {
+async function writeAndCommit(
+  context: GroupContext,
+  parts: readonly GroupPart[],
+  answers: (Outcome | undefined)[][],
+): Promise<void> {
   const { world, table, memos } = context
   const heads = parts.map((part) => memos.get(table.tableId, part.encoded.bucket)?.head)
   await markBefore(context, parts)
@@ -83,7 +90,9 @@ async function writeAndCommit(context: GroupContext, parts: readonly GroupPart[]
   const commitContext: CommitContext = { world, table, mark: () => context.marks.mark(table) }
   await Promise.all(
     plan.buckets.map(async (bucketPlan) => {
-      const memo = memos.get(table.tableId, bucketPlan.bucket) ?? memos.learn(table.tableId, bucketPlan.bucket, await openHead(world, table, bucketPlan.bucket))
+      const memo =
+        memos.get(table.tableId, bucketPlan.bucket) ??
+        memos.learn(table.tableId, bucketPlan.bucket, await openHead(world, table, bucketPlan.bucket))
       const { outcomes, advanced } = await commitBucket(commitContext, bucketPlan, memo)
       if (advanced !== undefined) await tend(context, bucketPlan.bucket, advanced)
       if (outcomes.some((outcome) => outcome !== 'rewrite' && !outcome.done && outcome.error.code === 'not-found')) {
@@ -105,7 +114,12 @@ async function markBefore({ table, memos, marks }: GroupContext, parts: readonly
 }
 
 /** The label is above what was collected, whatever the clock says. A crash here leaves an orphan that the sweep deletes. */
-async function writeObject(world: World, table: Table, parts: readonly GroupPart[], heads: readonly (Head | undefined)[]): Promise<GroupPlan> {
+async function writeObject(
+  world: World,
+  table: Table,
+  parts: readonly GroupPart[],
+  heads: readonly (Head | undefined)[],
+): Promise<GroupPlan> {
   const now = world.clock.now()
   const collected = heads.reduce((highest, head) => Math.max(highest, head === undefined ? 0 : labelTime(head.gc)), 0)
   const label: Label = labelOf(Math.max(now, collected + 1))
@@ -122,7 +136,8 @@ async function writeObject(world: World, table: Table, parts: readonly GroupPart
 
 /** Nothing refers to the object yet: whatever became of it, the append had no effect. */
 function beforeCommit(error: unknown): SluiceError {
-  if (!isSluiceError(error)) return new SluiceError('internal', 'the append failed before its commit', { effect: 'none', cause: error })
+  if (!isSluiceError(error))
+    return new SluiceError('internal', 'the append failed before its commit', { effect: 'none', cause: error })
   if (error.effect === 'none') return error
   return new SluiceError(error.code, error.message, { effect: 'none', action: error.action, facts: error.facts, cause: error })
 }
@@ -131,16 +146,23 @@ function unsettled(parts: readonly GroupPart[], answers: (Outcome | undefined)[]
   return parts.filter((part) => answers[part.request]?.[part.part] === undefined)
 }
 
-function answer(answers: (Outcome | undefined)[][], at: { readonly request: number; readonly part: number }, outcome: Outcome): void {
+function answer(
+  answers: (Outcome | undefined)[][],
+  at: { readonly request: number; readonly part: number },
+  outcome: Outcome,
+): void {
   const parts = answers[at.request]
   if (parts !== undefined) parts[at.part] = outcome
 }
 
 function settleRest(answers: (Outcome | undefined)[][], error: unknown): void {
-  const known = isSluiceError(error) ? error : new SluiceError('internal', 'the append failed', { effect: 'unknown', cause: error })
-  for (const parts of answers) parts.forEach((outcome, index) => {
-    if (outcome === undefined) parts[index] = { done: false, error: known }
-  })
+  const known = isSluiceError(error)
+    ? error
+    : new SluiceError('internal', 'the append failed', { effect: 'unknown', cause: error })
+  for (const parts of answers)
+    parts.forEach((outcome, index) => {
+      if (outcome === undefined) parts[index] = { done: false, error: known }
+    })
 }
 
 function appended(waiting: Waiting, outcomes: readonly (Outcome | undefined)[]): readonly BucketAppended[] {

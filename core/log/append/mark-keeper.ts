@@ -2,8 +2,9 @@
  * The marks that a process's commits rely on (protocol section 4). `mark` puts a tier mark of a table with a lake; `renew` puts
  * a collect mark once a window, before any object of the window is written, so that no orphan is ever forgotten.
  */
-import { limits } from '../../kernel/limits.ts'
+
 import { putMark } from '../../jobs/marks.ts'
+import { limits } from '../../kernel/limits.ts'
 import type { Table } from '../../model/table.ts'
 import type { World } from '../../ports/world.ts'
 
@@ -34,4 +35,7 @@ export class MarkKeeper {
   }
 }
 
-export const named = ({ database, name, tableId, buckets }: Table) => ({ table: { database, table: name, tableId }, buckets: buckets.count })
+export const named = ({ database, name, tableId, buckets }: Table) => ({
+  table: { database, table: name, tableId },
+  buckets: buckets.count,
+})

@@ -3,10 +3,11 @@
  * bucket keep their order; an entry covers a run of members whose bytes are contiguous, so a refused member can be left out
  * and the rest committed with the same object.
  */
+
+import { splitBatch } from '../../format/arrow/take.ts'
 import { type Entry, encodeEntry } from '../../format/items/entry.ts'
 import { encodeBlock } from '../../format/segment/block.ts'
 import { encodeSegment } from '../../format/segment/segment.ts'
-import { splitBatch } from '../../format/arrow/take.ts'
 import type { Label } from '../../kernel/ids.ts'
 import { limits } from '../../kernel/limits.ts'
 import type { Table } from '../../model/table.ts'

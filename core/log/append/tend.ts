@@ -7,7 +7,7 @@ import type { Head } from '../../format/items/head.ts'
 import { limits } from '../../kernel/limits.ts'
 import { evict } from '../head/evict.ts'
 import { spill } from '../head/spill.ts'
-import type { GroupContext } from './group.ts'
+import type { GroupContext } from './context.ts'
 import { named } from './mark-keeper.ts'
 
 export async function tend(

@@ -70,13 +70,21 @@ function producerAdvances({ id, epoch, sequence, gapDetection }: Producer, evict
   return {
     is: 'or',
     all: [
-      { is: 'and', all: [{ is: 'absent', path }, { is: 'equal', path: 'v', value: evictions }] },
+      {
+        is: 'and',
+        all: [
+          { is: 'absent', path },
+          { is: 'equal', path: 'v', value: evictions },
+        ],
+      },
       { is: 'less', path: `${path}.e`, value: epoch },
       {
         is: 'and',
         all: [
           { is: 'equal', path: `${path}.e`, value: epoch },
-          gapDetection ? { is: 'equal', path: `${path}.s`, value: sequence - 1n } : { is: 'less', path: `${path}.s`, value: sequence },
+          gapDetection
+            ? { is: 'equal', path: `${path}.s`, value: sequence - 1n }
+            : { is: 'less', path: `${path}.s`, value: sequence },
         ],
       },
     ],

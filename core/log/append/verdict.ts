@@ -30,13 +30,21 @@ export function verdict(producer: Producer, known: ProducerState | undefined): O
 
 function repeated(producer: Producer, known: ProducerState): Outcome {
   if (producer.crc !== known.crc) {
-    return refused('sequence-reused', `sequence ${producer.sequence} was used with another body: send new rows under a new sequence`, {
-      lastSequence: `${known.sequence}`,
-    })
+    return refused(
+      'sequence-reused',
+      `sequence ${producer.sequence} was used with another body: send new rows under a new sequence`,
+      {
+        lastSequence: `${known.sequence}`,
+      },
+    )
   }
   return { done: true, base: known.base, end: offsetOf(known.base + known.count), duplicate: true }
 }
 
-function refused(code: 'stale-epoch' | 'sequence-old' | 'sequence-reused' | 'sequence-gap', message: string, facts: Record<string, string>): Outcome {
+function refused(
+  code: 'stale-epoch' | 'sequence-old' | 'sequence-reused' | 'sequence-gap',
+  message: string,
+  facts: Record<string, string>,
+): Outcome {
   return { done: false, error: new SluiceError(code, message, { facts }) }
 }

@@ -24,7 +24,8 @@ export async function openHead(world: World, table: Table, bucket: number): Prom
     const head = await readHead(world, table.tableId, bucket)
     if (head !== undefined) return head
     if (attempt > 0) seen = await findTable(world, table.database, table.name)
-    if (seen === undefined || seen.tableId !== table.tableId || seen.state !== 'alive') throw tableNotFound(table.database, table.name)
+    if (seen === undefined || seen.tableId !== table.tableId || seen.state !== 'alive')
+      throw tableNotFound(table.database, table.name)
     await bear(world, seen, bucket)
   }
   throw new SluiceError('unavailable', `bucket ${bucket} of ${table.database}.${table.name} could not be opened: try again`)
@@ -32,7 +33,10 @@ export async function openHead(world: World, table: Table, bucket: number): Prom
 
 async function bear(world: World, table: Table, bucket: number): Promise<void> {
   await world.items.transact([
-    { check: tableKey(table.database, table.name), condition: { is: 'and', all: [isAlive(table), { is: 'equal', path: 'g', value: table.gc }] } },
+    {
+      check: tableKey(table.database, table.name),
+      condition: { is: 'and', all: [isAlive(table), { is: 'equal', path: 'g', value: table.gc }] },
+    },
     { create: newHead(table.tableId, bucket, table.gc) },
   ]) // COMMIT POINT
 }

@@ -9,9 +9,9 @@ import {
   encodeProducer,
   type Head,
   headKey,
+  type ProducerState,
   producerAttribute,
   producerBaseAttribute,
-  type ProducerState,
 } from '../../format/items/head.ts'
 import { limits } from '../../kernel/limits.ts'
 import type { Table } from '../../model/table.ts'
@@ -29,7 +29,8 @@ export async function evict(world: World, table: Table, bucket: number, head: He
   const idle = [...head.producers].sort(([, a], [, b]) => (a.base < b.base ? -1 : a.base > b.base ? 1 : 0))
   const leaving = idle.slice(0, Math.min(head.producers.size - limits.producersPerHeadMax + evictedAtOnce, idle.length - 1))
   const expiresAt = world.clock.now() + limits.dedupeHorizonMs + dayMs
-  for (const [id, state] of leaving) await keep(world, encodeEvicted(evictedKey(table.tableId, bucket, id), state, expiresAt), state)
+  for (const [id, state] of leaving)
+    await keep(world, encodeEvicted(evictedKey(table.tableId, bucket, id), state, expiresAt), state)
   const { item } = await world.items.update({
     key: headKey(table.tableId, bucket),
     set: { v: { plus: 'v', by: 1n } },
@@ -40,7 +41,12 @@ export async function evict(world: World, table: Table, bucket: number, head: He
 }
 
 /** The state of a producer that the head does not know, if it was evicted within the horizon. */
-export async function readEvicted(world: World, table: Table, bucket: number, producer: string): Promise<ProducerState | undefined> {
+export async function readEvicted(
+  world: World,
+  table: Table,
+  bucket: number,
+  producer: string,
+): Promise<ProducerState | undefined> {
   const item = await world.items.get(evictedKey(table.tableId, bucket, producer))
   if (item === undefined) return undefined
   const evicted = decodeEvicted(item)
@@ -54,7 +60,13 @@ async function keep(world: World, item: Item, state: ProducerState): Promise<voi
     is: 'or',
     all: [
       { is: 'less', path: 'e', value: state.epoch },
-      { is: 'and', all: [{ is: 'equal', path: 'e', value: state.epoch }, { is: 'less', path: 's', value: state.sequence }] },
+      {
+        is: 'and',
+        all: [
+          { is: 'equal', path: 'e', value: state.epoch },
+          { is: 'less', path: 's', value: state.sequence },
+        ],
+      },
     ],
   }
   for (let attempt = 0; attempt < putAttemptsMax; attempt++) {

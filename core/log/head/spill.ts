@@ -6,8 +6,8 @@
 import { decodeHead, type Head, headKey } from '../../format/items/head.ts'
 import { decodeIndexItem, encodeIndexItem, type IndexItem } from '../../format/items/index-item.ts'
 import { assert } from '../../kernel/assert.ts'
-import { limits } from '../../kernel/limits.ts'
 import { offsetOf } from '../../kernel/ids.ts'
+import { limits } from '../../kernel/limits.ts'
 import type { Table } from '../../model/table.ts'
 import type { World } from '../../ports/world.ts'
 

@@ -19,7 +19,13 @@ export interface PlacedEntry {
 const itemsAtOnce = 16
 
 /** Entries in offset order, the first one holding `from`, until the head's end. Reads the index lazily. */
-export async function* entriesFrom(world: World, tableId: string, bucket: number, head: Head, from: Offset): AsyncIterable<PlacedEntry> {
+export async function* entriesFrom(
+  world: World,
+  tableId: string,
+  bucket: number,
+  head: Head,
+  from: Offset,
+): AsyncIterable<PlacedEntry> {
   let next: bigint = from
   while (next < head.base) {
     const items = await world.items.query({
@@ -31,7 +37,11 @@ export async function* entriesFrom(world: World, tableId: string, bucket: number
     const before = next
     for (const item of items) {
       const index = decodeIndexItem(item)
-      assert(index.start <= next, 'the index of a bucket has no hole', { key: item.key, start: `${index.start}`, wanted: `${next}` })
+      assert(index.start <= next, 'the index of a bucket has no hole', {
+        key: item.key,
+        start: `${index.start}`,
+        wanted: `${next}`,
+      })
       yield* placed(index.entries, index.start, next)
       next = index.end
       if (next >= head.base) break

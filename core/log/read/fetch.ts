@@ -45,7 +45,11 @@ function startOf({ from, bucket }: FetchRequest, logStart: Offset, end: Offset):
 }
 
 /** As many as the rows and bytes allow: the last one may overshoot, its frames are cut. */
-async function chooseEntries(entries: AsyncIterable<PlacedEntry>, start: Offset, { rowsMax, bytesMax }: FetchRequest): Promise<readonly PlacedEntry[]> {
+async function chooseEntries(
+  entries: AsyncIterable<PlacedEntry>,
+  start: Offset,
+  { rowsMax, bytesMax }: FetchRequest,
+): Promise<readonly PlacedEntry[]> {
   const chosen: PlacedEntry[] = []
   const wanted = start + BigInt(rowsMax)
   let bytes = 0
@@ -57,7 +61,13 @@ async function chooseEntries(entries: AsyncIterable<PlacedEntry>, start: Offset,
   return chosen
 }
 
-async function readFrames(world: World, table: Table, request: FetchRequest, chosen: readonly PlacedEntry[], start: Offset): Promise<readonly FetchedFrame[]> {
+async function readFrames(
+  world: World,
+  table: Table,
+  request: FetchRequest,
+  chosen: readonly PlacedEntry[],
+  start: Offset,
+): Promise<readonly FetchedFrame[]> {
   const frames: FetchedFrame[] = []
   const stop = start + BigInt(request.rowsMax)
   let bytes = 0
@@ -75,7 +85,12 @@ async function readFrames(world: World, table: Table, request: FetchRequest, cho
 }
 
 /** A short or damaged read is read again: the object is immutable, so another answer is the store's fault, not the log's. */
-async function readEntry(world: World, table: Table, request: FetchRequest, placed: PlacedEntry): Promise<readonly FetchedFrame[]> {
+async function readEntry(
+  world: World,
+  table: Table,
+  request: FetchRequest,
+  placed: PlacedEntry,
+): Promise<readonly FetchedFrame[]> {
   for (let attempt = 1; ; attempt++) {
     try {
       return await readEntryOnce(world, table, request, placed)
@@ -86,7 +101,12 @@ async function readEntry(world: World, table: Table, request: FetchRequest, plac
   }
 }
 
-async function readEntryOnce(world: World, table: Table, request: FetchRequest, { offset, entry }: PlacedEntry): Promise<readonly FetchedFrame[]> {
+async function readEntryOnce(
+  world: World,
+  table: Table,
+  request: FetchRequest,
+  { offset, entry }: PlacedEntry,
+): Promise<readonly FetchedFrame[]> {
   const key = objectKey(table.tableId, entry)
   const range = await world.objects.read(key, { start: entry.start, end: entry.start + entry.length })
   if (range.length !== entry.length) throw new SluiceError('internal', `a read of ${key} came back short`, { action: 'retry' })
@@ -95,18 +115,33 @@ async function readEntryOnce(world: World, table: Table, request: FetchRequest, 
   for (let at = 0; at < range.length; ) {
     const block = decodeBlock(range, at, key)
     for (const frame of block.frames) {
-      frames.push({ bytes: frame.bytes, schemaId: block.schemaId, rows: frame.rows, offset: offsetOf(next), timestamp: entry.time })
+      frames.push({
+        bytes: frame.bytes,
+        schemaId: block.schemaId,
+        rows: frame.rows,
+        offset: offsetOf(next),
+        timestamp: entry.time,
+      })
       next += BigInt(frame.rows)
     }
     at = block.end
   }
   if (next !== offset + BigInt(entry.count)) {
-    throw new SluiceError('internal', `${key} does not hold the rows that its entry counts`, { action: 'stop', facts: { bucket: request.bucket } })
+    throw new SluiceError('internal', `${key} does not hold the rows that its entry counts`, {
+      action: 'stop',
+      facts: { bucket: request.bucket },
+    })
   }
   return frames
 }
 
-function cutFrame(table: Table, { bucket }: FetchRequest, frame: FetchedFrame, start: Offset, stop: bigint): FetchedFrame | undefined {
+function cutFrame(
+  table: Table,
+  { bucket }: FetchRequest,
+  frame: FetchedFrame,
+  start: Offset,
+  stop: bigint,
+): FetchedFrame | undefined {
   const end = frame.offset + BigInt(frame.rows)
   if (end <= start || frame.offset >= stop) return undefined
   const first = frame.offset < start ? Number(start - frame.offset) : 0
@@ -120,5 +155,6 @@ function cutFrame(table: Table, { bucket }: FetchRequest, frame: FetchedFrame, s
 
 async function assertAlive(world: World, table: Table): Promise<void> {
   const found = await findTable(world, table.database, table.name)
-  if (found === undefined || found.tableId !== table.tableId || found.state !== 'alive') throw tableNotFound(table.database, table.name)
+  if (found === undefined || found.tableId !== table.tableId || found.state !== 'alive')
+    throw tableNotFound(table.database, table.name)
 }

@@ -7,7 +7,11 @@ import type { BucketOffsets } from '../types.ts'
 
 const readsAtOnce = 64
 
-export async function readOffsets(world: World, table: Table, buckets: { readonly from: number; readonly count: number }): Promise<readonly BucketOffsets[]> {
+export async function readOffsets(
+  world: World,
+  table: Table,
+  buckets: { readonly from: number; readonly count: number },
+): Promise<readonly BucketOffsets[]> {
   const offsets: BucketOffsets[] = []
   const end = Math.min(buckets.from + buckets.count, table.buckets.count)
   for (let from = buckets.from; from < end; from += readsAtOnce) {
