@@ -123,7 +123,8 @@ function below(level) {
   return coreLevels.slice(0, level).flat()
 }
 
-/** Without the parser dependency-cruiser finds no module and calls that a success. */
+/** Without a parser that it can use, dependency-cruiser finds no module and calls that a success. */
 function requireParser() {
-  createRequire(import.meta.url).resolve('typescript/lib/typescript.js')
+  const { version } = createRequire(import.meta.url)('typescript/package.json')
+  if (Number.parseInt(version, 10) !== 6) throw new Error(`typescript ${version} cannot parse for dependency-cruiser: use 6`)
 }
