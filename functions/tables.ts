@@ -6,12 +6,11 @@ import { getTable } from '../core/catalog/tables.ts'
 import { isSluiceError } from '../core/kernel/errors.ts'
 import type { Table } from '../core/model/table.ts'
 import type { World } from '../core/ports/world.ts'
-import type { Params } from './call.ts'
 
 /** A read: when it turns out that the table it knew is gone, it looks again, once. */
 export async function withTable<T>(
   tables: TableCache,
-  { db, table: name }: Params,
+  { db, table: name }: { readonly db: string; readonly table: string },
   read: (table: Table) => Promise<T>,
 ): Promise<T> {
   const first = await tables.get(db, name)

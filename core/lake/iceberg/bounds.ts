@@ -4,7 +4,16 @@
  */
 import { utf8, utf8Text, viewOf } from '../../kernel/bytes.ts'
 import type { DataType } from '../../model/types.ts'
-import type { ColumnMetrics } from './manifest.ts'
+
+/** Of one top-level column; bounds in Iceberg's single-value serialisation, absent where no value has an order. */
+export interface ColumnMetrics {
+  readonly id: number
+  readonly nulls: number
+  /** Of float and double columns. */
+  readonly nans?: number
+  readonly lower?: Uint8Array
+  readonly upper?: Uint8Array
+}
 
 /** The metrics as a manifest keeps them. */
 export function cutMetrics(type: DataType, { lower, upper, ...counts }: ColumnMetrics): ColumnMetrics {

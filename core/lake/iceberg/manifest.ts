@@ -5,7 +5,7 @@
 import { assert } from '../../kernel/assert.ts'
 import type { Random } from '../../kernel/random.ts'
 import { type AvroField, type AvroRecordSchema, decodeAvroFile, encodeAvroFile } from './avro.ts'
-import { intBound } from './bounds.ts'
+import { type ColumnMetrics, intBound } from './bounds.ts'
 import { type PartitionSpec, partitionFieldId } from './partition-spec.ts'
 import type { IcebergSchema } from './schema.ts'
 
@@ -16,16 +16,6 @@ export interface DataFile {
   readonly rows: number
   readonly bucket: number
   readonly columns: readonly ColumnMetrics[]
-}
-
-/** Of one top-level column; bounds in Iceberg's single-value serialisation, absent where no value has an order. */
-export interface ColumnMetrics {
-  readonly id: number
-  readonly nulls: number
-  /** Of float and double columns. */
-  readonly nans?: number
-  readonly lower?: Uint8Array
-  readonly upper?: Uint8Array
 }
 
 /** An entry of a manifest list. */
