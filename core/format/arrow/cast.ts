@@ -15,8 +15,6 @@ import type { ForeignColumn } from './foreign-columns.ts'
 import { bitmapBytes, int32s, isValid, uint32s } from './layout.ts'
 import { concatColumns } from './take.ts'
 
-export type CastColumn = (source: ForeignColumn, target: DataType, casting: Casting) => ColumnData
-
 export function castColumn(source: ForeignColumn, target: DataType, casting: Casting): ColumnData {
   // buffers may be named many times over: what is looked at counts, not what was sent
   for (const buffer of source.buffers) spend(casting.work, buffer.length)

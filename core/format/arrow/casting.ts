@@ -13,6 +13,8 @@ import { foreignTypeName } from './foreign.ts'
 import type { ForeignColumn } from './foreign-columns.ts'
 import { bitmapBytes, childFields, hasOffsets, widthOf } from './layout.ts'
 
+export type CastColumn = (source: ForeignColumn, target: DataType, casting: Casting) => ColumnData
+
 export interface Casting {
   /** `a`, `a.element` */
   readonly path: string

@@ -170,7 +170,8 @@ function longBounds(words: Int32Array, column: ColumnData): Bounds {
   const first = firstValid(column)
   let minAt = 2 * first
   let minHigh = words[minAt + 1] as number
-  let minLow = (words[minAt] as number) >>> 0
+  // low words with the sign bit turned, so that signed 32-bit compares order them
+  let minLow = (words[minAt] as number) ^ 0x80000000
   let maxAt = minAt
   let maxHigh = minHigh
   let maxLow = minLow
@@ -178,7 +179,7 @@ function longBounds(words: Int32Array, column: ColumnData): Bounds {
   for (let i = first; i < length; i++) {
     if (checked && (((validity[i >>> 3] as number) >>> (i & 7)) & 1) === 0) continue
     const high = words[2 * i + 1] as number
-    const low = (words[2 * i] as number) >>> 0
+    const low = (words[2 * i] as number) ^ 0x80000000
     if (high < minHigh || (high === minHigh && low < minLow)) {
       minHigh = high
       minLow = low
@@ -210,6 +211,7 @@ function floatBounds(numbers: Float32Array | Float64Array, column: ColumnData): 
   for (let i = 0; i < column.length; i++) {
     if (hasNulls && !isValid(column, i)) continue
     const value = numbers[i] as number
+    if (value >= min && value <= max) continue
     if (value < min) min = value
     if (value > max) max = value
     if (Number.isNaN(value)) nans++
