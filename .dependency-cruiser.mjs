@@ -1,7 +1,7 @@
 /**
  * Who may import whom: docs/architecture.md, as rules. Imports go down only; rooms on one level do not know each other.
  * Type-only imports count. Tests and case suites may import what they need to build a world; nothing may import them.
- * TypeScript stays below 7, whose compiler has no API that dependency-cruiser can use.
+ * The compiler of TypeScript 7 has no API that dependency-cruiser can use: swc parses, or TypeScript 6 where there is no swc.
  */
 import { createRequire } from 'node:module'
 
@@ -18,8 +18,6 @@ const coreLevels = [
 const layers = ['core', 'stores', 'functions', 'serve', 'cli']
 const tests = '\\.(test|case)\\.ts$'
 const browserSafe = '^(contract|client|core/(kernel|model|format/(arrow|json)))/'
-
-requireParser()
 
 export default {
   forbidden: [
@@ -108,6 +106,7 @@ export default {
     { name: 'resolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
   ],
   options: {
+    parser: parserInstalled(),
     tsPreCompilationDeps: true,
     combinedDependencies: true,
     doNotFollow: { path: 'node_modules' },
@@ -124,7 +123,14 @@ function below(level) {
 }
 
 /** Without a parser that it can use, dependency-cruiser finds no module and calls that a success. */
-function requireParser() {
-  const { version } = createRequire(import.meta.url)('typescript/package.json')
-  if (Number.parseInt(version, 10) !== 6) throw new Error(`typescript ${version} cannot parse for dependency-cruiser: use 6`)
+function parserInstalled() {
+  const require = createRequire(import.meta.url)
+  try {
+    require.resolve('@swc/core')
+    return 'swc'
+  } catch {
+    const { version } = require('typescript/package.json')
+    if (Number.parseInt(version, 10) === 6) return 'tsc'
+    throw new Error(`typescript ${version} cannot parse for dependency-cruiser: install @swc/core, or typescript 6`)
+  }
 }

@@ -1,7 +1,8 @@
 /**
- * The three kinds of tests that need no network and no foreign runtime. `unit` stands beside the code, `http` talks to
- * a server of its own on a free port, `sim` runs the simulation's own tests. Suites with other needs (test/wire,
- * test/infra, test/crash, test/interop) have runners and packages of their own.
+ * The three kinds of tests that need no network and no foreign runtime. `unit` stands beside the code; its files share
+ * modules in a worker, which takes half the time, so no module may keep state. `http` talks to a server of its own on a
+ * free port, `sim` runs the simulation's own tests. Suites with other needs (test/wire, test/infra, test/crash) have
+ * runners of their own.
  */
 import { configDefaults, defineConfig } from 'vitest/config'
 
@@ -19,6 +20,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'unit',
+          isolate: false,
           include: [`${beside}/**/*.test.ts`, 'test/{reproductions,house}/**/*.test.ts'],
           exclude: ['test/house/readme.test.ts'],
         },
