@@ -267,17 +267,45 @@ function decimalBytes(values: Uint8Array, row: number): Uint8Array {
   return out.slice(putDecimal(out, values, row))
 }
 
+/** Most rows are decided by their first four bytes; only those that tie with a bound, or pass it, are compared in full. */
 function textBounds(values: Uint8Array, column: ColumnData): Bounds {
   const offsets = column.offsets ?? new Int32Array(column.length + 1)
   let min = firstValid(column)
   let max = min
+  let minPrefix = prefixOf(values, offsets, min)
+  let maxPrefix = minPrefix
   for (let i = min + 1; i < column.length; i++) {
+    const prefix = prefixOf(values, offsets, i)
+    if (prefix > minPrefix && prefix < maxPrefix) continue
     if (column.nullCount > 0 && !isValid(column, i)) continue
-    if (compareRows(values, offsets, i, min) < 0) min = i
-    else if (compareRows(values, offsets, i, max) > 0) max = i
+    if (compareRows(values, offsets, i, min) < 0) {
+      min = i
+      minPrefix = prefix
+    } else if (compareRows(values, offsets, i, max) > 0) {
+      max = i
+      maxPrefix = prefix
+    }
   }
   const text = (row: number): Uint8Array => values.slice(offsets[row] as number, offsets[row + 1] as number)
   return { min: text(min), max: text(max) }
+}
+
+/** The first four bytes, zeroes behind a shorter text, as an unsigned number: it never orders two texts the wrong way round. */
+function prefixOf(values: Uint8Array, offsets: Int32Array, row: number): number {
+  const start = offsets[row] as number
+  const length = (offsets[row + 1] as number) - start
+  if (length >= 4) {
+    return (
+      (((values[start] as number) << 24) |
+        ((values[start + 1] as number) << 16) |
+        ((values[start + 2] as number) << 8) |
+        (values[start + 3] as number)) >>>
+      0
+    )
+  }
+  let prefix = 0
+  for (let i = 0; i < 4; i++) prefix = (prefix << 8) | (i < length ? (values[start + i] as number) : 0)
+  return prefix >>> 0
 }
 
 function compareRows(values: Uint8Array, offsets: Int32Array, a: number, b: number): number {

@@ -43,8 +43,8 @@ export interface Block {
 const version = 1
 const boundBytesMax = 32
 
-/** `batches` are cut to frames already. */
-export function encodeBlock(schemaId: number, partition: string, batches: readonly Batch[]): Uint8Array {
+/** `batches` are cut to frames already. The block's bytes in pieces, so that a segment copies them once: header, then frames. */
+export function encodeBlock(schemaId: number, partition: string, batches: readonly Batch[]): readonly Uint8Array[] {
   const header = new Writer()
   const frames = batches.map((batch) => encodeFrame(batch, { partition }))
   header.u8(version)
@@ -53,18 +53,12 @@ export function encodeBlock(schemaId: number, partition: string, batches: readon
   header.u32(batches.length)
   for (const [index, batch] of batches.entries()) writeFrameHeader(header, present(frames[index], 'the frame of a batch'), batch)
   const head = header.bytes()
-  const prefix = aligned(4 + head.length + 4)
-  const out = new Uint8Array(frames.reduce((length, frame) => length + frame.length, prefix))
-  const view = viewOf(out)
+  const prefix = new Uint8Array(aligned(4 + head.length + 4))
+  const view = viewOf(prefix)
   view.setUint32(0, head.length, true)
-  out.set(head, 4)
+  prefix.set(head, 4)
   view.setUint32(4 + head.length, crc32(head), true)
-  let at = prefix
-  for (const frame of frames) {
-    out.set(frame, at)
-    at += frame.length
-  }
-  return out
+  return [prefix, ...frames]
 }
 
 /** Verifies every checksum; damage is an `internal` error that names the place, never rows. */

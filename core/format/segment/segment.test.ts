@@ -1,11 +1,13 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { hex } from '../../kernel/bytes.ts'
+import { concat, hex } from '../../kernel/bytes.ts'
 import { SluiceError } from '../../kernel/errors.ts'
 import type { Batch } from '../arrow/column.ts'
 import { decodeFrame } from '../arrow/frame.ts'
-import { decodeBlock, encodeBlock } from './block.ts'
+import { decodeBlock, encodeBlock as encodePieces } from './block.ts'
 import { decodeDirectory, encodeSegment } from './segment.ts'
+
+const encodeBlock = (...block: Parameters<typeof encodePieces>): Uint8Array => concat(encodePieces(...block))
 
 const field = { id: 4, name: 'v', type: { kind: 'int' }, nullable: true } as const
 

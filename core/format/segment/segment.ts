@@ -22,6 +22,7 @@ export interface RangeBlocks {
   readonly partition: string
   readonly bucket: number
   readonly count: number
+  /** Their bytes, in as many pieces as they come. */
   readonly blocks: readonly Uint8Array[]
 }
 

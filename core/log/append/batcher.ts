@@ -50,7 +50,7 @@ export class Batcher {
   }
 
   submit(parts: readonly Part[], producer: Producer | undefined): Promise<readonly BucketAppended[]> {
-    const bytes = parts.reduce((sum, part) => sum + part.block.length, 0)
+    const bytes = parts.reduce((sum, part) => sum + part.bytes, 0)
     if (this.#bytes > 0 && this.#bytes + bytes > this.#config.pendingBytesMax) {
       return Promise.reject(
         new SluiceError('throttled', 'too many rows wait to be written: try again a little later', { effect: 'none' }),

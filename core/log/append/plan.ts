@@ -18,7 +18,10 @@ export interface Part {
   readonly partition: string
   readonly bucket: number
   readonly rows: number
-  readonly block: Uint8Array
+  /** The block's bytes, in pieces. */
+  readonly block: readonly Uint8Array[]
+  /** Of the block. */
+  readonly bytes: number
 }
 
 /** A part in its place in the object; `request` names the request among the group's. */
@@ -65,7 +68,8 @@ export function encodeParts(table: Table, request: AppendRequest): readonly Part
   return request.parts.map(({ partition, bucket, batches }) => {
     const frames = batches.flatMap((batch) => splitBatch(batch, limits.frameBytesMax))
     const rows = frames.reduce((sum, frame) => sum + frame.rows, 0)
-    return { partition, bucket, rows, block: encodeBlock(table.schema.schemaId, partition, frames) }
+    const block = encodeBlock(table.schema.schemaId, partition, frames)
+    return { partition, bucket, rows, block, bytes: block.reduce((sum, piece) => sum + piece.length, 0) }
   })
 }
 
@@ -82,7 +86,7 @@ export function planGroup(parts: readonly GroupPart[], label: Label, random: str
       partition: members[0]?.encoded.partition ?? '',
       bucket,
       count: members.reduce((rows, member) => rows + member.encoded.rows, 0),
-      blocks: members.map((member) => member.encoded.block),
+      blocks: members.flatMap((member) => member.encoded.block),
     })),
   )
   const directory = (buckets[0]?.[0] ?? 0) % 256
@@ -119,8 +123,8 @@ export function entriesOf(plan: BucketPlan, members: readonly Member[]): readonl
 function placeMembers(parts: readonly GroupPart[], start: number): readonly Member[] {
   let at = start
   return parts.map(({ request, part, producer, encoded }) => {
-    const member = { request, part, producer, rows: encoded.rows, start: at, length: encoded.block.length }
-    at += encoded.block.length
+    const member = { request, part, producer, rows: encoded.rows, start: at, length: encoded.bytes }
+    at += encoded.bytes
     return member
   })
 }
