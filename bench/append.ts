@@ -45,6 +45,7 @@ export function append({ rounds, progress }: BenchOptions): Promise<readonly Rep
         },
       ],
       notes: [
+        '"cpu s": processor time of the server, all threads, for the whole measurement and its warm-up',
         `closed loop, ${largeRequests} requests of ${large.bytes} bytes (${large.rows} rows) a measurement; server and load generator are processes of their own on the same cores`,
       ],
     })
@@ -128,14 +129,16 @@ async function onSluice(
   })
 }
 
-async function withServer<T>(
+async function withServer(
   scratch: Scratch,
   folder: string,
   server: Server,
-  measure: (port: number) => Promise<T>,
-): Promise<T> {
+  measure: (port: number) => Promise<Measured>,
+): Promise<Measured> {
+  const before = server.cpuMs()
   try {
-    return await measure(server.port)
+    const { value, figures } = await measure(server.port)
+    return { value, figures: { ...figures, 'cpu s': (server.cpuMs() - before) / 1_000 } }
   } finally {
     await server.stop()
     scratch.remove(folder)

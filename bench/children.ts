@@ -15,6 +15,8 @@ export interface Server {
   readonly port: number
   /** The most memory that the process held at once: resident, threads included. */
   peakBytes(): number
+  /** User and system time so far, threads included. */
+  cpuMs(): number
   stop(): Promise<void>
 }
 
@@ -48,7 +50,7 @@ async function startServer(args: readonly string[]): Promise<Server> {
       resolve(Number(found[1]))
     })
   })
-  return { port, peakBytes: () => peakBytes(child.pid), stop: () => stop(child) }
+  return { port, peakBytes: () => peakBytes(child.pid), cpuMs: () => cpuMs(child.pid), stop: () => stop(child) }
 }
 
 function start(args: readonly string[], environment: NodeJS.ProcessEnv) {
@@ -87,4 +89,11 @@ function ended(child: ChildProcess): Promise<number | null> {
 function peakBytes(pid: number | undefined): number {
   const found = /VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))
   return Number(found?.[1] ?? Number.NaN) * 1024
+}
+
+/** Fields 14 and 15 after the command's name, in ticks of 10 ms. */
+function cpuMs(pid: number | undefined): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  return (Number(fields[11]) + Number(fields[12])) * 10
 }
