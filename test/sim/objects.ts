@@ -42,8 +42,8 @@ export class ObjectsState {
     const bytes = this.objects.get(key)
     if (bytes === undefined) throw absent(key)
     if (range !== undefined && range.end > bytes.length) throw outOfRange(key, range, bytes.length)
-    const out = range === undefined ? bytes.slice() : bytes.slice(range.start, range.end)
-    return manner === 'corrupt' ? this.#corrupt(out) : out
+    const { start, end } = range ?? { start: 0, end: bytes.length }
+    return manner === 'corrupt' ? this.#corrupt(bytes, start, end) : bytes.slice(start, end)
   }
 
   delete(keys: readonly string[], manner: Manner): void {
@@ -69,18 +69,17 @@ export class ObjectsState {
     this.born.set(key, this.#now())
   }
 
-  /** One flipped bit, or a wrong range of the right length: a store that answers short is caught by its client. */
-  #corrupt(bytes: Uint8Array): Uint8Array {
-    if (bytes.length === 0) return bytes
-    if (this.#damage.chance(0.5)) {
-      const shift = 1 + this.#damage.below(bytes.length)
-      const moved = new Uint8Array(bytes.length)
-      moved.set(bytes.subarray(shift))
-      return moved
+  /** One flipped bit, or another range of the same length: one that comes back short is caught by the store's client. */
+  #corrupt(bytes: Uint8Array, start: number, end: number): Uint8Array {
+    const last = bytes.length - (end - start)
+    if (last > 0 && this.#damage.chance(0.3)) {
+      const other = this.#damage.pick([0, Math.min(end, last), this.#damage.below(last + 1)])
+      return bytes.slice(other, other + (end - start))
     }
-    const at = this.#damage.below(bytes.length)
-    bytes[at] = (bytes[at] ?? 0) ^ (1 << this.#damage.below(8))
-    return bytes
+    const out = bytes.slice(start, end)
+    const at = this.#damage.below(out.length)
+    out[at] = (out[at] ?? 0) ^ (1 << this.#damage.below(8))
+    return out
   }
 }
 

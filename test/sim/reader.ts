@@ -100,7 +100,7 @@ function entryValues(
     const range = object.subarray(entry.start, entry.start + entry.length)
     if (range.length !== entry.length) throw new Error('the range is not in the object')
     for (let at = 0; at < range.length; ) {
-      const block = decodeBlock(range, at, key)
+      const block = decodeBlock(range, at, key, entry.start)
       for (const frame of block.frames) values.push(...valuesIn(decodeFrame(frame.bytes, fields)))
       at = block.end
     }

@@ -21,6 +21,7 @@ export async function exploreSmallWorld(options: {
     let runs = 0
     do {
       const world = new SmallWorld(choices, prepared)
+      world.network.isTableQuiet = scenario.changesTable !== true
       const { broken, trace } = await world.run(scenario.story, faults)
       runs++
       const [first] = broken

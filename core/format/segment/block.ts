@@ -1,6 +1,7 @@
 /**
  * A block: the rows of one request for one bucket inside an object. Little-endian, a multiple of 8 bytes, so that Arrow
- * bodies stay aligned: header length u32 · header · CRC-32 of the header u32 · padding · frames (Arrow RecordBatch messages).
+ * bodies stay aligned: header length u32 · header · CRC-32 of the header, begun from the block's place, u32 · padding · frames
+ * (Arrow RecordBatch messages).
  * Header: version u8 · schema id u32 · rows u32 · frames u32 · per frame: bytes u32, rows u32, metadata bytes u32,
  * CRC-32 of the metadata u32, columns u16 · per column: range in the body u32 u32, CRC-32 u32, nulls u32, flags u8
  * (bit 0: bounds), then bounds as u8 length + bytes each. Checksums are per column, so that a reader of few columns can verify them.
@@ -61,10 +62,23 @@ export function encodeBlock(schemaId: number, partition: string, batches: readon
   return [prefix, ...frames]
 }
 
-/** Verifies every checksum; damage is an `internal` error that names the place, never rows. */
-export function decodeBlock(range: Uint8Array, at: number, where: string): Block {
+/**
+ * Ties a block to its place: the header's checksum begins from the byte at which the block stands in its object, so that
+ * a whole block from another place is not taken for it.
+ */
+export function sealBlock(object: Uint8Array, at: number): void {
+  const view = viewOf(object)
+  const length = view.getUint32(at, true)
+  view.setUint32(at + 4 + length, crc32(object.subarray(at + 4, at + 4 + length), at), true)
+}
+
+/**
+ * Verifies every checksum; damage is an `internal` error that names the place, never rows. `rangeStart`: the byte of the object
+ * at which `range` begins; without it the block was never sealed.
+ */
+export function decodeBlock(range: Uint8Array, at: number, where: string, rangeStart?: number): Block {
   try {
-    return readBlock(range, at)
+    return readBlock(range, at, rangeStart === undefined ? 0 : rangeStart + at)
   } catch (cause) {
     throw new SluiceError('internal', `the block at byte ${at} of ${where} is damaged`, {
       action: 'retry',
@@ -74,10 +88,10 @@ export function decodeBlock(range: Uint8Array, at: number, where: string): Block
   }
 }
 
-function readBlock(range: Uint8Array, at: number): Block {
+function readBlock(range: Uint8Array, at: number, seal: number): Block {
   const length = viewOf(range).getUint32(at, true)
   const head = slice(range, at + 4, at + 4 + length)
-  if (viewOf(range).getUint32(at + 4 + length, true) !== crc32(head)) throw new RangeError('checksum of the header')
+  if (viewOf(range).getUint32(at + 4 + length, true) !== crc32(head, seal)) throw new RangeError('checksum of the header')
   const header = new Reader(head)
   if (header.u8() !== version) throw new RangeError('version')
   const schemaId = header.u32()

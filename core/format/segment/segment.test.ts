@@ -4,7 +4,7 @@ import { concat, hex } from '../../kernel/bytes.ts'
 import { SluiceError } from '../../kernel/errors.ts'
 import type { Batch } from '../arrow/column.ts'
 import { decodeFrame } from '../arrow/frame.ts'
-import { decodeBlock, encodeBlock as encodePieces } from './block.ts'
+import { decodeBlock, encodeBlock as encodePieces, sealBlock } from './block.ts'
 import { decodeDirectory, encodeSegment } from './segment.ts'
 
 const encodeBlock = (...block: Parameters<typeof encodePieces>): Uint8Array => concat(encodePieces(...block))
@@ -84,4 +84,15 @@ test.each([0x7fffffff, 0x80000000, 0xffffffff])('a length of %i in a header is r
   const segment = encodeSegment([{ partition: '', bucket: 0, count: 3, blocks: [bytes] }]).bytes
   new DataView(segment.buffer).setUint32(5, length, true)
   expect(() => decodeDirectory(segment, 'here')).toThrow(SluiceError)
+})
+
+test('a sealed block is refused at any other place', () => {
+  const block = encodeBlock(1, '', [batch])
+  const object = concat([new Uint8Array(40), block, block])
+  sealBlock(object, 40)
+  sealBlock(object, 40 + block.length)
+  const range = object.subarray(40, 40 + block.length)
+  expect(decodeBlock(range, 0, 'here', 40).rows).toBe(batch.rows)
+  expect(() => decodeBlock(range, 0, 'here', 40 + block.length)).toThrow(SluiceError)
+  expect(() => decodeBlock(object.subarray(40 + block.length), 0, 'here', 40)).toThrow(SluiceError)
 })

@@ -6,7 +6,7 @@
 
 import { splitBatch } from '../../format/arrow/take.ts'
 import { type Entry, encodeEntry } from '../../format/items/entry.ts'
-import { encodeBlock } from '../../format/segment/block.ts'
+import { encodeBlock, sealBlock } from '../../format/segment/block.ts'
 import { encodeSegment } from '../../format/segment/segment.ts'
 import type { Label } from '../../kernel/ids.ts'
 import { limits } from '../../kernel/limits.ts'
@@ -99,7 +99,7 @@ export function planGroup(parts: readonly GroupPart[], label: Label, random: str
       bucket,
       object,
       time,
-      members: placeMembers(members, segment.ranges[index]?.start ?? 0),
+      members: placeMembers(members, segment.bytes, segment.ranges[index]?.start ?? 0),
     })),
   }
 }
@@ -120,10 +120,11 @@ export function entriesOf(plan: BucketPlan, members: readonly Member[]): readonl
   })
 }
 
-function placeMembers(parts: readonly GroupPart[], start: number): readonly Member[] {
+function placeMembers(parts: readonly GroupPart[], object: Uint8Array, start: number): readonly Member[] {
   let at = start
   return parts.map(({ request, part, producer, encoded }) => {
     const member = { request, part, producer, rows: encoded.rows, start: at, length: encoded.bytes }
+    sealBlock(object, at)
     at += encoded.bytes
     return member
   })

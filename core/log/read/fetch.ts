@@ -113,7 +113,7 @@ async function readEntryOnce(
   const frames: FetchedFrame[] = []
   let next: bigint = offset
   for (let at = 0; at < range.length; ) {
-    const block = decodeBlock(range, at, key)
+    const block = decodeBlock(range, at, key, entry.start)
     for (const frame of block.frames) {
       frames.push({
         bytes: frame.bytes,

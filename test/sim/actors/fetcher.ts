@@ -12,9 +12,9 @@ const cursorsMax = 64
 
 export async function follow(stage: Stage, bucket: number, until: () => boolean): Promise<void> {
   const cursors = new Map<string, Offset>()
-  while (!until()) {
+  for (let pauseMsMax = 10; !until(); pauseMsMax = Math.min(600_000, 1.1 * pauseMsMax)) {
     await fetchOnce(stage, bucket, cursors)
-    await stage.cluster.sleep(stage.random.magnitude(5, Math.max(10, 4 * stage.swarm.thinkMs)))
+    await stage.cluster.sleep(stage.random.magnitude(5, Math.max(pauseMsMax, 4 * stage.swarm.thinkMs)))
     if (cursors.size > cursorsMax) return
   }
 }

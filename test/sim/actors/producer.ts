@@ -69,11 +69,11 @@ function requestOf(stage: Stage, producer: RequestRecord['producer']): RequestRe
 }
 
 async function untilDefinite(stage: Stage, request: RequestRecord): Promise<void> {
-  for (;;) {
+  for (let pauseMsMax = 1_000; ; pauseMsMax = Math.min(600_000, 1.3 * pauseMsMax)) {
     const outcome = await attempt(stage, request)
     if (outcome === 'definite') return
     if (outcome === 'unknown' && request.producer === undefined && stage.random.chance(0.5)) return
-    await stage.cluster.sleep(stage.random.between(10, 2_000))
+    await stage.cluster.sleep(stage.random.magnitude(10, pauseMsMax))
   }
 }
 

@@ -11,6 +11,8 @@ export interface SmallScenario {
   readonly story: Story
   /** Faults placed in CI; `--whole` places two everywhere. */
   readonly faults: 1 | 2
+  /** Some actor changes the table's item. */
+  readonly changesTable?: true
 }
 
 const nothing: Story = async () => {}
@@ -123,6 +125,7 @@ export const smallScenarios: readonly SmallScenario[] = [
     faults: 2,
   },
   {
+    changesTable: true,
     name: 'a drop meets an append',
     prelude: entries(1),
     story: (world) =>
@@ -134,6 +137,7 @@ export const smallScenarios: readonly SmallScenario[] = [
     faults: 2,
   },
   {
+    changesTable: true,
     name: 'a collect meets an append',
     prelude: entries(1),
     story: (world) => {
