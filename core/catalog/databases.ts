@@ -3,6 +3,7 @@ import { type Database, databaseKey, databasesPartition, decodeDatabase, encodeD
 import { tablePartition } from '../format/items/table.ts'
 import { SluiceError } from '../kernel/errors.ts'
 import { limits } from '../kernel/limits.ts'
+import type { Condition } from '../ports/items.ts'
 import type { World } from '../ports/world.ts'
 
 export interface Page {
@@ -55,9 +56,11 @@ export async function reviveDatabase(world: World, name: string): Promise<void> 
   await world.items.update({ key: databaseKey(name), set: { x: { value: 'alive' } }, condition: { is: 'exists', path: 'x' } })
 }
 
-/** Only of a database that is marked and empty. */
-export async function removeDatabase(world: World, name: string): Promise<void> {
-  await world.items.delete(databaseKey(name), { is: 'equal', path: 'x', value: 'dropping' }) // COMMIT POINT
+/** Only of a database that is marked and empty. False: another caller took the mark back, it lives on. */
+export async function removeDatabase(world: World, name: string): Promise<boolean> {
+  const dropping: Condition = { is: 'equal', path: 'x', value: 'dropping' }
+  const { done, item } = await world.items.delete(databaseKey(name), dropping) // COMMIT POINT
+  return done || item === undefined
 }
 
 export async function isDatabaseEmpty(world: World, name: string): Promise<boolean> {

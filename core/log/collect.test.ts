@@ -1,13 +1,15 @@
 import { expect, test } from 'vitest'
 import { MemoryItems } from '../../stores/items/memory.ts'
 import { MemoryObjects } from '../../stores/objects/memory.ts'
+import { getDatabase } from '../catalog/databases.ts'
 import { getTable } from '../catalog/tables.ts'
 import { putMark } from '../jobs/marks.ts'
 import { sweep } from '../jobs/sweep.ts'
+import { SluiceError } from '../kernel/errors.ts'
 import { labelOf } from '../kernel/ids.ts'
 import type { ObjectStore } from '../ports/objects.ts'
 import { collect } from './collect.ts'
-import { dropTable } from './drop.ts'
+import { dropDatabase, dropTable } from './drop.ts'
 import { purge } from './purge.ts'
 import { quietHeads } from './quiet.ts'
 import { readAll, requestOf, testLog, testTable, testWorld } from './world.case.ts'
@@ -84,6 +86,62 @@ test('a purge removes what a dropped table left, and repeats until it finds noth
   const [again] = world.jobs.splice(0).filter((sent) => sent.kind === 'purge')
   if (again === undefined) throw new Error('no second purge was due')
   expect(await purge(world, again, world.time.now + 1000)).toBe('purged')
+})
+
+/** Items that refuse updates of one attribute while `is` is true. */
+function refusing(attribute: string, when: { is: boolean }): MemoryItems {
+  return new Proxy(new MemoryItems(), {
+    get: (target, name) => {
+      const value = Reflect.get(target, name)
+      if (name !== 'update') return typeof value === 'function' ? value.bind(target) : value
+      return async (update: Parameters<MemoryItems['update']>[0]) => {
+        if (when.is && update.set?.[attribute] !== undefined) throw new SluiceError('throttled', 'too fast')
+        return target.update(update)
+      }
+    },
+  })
+}
+
+test('a drop that the store refused is not carried out a day later', async () => {
+  const when = { is: true }
+  const world = testWorld({ items: refusing('x', when) })
+  const table = await testTable(world)
+  const log = testLog(world)
+  await log.append(table, requestOf([1]))
+  await expect(dropTable(world, 'd', 't')).rejects.toMatchObject({ code: 'throttled', effect: 'none' })
+  when.is = false
+  await log.append(table, requestOf([2]))
+  world.time.now += 2 * day
+  await sweep(world)
+  const [job] = world.jobs.splice(0).filter((sent) => sent.kind === 'purge')
+  if (job === undefined) throw new Error('no purge was due')
+  expect(await purge(world, job, world.time.now + 1000)).toBe('alive')
+  expect(await readAll(log, await getTable(world, 'd', 't'))).toEqual([1, 2])
+  await sweep(world)
+  expect(world.jobs.filter((sent) => sent.kind === 'purge')).toEqual([])
+})
+
+test('a drop that fails after it has begun does not say that nothing happened', async () => {
+  const when = { is: true }
+  const world = testWorld({ items: refusing('o', when) })
+  const table = await testTable(world)
+  await testLog(world).append(table, requestOf([1]))
+  await expect(dropTable(world, 'd', 't')).rejects.toMatchObject({ code: 'throttled', effect: 'partial', action: 'retry' })
+  await expect(getTable(world, 'd', 't')).rejects.toMatchObject({ code: 'not-found' })
+  when.is = false
+  expect(await dropTable(world, 'd', 't')).toBe('gone')
+})
+
+test('a drop of a database that is refused because it has tables never stops creates in it', async () => {
+  const when = { is: false }
+  const world = testWorld({ items: refusing('x', when) })
+  await testTable(world)
+  when.is = true
+  await expect(dropDatabase(world, 'd', { cascade: false })).rejects.toMatchObject({ code: 'not-empty', effect: 'none' })
+  when.is = false
+  expect((await getDatabase(world, 'd')).state).toBe('alive')
+  expect(await dropDatabase(world, 'd', { cascade: true })).toBe('gone')
+  await expect(dropDatabase(world, 'd', { cascade: false })).rejects.toMatchObject({ code: 'not-found' })
 })
 
 test('a committer that relied on a mark that was taken marks again before it commits', async () => {

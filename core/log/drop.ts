@@ -1,8 +1,16 @@
 /**
  * Drop: mark the table (no head is born from here on) → close every head and the lake → free the name → only then say gone.
- * A purge mark is put first, so that a drop that dies is finished and what it left behind is removed a day later.
+ * A purge mark is put first, so that a drop that dies is finished and what it left behind is removed a day later. A mark whose
+ * drop was refused finds the table alive, and goes.
  */
-import { isDatabaseEmpty, listNames, markDatabaseDropping, removeDatabase, reviveDatabase } from '../catalog/databases.ts'
+import {
+  getDatabase,
+  isDatabaseEmpty,
+  listNames,
+  markDatabaseDropping,
+  removeDatabase,
+  reviveDatabase,
+} from '../catalog/databases.ts'
 import { findTable, markTableDropping, removeTable, tableNotFound } from '../catalog/tables.ts'
 import { headKey } from '../format/items/head.ts'
 import { lakeItemKey } from '../format/items/lake.ts'
@@ -25,23 +33,38 @@ const dropMs = 20_000
 export async function dropTable(world: World, database: string, name: string): Promise<Dropped> {
   const table = await findTable(world, database, name)
   if (table === undefined) throw tableNotFound(database, name)
-  await putMark(world, { kind: 'purge', ...named(table), due: world.clock.now() + limits.orphanAgeMs })
-  return finishDrop(world, table, world.clock.now() + dropMs)
+  const due = await markPurge(world, table)
+  const dropped = await finishDrop(world, table, world.clock.now() + dropMs)
+  // Whoever slept in between may have lost the mark to a purge that found the table alive.
+  if (world.clock.now() >= due) await markPurge(world, table)
+  return dropped
 }
 
 /** Errors: `not-found`, `not-empty` (without `cascade`). Repeatable until `gone`. */
 export async function dropDatabase(world: World, name: string, { cascade }: { readonly cascade: boolean }): Promise<Dropped> {
   const until = world.clock.now() + dropMs
-  await markDatabaseDropping(world, name)
+  // The mark stops every create in the database, so a drop that is to be refused must not leave one, even for a moment.
   if (!cascade && !(await isDatabaseEmpty(world, name))) {
-    await reviveDatabase(world, name)
-    throw new SluiceError('not-empty', `database ${name} has tables: drop them first, or pass ?cascade=true`, {
-      facts: { database: name },
-    })
+    await getDatabase(world, name)
+    throw notEmpty(name)
   }
+  await markDatabaseDropping(world, name)
+  return begun(() => emptyDatabase(world, name, { cascade, until }))
+}
+
+async function emptyDatabase(
+  world: World,
+  name: string,
+  { cascade, until }: { readonly cascade: boolean; readonly until: number },
+): Promise<Dropped> {
   for (;;) {
     const { names } = await listNames(world, tablePartition(name), { limit: limits.listLimitMax })
-    if (names.length === 0) break
+    if (names.length === 0) return (await removeDatabase(world, name)) ? 'gone' : 'closing'
+    if (!cascade) {
+      // A create was faster than the mark.
+      await reviveDatabase(world, name)
+      throw notEmpty(name)
+    }
     for (const table of names) {
       if (world.clock.now() > until) return 'closing'
       const dropped = await dropTable(world, name, table).catch((error: unknown) => {
@@ -51,21 +74,43 @@ export async function dropDatabase(world: World, name: string, { cascade }: { re
       if (dropped === 'closing') return 'closing'
     }
   }
-  await removeDatabase(world, name)
-  return 'gone'
+}
+
+const notEmpty = (name: string): SluiceError =>
+  new SluiceError('not-empty', `database ${name} has tables: drop them first, or pass ?cascade=true`, {
+    facts: { database: name },
+  })
+
+async function markPurge(world: World, table: Table): Promise<number> {
+  const due = world.clock.now() + limits.orphanAgeMs
+  await putMark(world, { kind: 'purge', ...named(table), due })
+  return due
 }
 
 /** Also the first half of a purge: whatever the drop left undone is done. */
 export async function finishDrop(world: World, table: Table, until: number): Promise<Dropped> {
   if (!(await markTableDropping(world, table))) return 'gone'
-  for (let from = 0; from < table.buckets.count; from += closesAtOnce) {
-    if (world.clock.now() > until) return 'closing'
-    const wave = Array.from({ length: Math.min(closesAtOnce, table.buckets.count - from) }, (_, index) => from + index)
-    await Promise.all(wave.map((bucket) => closeHead(world, table.tableId, bucket)))
+  return begun(async () => {
+    for (let from = 0; from < table.buckets.count; from += closesAtOnce) {
+      if (world.clock.now() > until) return 'closing'
+      const wave = Array.from({ length: Math.min(closesAtOnce, table.buckets.count - from) }, (_, index) => from + index)
+      await Promise.all(wave.map((bucket) => closeHead(world, table.tableId, bucket)))
+    }
+    await closeLake(world, table)
+    await removeTable(world, table)
+    return 'gone'
+  })
+}
+
+/** Once the mark stands, a failure is not without effect, whatever the store says of its own call. */
+async function begun<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    if (!isSluiceError(error) || error.effect !== 'none' || error.code === 'not-empty') throw error
+    const { code, message, action, facts } = error
+    throw new SluiceError(code, `the drop has begun, repeat it: ${message}`, { effect: 'partial', action, facts, cause: error })
   }
-  await closeLake(world, table)
-  await removeTable(world, table)
-  return 'gone'
 }
 
 /** A head that was never born needs no closing: births are refused since the mark. */

@@ -1,7 +1,8 @@
 /**
  * Purge: a day after a drop, what the table left goes: objects of the log and the lake, heads, index, evicted producers, lake
  * item. The heads were closed before, and an update never creates, so nothing late can bring a row back. An object that a
- * stalled writer puts after this run is found by the next: the purge repeats until it finds nothing.
+ * stalled writer puts after this run is found by the next: the purge repeats until it finds nothing. A table that is alive
+ * keeps everything: its drop was refused after it had put the mark, and whoever asked was told so.
  */
 import { findTable } from '../catalog/tables.ts'
 import { headKey } from '../format/items/head.ts'
@@ -15,9 +16,13 @@ import { finishDrop } from './drop.ts'
 const deletesAtOnce = 500
 const itemsAtOnce = 500
 
-export async function purge(world: World, job: Job, deadlineMs: number): Promise<'purged' | 'again' | 'closing'> {
+export async function purge(world: World, job: Job, deadlineMs: number): Promise<'purged' | 'again' | 'closing' | 'alive'> {
   const { database, table: name, tableId } = job.table
   const table = await findTable(world, database, name)
+  if (table?.tableId === tableId && table.state === 'alive') {
+    await dropMarks(world, tableId, job.marks)
+    return 'alive'
+  }
   if (table?.tableId === tableId && (await finishDrop(world, table, deadlineMs)) === 'closing') return 'closing'
   const objects = (await purgeObjects(world, `t/${tableId}/`)) + (await purgeObjects(world, `lake/${tableId}/`))
   for (let bucket = 0; bucket < job.buckets; bucket++) await purgeItems(world, headKey(tableId, bucket).partition)
