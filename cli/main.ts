@@ -49,4 +49,9 @@ function program(): Command {
   return top
 }
 
+/** Who reads our output may close it (`| head`): that ends nothing but the output. */
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+})
+
 process.exitCode = await main(process.argv.slice(2))

@@ -114,3 +114,7 @@ test('faults are ridden through', () =>
     expect(await keysOf(stores.objects, 'lake/')).toHaveLength(30)
     await stores.close()
   }))
+
+test('a data directory below a place that takes no directories is refused at once', async () => {
+  await expect(open({ data: '/proc/sluice/x' })).rejects.toThrow('cannot be opened')
+})

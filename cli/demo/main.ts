@@ -2,10 +2,10 @@
  * `sluice demo`: three million flights through a server of its own into a lake, then an independent reader's word for it.
  * All state lies in one folder: killed at any point and started again, it goes on where it was.
  */
-import { mkdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { Listr } from 'listr2'
+import { isSluiceError } from '../../core/kernel/errors.ts'
 import { serveConfig } from '../../serve/config.ts'
 import type { Running } from '../../serve/server.ts'
 import { startServer } from '../../serve/start.ts'
@@ -41,7 +41,6 @@ const tierWaitMax = 30
 export async function demo(flags: DemoFlags): Promise<void> {
   if (flags.keyed) throw new Failure('sluice demo --keyed is not in this build: run sluice demo')
   const directory = resolve(flags.data ?? '.sluice-demo')
-  mkdirSync(directory, { recursive: true })
   const terminal = process.stdout.isTTY === true
   const list = new Listr<Context, 'default' | 'simple' | 'silent', 'simple'>(
     [
@@ -80,7 +79,12 @@ export async function demo(flags: DemoFlags): Promise<void> {
 }
 
 async function start(context: Context, directory: string, title: (text: string) => void): Promise<void> {
-  context.server = await startServer(serveConfig({ port: '0', data: directory }, {}))
+  try {
+    context.server = await startServer(serveConfig({ port: '0', data: directory }, {}))
+  } catch (error) {
+    if (isSluiceError(error)) throw new Failure(`cannot start: ${error.message}`)
+    throw error
+  }
   await call(context.server.url, 'PUT', '/v1/databases/demo')
   const created = await call<{ tableId: string }>(context.server.url, 'PUT', table, flightsSpec)
   context.tableId = created.tableId
