@@ -66,7 +66,8 @@ export class Batcher {
   #pump(): void {
     while (this.#pending.length > 0 && this.#inFlight < this.#config.groupsInFlightMax && !this.#pacing) {
       const wait = this.#lastStart + this.#config.groupIntervalMs - this.#clock.now()
-      if (wait > 0) return this.#pace(wait)
+      // More than the interval: the clock was set back, and the groups do not wait until it has caught up.
+      if (wait > 0 && wait <= this.#config.groupIntervalMs) return this.#pace(wait)
       const group = this.#take()
       if (group.length === 0) return
       this.#start(group)

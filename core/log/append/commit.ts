@@ -59,6 +59,8 @@ class BucketCommit {
   #evictions: bigint
   /** The end when we last made sure that no attempt of ours had happened. */
   #endSeen: Offset
+  /** Some attempt of ours may be under way yet, although no answer will come. */
+  #ambiguous = false
 
   constructor(context: CommitContext, plan: BucketPlan, memo: Memo) {
     this.#context = context
@@ -73,7 +75,8 @@ class BucketCommit {
   async run(): Promise<Committed> {
     await this.#settleEvicted(this.#memo.head)
     for (let round = 0; round < attemptsMax && this.#pending.length > 0; round++) {
-      await rely([this.#memo], this.#context.mark)
+      // Checked again without a pause: another commit that shares the memo may learn of a new `quiet` before we go on.
+      while (!this.#memo.marked) await rely([this.#memo], this.#context.mark)
       const { world, table } = this.#context
       const attempt = this.#attempt()
       const relied = { quiet: this.#memo.head.quiet, evictions: this.#evictions, end: this.#endSeen }
@@ -87,7 +90,8 @@ class BucketCommit {
         return { outcomes: this.#settled(), advanced: { head, bytesBefore: head.bytes - BigInt(bytes) } }
       }
       if (result.item === undefined) throw this.#gone()
-      await this.#refused(decodeHead(result.item), result.ambiguous === true)
+      this.#ambiguous ||= result.ambiguous === true
+      await this.#refused(decodeHead(result.item))
     }
     if (this.#pending.length > 0) {
       this.#settleAll(
@@ -122,7 +126,7 @@ class BucketCommit {
   }
 
   /** The head as it was when the update was refused says why. */
-  async #refused(head: Head, ambiguous: boolean): Promise<void> {
+  async #refused(head: Head): Promise<void> {
     const { world, table } = this.#context
     if (await this.#acceptOwn(head)) return
     this.#endSeen = head.end
@@ -138,9 +142,23 @@ class BucketCommit {
     }
     this.#settle((member) => {
       const decided = member.producer && verdict(member.producer, head.producers.get(member.producer.id))
-      return ambiguous ? lasting(decided) : decided
+      return this.#ambiguous ? lasting(decided) : decided
     })
+    if (this.#ambiguous) this.#settleBesideGap()
     if (head.evictions !== this.#evictions) await this.#settleEvicted(head)
+  }
+
+  /**
+   * Where a gap has left an attempt that is still under way undecided, rows without a producer cannot be committed again: nothing
+   * would tell the two commits apart once the gap closes.
+   */
+  #settleBesideGap(): void {
+    const isOpen = [...this.#outcomes.values()].some(
+      (outcome) => outcome !== 'rewrite' && !outcome.done && outcome.error.code === 'sequence-gap',
+    )
+    if (!isOpen) return
+    const error = new SluiceError('unavailable', 'the rows met a request whose outcome is open', { effect: 'unknown' })
+    this.#settle(({ producer }) => (producer === undefined ? { done: false, error } : undefined))
   }
 
   /** A producer that the head does not know may be one that was evicted. Nobody ever was while `evictions` is 0. */

@@ -15,7 +15,7 @@ import type { Waiting } from './batcher.ts'
 import { type CommitContext, commitBucket, type MemberOutcome } from './commit.ts'
 import type { GroupContext } from './context.ts'
 import { rely } from './memos.ts'
-import { type GroupPart, type GroupPlan, planGroup } from './plan.ts'
+import { type BucketPlan, type GroupPart, type GroupPlan, planGroup } from './plan.ts'
 import { tend } from './tend.ts'
 import { type Outcome, verdict } from './verdict.ts'
 
@@ -88,22 +88,33 @@ async function writeAndCommit(
   await markBefore(context, parts)
   const plan = await writeObject(world, table, parts, heads)
   const commitContext: CommitContext = { world, table, mark: () => context.marks.mark(table) }
-  await Promise.all(
-    plan.buckets.map(async (bucketPlan) => {
-      const memo =
-        memos.get(table.tableId, bucketPlan.bucket) ??
-        memos.learn(table.tableId, bucketPlan.bucket, await openHead(world, table, bucketPlan.bucket))
-      const { outcomes, advanced } = await commitBucket(commitContext, bucketPlan, memo)
-      if (advanced !== undefined) await tend(context, bucketPlan.bucket, advanced)
-      if (outcomes.some((outcome) => outcome !== 'rewrite' && !outcome.done && outcome.error.code === 'not-found')) {
-        memos.forget(table.tableId, bucketPlan.bucket)
-      }
-      bucketPlan.members.forEach((member, index) => {
-        const outcome = outcomes[index] as MemberOutcome
-        if (outcome !== 'rewrite') answer(answers, member, outcome)
-      })
-    }),
-  )
+  await Promise.all(plan.buckets.map((bucketPlan) => commitPlanned(context, commitContext, bucketPlan, answers)))
+}
+
+/** Never throws: a bucket that fails must not answer for the others, whose updates are under way. */
+async function commitPlanned(
+  context: GroupContext,
+  commitContext: CommitContext,
+  plan: BucketPlan,
+  answers: (Outcome | undefined)[][],
+): Promise<void> {
+  const { world, table, memos } = context
+  let memo = memos.get(table.tableId, plan.bucket)
+  try {
+    memo ??= memos.learn(table.tableId, plan.bucket, await openHead(world, table, plan.bucket))
+  } catch (error) {
+    for (const member of plan.members) answer(answers, member, { done: false, error: beforeCommit(error) })
+    return
+  }
+  const { outcomes, advanced } = await commitBucket(commitContext, plan, memo)
+  if (advanced !== undefined) await tend(context, plan.bucket, advanced)
+  if (outcomes.some((outcome) => outcome !== 'rewrite' && !outcome.done && outcome.error.code === 'not-found')) {
+    memos.forget(table.tableId, plan.bucket)
+  }
+  plan.members.forEach((member, index) => {
+    const outcome = outcomes[index] as MemberOutcome
+    if (outcome !== 'rewrite') answer(answers, member, outcome)
+  })
 }
 
 /** One mark serves all buckets that were learned before it. */
