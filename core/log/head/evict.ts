@@ -13,6 +13,7 @@ import {
   producerAttribute,
   producerBaseAttribute,
 } from '../../format/items/head.ts'
+import { SluiceError } from '../../kernel/errors.ts'
 import { limits } from '../../kernel/limits.ts'
 import type { Table } from '../../model/table.ts'
 import type { Condition, Item } from '../../ports/items.ts'
@@ -74,6 +75,8 @@ async function keep(world: World, item: Item, state: ProducerState): Promise<voi
     if (updated.done || updated.item !== undefined) return
     if ((await world.items.create(item)).done) return
   }
+  // Nobody leaves the head without its item: the next committer tries again.
+  throw new SluiceError('unavailable', `an evicted producer could not be kept: ${item.key.partition} is contended`)
 }
 
 const unchanged = (id: string, { epoch, sequence, count, crc }: ProducerState): Condition => ({

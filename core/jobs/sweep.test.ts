@@ -1,0 +1,29 @@
+import { expect, test } from 'vitest'
+import { markKey } from '../format/items/mark.ts'
+import { testWorld } from '../log/world.case.ts'
+import { putMark } from './marks.ts'
+import { sweep } from './sweep.ts'
+
+const tableOf = (id: number) => ({ database: 'd', table: `t${id}`, tableId: id.toString(16).padStart(16, '0') })
+
+test('marks that a failing table has heaped up do not hide the marks of another', async () => {
+  const world = testWorld()
+  const due = world.time.now
+  for (let i = 0; i < 1_200; i++) await putMark(world, { kind: 'tier', table: tableOf(4), buckets: 1, due: due - 10_000 })
+  await putMark(world, { kind: 'tier', table: tableOf(8), buckets: 1, due })
+  expect(await sweep(world)).toEqual({ jobs: 2 })
+  expect(world.jobs.map(({ table, marks }) => [table.table, marks.length])).toEqual([
+    ['t4', 1_000],
+    ['t8', 1],
+  ])
+})
+
+test('a mark of a kind that this build does not know is left alone', async () => {
+  const world = testWorld()
+  const { tableId } = tableOf(4)
+  const key = markKey(tableId, `0000000000001#compact#${tableId}#00000000000000ff`)
+  await world.items.create({ key, attributes: { d: 'd', t: 't4', n: 1n } })
+  await putMark(world, { kind: 'tier', table: tableOf(4), buckets: 1, due: world.time.now })
+  expect(await sweep(world)).toEqual({ jobs: 1 })
+  expect(await world.items.get(key)).toBeDefined()
+})
