@@ -91,7 +91,7 @@ class BucketCommit {
       }
       if (result.item === undefined) throw this.#gone()
       this.#ambiguous ||= result.ambiguous === true
-      await this.#refused(decodeHead(result.item))
+      await this.#refused(decodeHead(result.item), this.#ambiguous)
     }
     if (this.#pending.length > 0) {
       this.#settleAll(
@@ -126,7 +126,7 @@ class BucketCommit {
   }
 
   /** The head as it was when the update was refused says why. */
-  async #refused(head: Head): Promise<void> {
+  async #refused(head: Head, ambiguous: boolean): Promise<void> {
     const { world, table } = this.#context
     if (await this.#acceptOwn(head)) return
     this.#endSeen = head.end
@@ -142,9 +142,9 @@ class BucketCommit {
     }
     this.#settle((member) => {
       const decided = member.producer && verdict(member.producer, head.producers.get(member.producer.id))
-      return this.#ambiguous ? lasting(decided) : decided
+      return ambiguous ? lasting(decided) : decided
     })
-    if (this.#ambiguous) this.#settleBesideGap()
+    if (ambiguous) this.#settleBesideGap()
     if (head.evictions !== this.#evictions) await this.#settleEvicted(head)
   }
 
