@@ -25,7 +25,7 @@ export async function withTable<T>(
   }
 }
 
-const keptMs = 1_000
+export const tableKeptMs = 1_000
 const tablesMax = 10_000
 
 interface Kept {
@@ -45,10 +45,10 @@ export class TableCache {
     const key = `${database}/${name}`
     const now = this.#world.clock.now()
     const kept = this.#kept.get(key)
-    if (kept !== undefined && now < kept.until && kept.until <= now + keptMs) return kept.table
+    if (kept !== undefined && now < kept.until && kept.until <= now + tableKeptMs) return kept.table
     const table = getTable(this.#world, database, name)
     if (this.#kept.size >= tablesMax) this.#kept.clear()
-    this.#kept.set(key, { table, until: now + keptMs })
+    this.#kept.set(key, { table, until: now + tableKeptMs })
     table.catch(() => this.#forgetIf(key, table))
     return table
   }

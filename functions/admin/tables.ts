@@ -1,11 +1,14 @@
 /** Tables over HTTP. The meaning of a specification is checked in core/model/spec.ts; the shape was checked by the contract. */
 import { alterTable, createTable, getTable, listTables } from '../../core/catalog/tables.ts'
+import { putMark } from '../../core/jobs/marks.ts'
 import { SluiceError } from '../../core/kernel/errors.ts'
 import { dropTable } from '../../core/log/drop.ts'
 import { printSpec, tableSpecOf } from '../../core/model/spec.ts'
 import type { Table } from '../../core/model/table.ts'
+import type { World } from '../../core/ports/world.ts'
 import type { Handler, Reply } from '../call.ts'
 import { jsonReply } from '../http/reply.ts'
+import { tableKeptMs } from '../tables.ts'
 import { droppedReply, pageOf } from './databases.ts'
 
 export const list: Handler<'listTables'> = async ({ params, query }, world) => {
@@ -30,8 +33,19 @@ export const alter: Handler<'alterTable'> = async ({ params, headers, value }, w
     { setOptions: value.setOptions ?? {} },
     schemaIdOf(headers['if-match']),
   )
+  if (value.setOptions?.['lake.freshness'] !== undefined) await markSooner(world, table)
   world.tables.forget(params.db, params.table)
   return tableReply(200, table)
+}
+
+/**
+ * Committers rely on marks that are due after the old freshness. One that is due after the new makes a tier job look, which ends
+ * that trust; by then no process knows the old options. A crash before leaves the old pace until the PATCH is repeated.
+ */
+async function markSooner(world: World, { database, name, tableId, buckets, options }: Table): Promise<void> {
+  if (options.lakeFormat === 'none') return
+  const due = world.clock.now() + Math.max(options.lakeFreshnessMs, 2 * tableKeptMs)
+  await putMark(world, { kind: 'tier', table: { database, table: name, tableId }, buckets: buckets.count, due })
 }
 
 export const drop: Handler<'dropTable'> = async ({ params, query }, world) => {
