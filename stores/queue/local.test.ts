@@ -9,7 +9,11 @@ jobQueueCases('the queue of one process', async (handle) => {
   return { queue, idle: () => queue.idle(), close: () => queue.drain() }
 })
 
-const job: Job = { kind: 'collect', table: { database: 'd', table: 't', tableId: '1'.repeat(16) }, buckets: 1, marks: [] }
+const jobOf = (table: number, marks: readonly string[] = []): Job => {
+  const tableId = table.toString(16).padStart(16, '0')
+  return { kind: 'collect', table: { database: 'd', table: `t${table}`, tableId }, buckets: 1, marks }
+}
+const job = jobOf(1)
 
 test('no more jobs run at once than it allows', async () => {
   let [running, most, done] = [0, 0, 0]
@@ -20,9 +24,31 @@ test('no more jobs run at once than it allows', async () => {
     done++
   }
   const queue = new LocalQueue({ handle, clock: new JumpingClock(), jobsAtOnce: 3 })
-  for (let i = 0; i < 20; i++) await queue.send(job)
+  for (let i = 0; i < 20; i++) await queue.send(jobOf(i))
   await queue.idle()
   expect([most, done]).toEqual([3, 20])
+})
+
+test('a slow table has one job that runs and one that waits, and leaves room for others', async () => {
+  const done: string[] = []
+  let release = (): void => undefined
+  const handle = async ({ table, marks }: Job): Promise<void> => {
+    if (table.table === 't1')
+      await new Promise<void>((resolve) => {
+        release = resolve
+      })
+    done.push(`${table.table} ${marks.join()}`)
+  }
+  const queue = new LocalQueue({ handle, clock: new JumpingClock(), jobsAtOnce: 2 })
+  for (const mark of ['a', 'b', 'c', 'c']) await queue.send(jobOf(1, [mark]))
+  await queue.send(jobOf(2, ['d']))
+  await new Promise((resolve) => setImmediate(resolve))
+  expect(done).toEqual(['t2 d'])
+  release()
+  await new Promise((resolve) => setImmediate(resolve))
+  release()
+  await queue.idle()
+  expect(done).toEqual(['t2 d', 't1 a', 't1 b,c'])
 })
 
 test('a job that always fails is given up to its mark, and said so once', async () => {

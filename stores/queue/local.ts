@@ -1,7 +1,8 @@
 /**
  * JobQueue of one process: delayed, at least once while the process lives, a bounded number of jobs at a time. A job that
  * fails is tried again with doubled pauses, then given up to its mark, which the sweep reads. A crash loses what waits
- * here: marks bring it back.
+ * here: marks bring it back. Of one kind and table one job runs and one waits, with the marks of all: the sweep sends
+ * a job again for as long as its marks are there, and a slow or failing table must not fill the queue.
  */
 import type { Clock } from '../../core/kernel/clock.ts'
 import { SluiceError } from '../../core/kernel/errors.ts'
@@ -28,12 +29,12 @@ interface Waiting {
 
 export class LocalQueue implements JobQueue {
   readonly #config: LocalQueueConfig
-  readonly #due: Waiting[] = []
+  readonly #due = new Map<string, Waiting>()
   readonly #stopped = new AbortController()
   /** Resolved when nothing waits, sleeps or runs. */
   #idle: (() => void)[] = []
   #sleeping = 0
-  #running = 0
+  readonly #running = new Set<string>()
 
   constructor(config: LocalQueueConfig) {
     this.#config = config
@@ -42,7 +43,7 @@ export class LocalQueue implements JobQueue {
   async send(job: Job, delayMs = 0): Promise<void> {
     if (this.#stopped.signal.aborted)
       throw new SluiceError('unavailable', 'the job queue is closed', { effect: 'none', action: 'stop' })
-    if (this.#due.length + this.#sleeping >= waitingMax)
+    if (this.#due.size + this.#sleeping >= waitingMax)
       throw new SluiceError('unavailable', `more than ${waitingMax} jobs wait`, { effect: 'none' })
     this.#enqueue({ job, attempt: 1 }, delayMs)
   }
@@ -55,29 +56,36 @@ export class LocalQueue implements JobQueue {
   /** Takes no more jobs, forgets those that wait (their marks remain) and resolves when the running ones have ended. */
   async drain(): Promise<void> {
     this.#stopped.abort()
-    this.#due.length = 0
+    this.#due.clear()
     await this.idle()
   }
 
   #enqueue(waiting: Waiting, delayMs: number): void {
     if (delayMs <= 0) {
-      this.#due.push(waiting)
+      this.#wait(waiting)
       this.#start()
       return
     }
     this.#sleeping++
     void this.#config.clock.sleep(delayMs, this.#stopped.signal).then(() => {
       this.#sleeping--
-      if (!this.#stopped.signal.aborted) this.#due.push(waiting)
+      if (!this.#stopped.signal.aborted) this.#wait(waiting)
       this.#start()
     })
   }
 
+  #wait(waiting: Waiting): void {
+    const id = idOf(waiting.job)
+    const there = this.#due.get(id)
+    this.#due.set(id, there === undefined ? waiting : joined(there, waiting))
+  }
+
   #start(): void {
-    while (this.#running < (this.#config.jobsAtOnce ?? jobsAtOnceDefault)) {
-      const next = this.#due.shift()
-      if (next === undefined) break
-      this.#running++
+    for (const [id, next] of this.#due) {
+      if (this.#running.size >= (this.#config.jobsAtOnce ?? jobsAtOnceDefault)) break
+      if (this.#running.has(id)) continue
+      this.#due.delete(id)
+      this.#running.add(id)
       void this.#run(next)
     }
     if (!this.#isIdle()) return
@@ -94,12 +102,20 @@ export class LocalQueue implements JobQueue {
       this.#config.onError?.(job, error, last)
       if (!last) this.#enqueue({ job, attempt: attempt + 1 }, retryPauseMsFirst * 2 ** (attempt - 1))
     } finally {
-      this.#running--
+      this.#running.delete(idOf(job))
       this.#start()
     }
   }
 
   #isIdle(): boolean {
-    return this.#running === 0 && this.#sleeping === 0 && this.#due.length === 0
+    return this.#running.size === 0 && this.#sleeping === 0 && this.#due.size === 0
   }
 }
+
+const idOf = ({ kind, table }: Job): string => `${kind}#${table.tableId}#${table.database}.${table.table}`
+
+/** The one that waits, for both. */
+const joined = (there: Waiting, more: Waiting): Waiting => ({
+  job: { ...there.job, marks: [...new Set([...there.job.marks, ...more.job.marks])] },
+  attempt: Math.min(there.attempt, more.attempt),
+})
