@@ -33,6 +33,15 @@ test('entries spill in groups of eight and every offset stays readable', async (
   expect(await readAll(log, table)).toEqual(Array.from({ length: 100 }, (_, i) => i))
 })
 
+test('a fetch of rows that came in crumbs reads a bounded number of objects, and goes on from there', async () => {
+  const world = testWorld()
+  const table = await testTable(world)
+  const log = testLog(world)
+  for (let i = 0; i < 600; i++) await log.append(table, requestOf([i]))
+  const fetched = await log.fetch(table, { partition: '', bucket: 0, from: 'earliest', rowsMax: 10_000, bytesMax: 1 << 30 })
+  expect([fetched.frames.length, fetched.next, fetched.end]).toEqual([512, 512n, 600n])
+})
+
 test('concurrent appends share objects and updates', async () => {
   const world = testWorld()
   const table = await testTable(world)

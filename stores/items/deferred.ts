@@ -63,7 +63,9 @@ export class Deferred {
     const within = [...held.values()].filter(({ key }) => isWithin(query, key.sort))
     if (within.length === 0) return stored
     const sign = query.reverse === true ? -1 : 1
-    return [...stored, ...within].sort((a, b) => sign * compareText(a.key.sort, b.key.sort)).slice(0, query.limit)
+    // Another process may have made an item of the same key since it was held.
+    const others = stored.filter(({ key }) => !held.has(key.sort))
+    return [...others, ...within].sort((a, b) => sign * compareText(a.key.sort, b.key.sort)).slice(0, query.limit)
   }
 }
 

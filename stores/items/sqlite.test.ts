@@ -88,6 +88,15 @@ describe('a deferred create', () => {
       expect((await items.create(item('a', 3n))).done).toBe(false)
     }))
 
+  test('an item that two processes make alike is listed once while one of them holds it', () =>
+    within(async (path, one) => {
+      const two = openSqlite(path)
+      one.createDeferred(item('a', 1n))
+      await two.create(item('a', 1n))
+      expect(await one.query({ partition: 'p', limit: 10 })).toEqual([item('a', 1n)])
+      await two.close()
+    }))
+
   test('that another process has overtaken fails the writes that rely on it', () =>
     within(async (path, one) => {
       const two = openSqlite(path)

@@ -44,6 +44,9 @@ function startOf({ from, bucket }: FetchRequest, logStart: Offset, end: Offset):
   })
 }
 
+/** Each is a read of the store: the bound of a fetch's time where the rows came in crumbs. */
+const entriesMax = 512
+
 /** As many as the rows and bytes allow: the last one may overshoot, its frames are cut. */
 async function chooseEntries(
   entries: AsyncIterable<PlacedEntry>,
@@ -56,6 +59,7 @@ async function chooseEntries(
   for await (const placed of entries) {
     if (chosen.length > 0 && (placed.offset >= wanted || bytes + placed.entry.length > bytesMax)) break
     chosen.push(placed)
+    if (chosen.length === entriesMax) break
     bytes += placed.entry.length
   }
   return chosen
