@@ -4,9 +4,10 @@
  * A crash while it is made leaves a directory that the next open completes.
  */
 import { randomBytes } from 'node:crypto'
-import { link, mkdir, open, readFile, realpath, unlink } from 'node:fs/promises'
-import { dirname, join, resolve } from 'node:path'
+import { link, open, readFile, realpath, unlink } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
 import { SluiceError } from '../core/kernel/errors.ts'
+import { makeFolder } from './objects/directory-sync.ts'
 import { codeOf, fileError } from './objects/file-error.ts'
 
 export interface DataDirectory {
@@ -17,28 +18,13 @@ export interface DataDirectory {
 
 export async function openDataDirectory(path: string): Promise<DataDirectory> {
   try {
-    await makeDirectory(resolve(path))
+    await makeFolder(resolve(path))
     const real = await realpath(path)
     const recorded = (await recordedPath(real)) ?? (await recordPath(real))
     if (recorded !== real) throw moved(recorded, real)
     return { path: real, objects: join(real, 'objects'), items: join(real, 'items.db') }
   } catch (error) {
     throw fileError(error, `data directory ${path} cannot be opened`, 'none')
-  }
-}
-
-/** Node's own recursive mkdir never ends where a parent is there and yet says that it is not, as below /proc. */
-async function makeDirectory(path: string): Promise<void> {
-  try {
-    await mkdir(path)
-  } catch (error) {
-    const code = codeOf(error)
-    if (code === 'EEXIST') return
-    if (code !== 'ENOENT' || dirname(path) === path) throw error
-    await makeDirectory(dirname(path))
-    await mkdir(path).catch((again: unknown) => {
-      if (codeOf(again) !== 'EEXIST') throw again
-    })
   }
 }
 

@@ -2,7 +2,9 @@
  * Syncs of directories, shared. A caller may rely only on a sync that *began* after its link, so whoever comes while
  * one runs waits for the next one, and all who wait share it. Open directories are kept, at most 64 of them.
  */
-import { type FileHandle, open } from 'node:fs/promises'
+import { type FileHandle, mkdir, open } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { codeOf } from './file-error.ts'
 
 const openMax = 64
 
@@ -72,6 +74,34 @@ export class DirectorySync {
       void release(folder)
       return
     }
+  }
+}
+
+/**
+ * Makes a folder and the ones above it, durably: what is acked in it later is not lost with the folder itself. Step by step,
+ * because Node's own recursive mkdir never ends where a parent is there and yet says that it is not, as below /proc.
+ */
+export async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path)
+  } catch (error) {
+    const code = codeOf(error)
+    if (code === 'EEXIST') return
+    if (code !== 'ENOENT' || dirname(path) === path) throw error
+    await makeFolder(dirname(path))
+    await mkdir(path).catch((again: unknown) => {
+      if (codeOf(again) !== 'EEXIST') throw again
+    })
+  }
+  await syncOnce(dirname(path))
+}
+
+async function syncOnce(path: string): Promise<void> {
+  const folder = await open(path, 'r')
+  try {
+    await folder.sync()
+  } finally {
+    await folder.close()
   }
 }
 

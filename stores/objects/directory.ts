@@ -11,7 +11,7 @@ import { pathToFileURL } from 'node:url'
 import { equalBytes } from '../../core/kernel/bytes.ts'
 import { SluiceError } from '../../core/kernel/errors.ts'
 import type { ByteRange, ListedObject, ObjectStore } from '../../core/ports/objects.ts'
-import { DirectorySync } from './directory-sync.ts'
+import { DirectorySync, makeFolder } from './directory-sync.ts'
 import { codeOf, fileError } from './file-error.ts'
 import { absent, checkKey, checkPrefix, checkRange, outOfRange } from './key.ts'
 
@@ -26,7 +26,7 @@ export async function openDirectory(path: string, now: () => number = Date.now):
   const root = resolve(path)
   const temporary = join(root, temporaryFolder)
   try {
-    await mkdir(temporary, { recursive: true })
+    await makeFolder(temporary)
     await removeLeftovers(temporary, now())
   } catch (error) {
     throw fileError(error, `object directory ${root} cannot be opened`, 'none')
