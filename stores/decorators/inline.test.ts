@@ -107,7 +107,7 @@ describe('an inline object', () => {
     for (let n = 0; n < 10; n++) await objects.create(keyOf(first, { n }), utf8('x'))
     expect(counter.total.get('items.create')).toBe(11)
     await objects.delete(await keysOf(objects, `t/${table}/`))
-    await clock.sleep(50 * hourMs)
+    await clock.sleep(48 * hourMs)
     expect(await plain.items.query({ partition: `${table}#inline`, limit: 10 })).toHaveLength(1)
     expect(await keysOf(objects, `t/${table}/`)).toEqual([])
     expect(await plain.items.query({ partition: `${table}#inline`, limit: 10 })).toHaveLength(0)

@@ -20,7 +20,8 @@ const tablePrefix = /^t\/([0-9a-f]{16})\/(.*)$/
 const hourMs = 3_600_000
 /** Older hours are marked at every create, and their markers may go when nothing is left there. */
 const markedHoursMax = 24
-const markerKeptHours = 48
+/** Below the two days after which the second purge of a dropped table looks for the last time. */
+const markerKeptHours = 36
 const markersKnownMax = 16_384
 const pageItems = 200
 const deletesAtOnce = 16
