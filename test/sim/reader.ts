@@ -2,6 +2,7 @@
  * An independent reader of a bucket: it walks the stored items and objects themselves, without core/log, and says what
  * is wrong with their shape. Used at the end of a run, when nothing moves any more.
  */
+import type { Field } from '../../core/format/arrow/column.ts'
 import { decodeFrame } from '../../core/format/arrow/frame.ts'
 import { type Entry, objectKey } from '../../core/format/items/entry.ts'
 import { decodeHead, type Head, headKey } from '../../core/format/items/head.ts'
@@ -96,20 +97,32 @@ function entryValues(
   const fields = schema.columns.map(({ id, name, type, nullable }) => ({ id, name, type, nullable }))
   const values: bigint[] = []
   try {
-    const object = storedObject(stores, key)
-    const range = object.subarray(entry.start, entry.start + entry.length)
-    if (range.length !== entry.length) throw new Error('the range is not in the object')
-    for (let at = 0; at < range.length; ) {
-      const block = decodeBlock(range, at, key, entry.start)
-      for (const frame of block.frames) values.push(...valuesIn(decodeFrame(frame.bytes, fields)))
-      at = block.end
-    }
+    values.push(...rangeValues(storedObject(stores, key), entry, key, fields))
   } catch (error) {
     problems.push(`offset ${offset}: ${key}: ${error instanceof Error ? error.message : String(error)}`)
   }
   if (values.length !== entry.count)
     problems.push(`offset ${offset}: ${values.length} rows in ${key} where the entry counts ${entry.count}`)
   return Array.from({ length: entry.count }, (_, i) => values[i] ?? -1n)
+}
+
+/** Objects are immutable, and runs of the small world share those of their prelude: each range is decoded once. */
+const decoded = new WeakMap<Uint8Array, Map<number, readonly bigint[]>>()
+
+function rangeValues(object: Uint8Array, { start, length }: Entry, key: string, fields: readonly Field[]): readonly bigint[] {
+  const place = start * 2 ** 32 + length
+  const known = decoded.get(object)?.get(place)
+  if (known !== undefined) return known
+  const range = object.subarray(start, start + length)
+  if (range.length !== length) throw new Error('the range is not in the object')
+  const values: bigint[] = []
+  for (let at = 0; at < range.length; ) {
+    const block = decodeBlock(range, at, key, start)
+    for (const frame of block.frames) values.push(...valuesIn(decodeFrame(frame.bytes, fields)))
+    at = block.end
+  }
+  decoded.set(object, (decoded.get(object) ?? new Map()).set(place, values))
+  return values
 }
 
 const inlineKey = /^t\/([0-9a-f]{16})\/([0-9a-f]{2})\/(([0-9a-f]{12})-[0-9a-f]{16}i)$/

@@ -61,7 +61,7 @@ export function drawSwarm(scenario: ScenarioName, random: Seeded): Swarm {
     rates: drawRates(random),
     freezeMsMax: collect && random.chance(0.5) ? 48 * 3_600_000 : 25 * 60_000,
     faultsMax: random.chance(0.5) ? 400 : random.magnitude(2, 400),
-    mode: random.chance(0.6) ? 'lambda' : 'server',
+    mode: random.chance(many ? 0.3 : 0.6) ? 'lambda' : 'server',
     environmentsMax: random.between(1, 5),
     coldRate: random.pick([0, 0.1, 0.5]),
     idleFreezeRate: random.pick([0, 0.5, 1]),

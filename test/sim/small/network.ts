@@ -74,7 +74,7 @@ export class SmallNetwork implements Network {
 /** Objects have random names, marks too: creating one commutes with everything. So does reading a table that nobody drops. */
 const isPrivate = (call: Call, isTableQuiet: boolean): boolean =>
   (isTableQuiet && call.operation === 'get' && call.name.startsWith('db/')) ||
-  call.operation === 'create' && (call.store === 'objects' || call.name.startsWith('due#'))
+  (call.operation === 'create' && (call.store === 'objects' || call.name.startsWith('due#')))
 
 function attempt<T>(effect: (manner: Manner) => T): { readonly value: T } | { readonly error: unknown } {
   try {

@@ -57,7 +57,7 @@ export const smallScenarios: readonly SmallScenario[] = [
         async (at) => void (await world.append(at, request)),
       )
     },
-    faults: 2,
+    faults: 1,
   },
   {
     name: 'a producer goes on while its first request arrives again',
@@ -122,7 +122,7 @@ export const smallScenarios: readonly SmallScenario[] = [
         async (at) => void (await world.append(at, world.request(first))),
         async (at) => void (await world.append(at, world.request({ ...first, epoch: 1n }))),
       ),
-    faults: 2,
+    faults: 1,
   },
   {
     changesTable: true,
@@ -134,7 +134,7 @@ export const smallScenarios: readonly SmallScenario[] = [
         async (at) => void (await world.survive(at, () => world.appendOnce(at, world.request(first)))),
         async (at) => void (await world.survive(at, () => dropTable(at.world, databaseName, tableName))),
       ),
-    faults: 2,
+    faults: 1,
   },
   {
     changesTable: true,
@@ -149,7 +149,7 @@ export const smallScenarios: readonly SmallScenario[] = [
           void (await world.survive(at, () => collect(at.world, { kind: 'collect', table, buckets: 1, marks: [] }, -1_000))),
       )
     },
-    faults: 2,
+    faults: 1,
   },
 ]
 
