@@ -5,9 +5,15 @@
 import { promisify } from 'node:util'
 import { constants, gunzip, gzip, zstdCompress, zstdDecompress, zstdDecompressSync } from 'node:zlib'
 import type { Encoding } from '../../contract/media.ts'
-import { SluiceError } from '../../core/kernel/errors.ts'
+import { concat } from '../../core/kernel/bytes.ts'
+import { isSluiceError, SluiceError } from '../../core/kernel/errors.ts'
 
-const decoders = { gzip: promisify(gunzip), zstd: promisify(zstdDecompress) } as const
+const gunzipOf = promisify(gunzip)
+/** With `info`, the engine says how much of the input it used. */
+const unzstdOf = promisify(zstdDecompress) as unknown as (
+  bytes: Uint8Array,
+  options: { readonly maxOutputLength: number; readonly info: true },
+) => Promise<{ readonly buffer: Uint8Array; readonly engine: { readonly bytesWritten: number } }>
 const gzipOf = promisify(gzip)
 const zstdOf = promisify(zstdCompress)
 
@@ -30,15 +36,36 @@ export async function expand(body: Uint8Array, encoding: Encoding, expandedBytes
 
 async function expandNow(body: Uint8Array, encoding: Encoding, expandedBytesMax: number): Promise<Uint8Array> {
   try {
-    return await decoders[encoding](body, { maxOutputLength: expandedBytesMax })
+    if (encoding === 'gzip') return await gunzipOf(body, { maxOutputLength: expandedBytesMax })
+    return await expandFrames(body, expandedBytesMax)
   } catch (error) {
-    if ((error as { code?: unknown }).code === 'ERR_BUFFER_TOO_LARGE') {
-      throw new SluiceError('too-large', `the body expands to more than ${expandedBytesMax} bytes: send less at once`, {
-        facts: { limit: expandedBytesMax },
-      })
-    }
+    if (isSluiceError(error)) throw error
+    if ((error as { code?: unknown }).code === 'ERR_BUFFER_TOO_LARGE') throw tooLarge(expandedBytesMax)
     throw new SluiceError('bad-request', `the body is not ${encoding}`, { cause: error })
   }
+}
+
+/** Frames cost time even if they hold nothing. */
+const framesMax = 1_024
+
+/** Node's decoder ends after the first frame; a body is all of them. */
+async function expandFrames(body: Uint8Array, expandedBytesMax: number): Promise<Uint8Array> {
+  const parts: Uint8Array[] = []
+  let left = expandedBytesMax
+  for (let at = 0; at < body.length; ) {
+    if (parts.length === framesMax) throw new SluiceError('bad-request', `the body has more than ${framesMax} zstd frames`)
+    const { buffer, engine } = await unzstdOf(body.subarray(at), { maxOutputLength: Math.max(1, left), info: true })
+    if (engine.bytesWritten === 0) throw new SluiceError('bad-request', 'the body is not zstd')
+    at += engine.bytesWritten
+    left -= buffer.length
+    if (left < 0) throw tooLarge(expandedBytesMax)
+    parts.push(buffer)
+  }
+  return parts.length === 1 ? (parts[0] as Uint8Array) : concat(parts)
+}
+
+function tooLarge(limit: number): SluiceError {
+  return new SluiceError('too-large', `the body expands to more than ${limit} bytes: send less at once`, { facts: { limit } })
 }
 
 /** Below this, headers cost more than compression saves. */
