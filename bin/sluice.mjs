@@ -11,6 +11,10 @@ const child = spawn(node, ['--disable-warning=ExperimentalWarning', main, ...pro
   env: { ...process.env, SLUICE_LAUNCHER_PID: String(process.pid) },
 })
 for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.on(signal, () => child.kill(signal))
+// the shell that npm puts between passes no signals on: when it is gone, stop too
+const parent = process.ppid
+if (process.env.npm_lifecycle_event !== undefined)
+  setInterval(() => process.ppid !== parent && child.kill('SIGTERM'), 1_000).unref()
 child.on('error', (error) => {
   console.error(`cannot start the pinned Node (${error.message}): run npm ci`)
   process.exit(1)

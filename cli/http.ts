@@ -19,7 +19,7 @@ export async function call(
   headers: Record<string, string> = {},
 ): Promise<Answer> {
   const token = process.env.SLUICE_TOKEN
-  const response = await fetch(new URL(path, remote.url), {
+  const response = await fetch(targetOf(remote, path), {
     method,
     headers: {
       ...(body === undefined ? {} : { 'Content-Type': 'application/json' }),
@@ -35,6 +35,12 @@ export async function call(
   const bytes = new Uint8Array(await response.arrayBuffer())
   if (!response.ok) throw new Failure(messageOf(response.status, bytes))
   return { status: response.status, bytes, headers: response.headers }
+}
+
+function targetOf({ url }: Remote, path: string): URL {
+  const target = /^https?:/i.test(url) ? URL.parse(path, url) : null
+  if (target === null) throw new Failure(`--url must be like http://127.0.0.1:8080, not ${JSON.stringify(url)}`, 2)
+  return target
 }
 
 function messageOf(status: number, bytes: Uint8Array): string {

@@ -11,10 +11,17 @@ export async function main(argv: readonly string[]): Promise<number> {
     return 0
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
-    if (!(error instanceof Failure)) throw error
-    process.stderr.write(`${error.message}\n`)
-    return error.exitStatus
+    const failure = error instanceof Failure ? error : fileFailure(error)
+    process.stderr.write(`${failure.message}\n`)
+    return failure.exitStatus
   }
+}
+
+/** A file that was named and cannot be read; anything else is a defect and keeps its stack. */
+function fileFailure(error: unknown): Failure {
+  const { syscall, path, message } = error as NodeJS.ErrnoException
+  if (syscall === undefined) throw error
+  return new Failure(path === undefined ? message : `cannot read ${path}: ${message}`)
 }
 
 function program(): Command {

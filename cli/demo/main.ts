@@ -40,6 +40,7 @@ const tierWaitMax = 30
 
 export async function demo(flags: DemoFlags): Promise<void> {
   if (flags.keyed) throw new Failure('sluice demo --keyed is not in this build: run sluice demo')
+  endWithLauncher()
   const directory = resolve(flags.data ?? '.sluice-demo')
   const terminal = process.stdout.isTTY === true
   const list = new Listr<Context, 'default' | 'simple' | 'silent', 'simple'>(
@@ -76,6 +77,12 @@ export async function demo(flags: DemoFlags): Promise<void> {
   } finally {
     await context.server?.stop()
   }
+}
+
+/** Whoever kills the launcher means the demo: it is safe at any point, and two at once would share the lanes. */
+function endWithLauncher(): void {
+  const launcher = Number(process.env.SLUICE_LAUNCHER_PID)
+  if (launcher > 0) setInterval(() => process.ppid !== launcher && process.exit(1), 500).unref()
 }
 
 async function start(context: Context, directory: string, title: (text: string) => void): Promise<void> {

@@ -19,8 +19,8 @@ interface Run {
   readonly ended: Promise<number | null>
 }
 
-function run(command: string, args: readonly string[]): Run {
-  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] })
+function run(command: string, args: readonly string[], environment: Readonly<Record<string, string>> = {}): Run {
+  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...environment } })
   let text = ''
   for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk) => (text += chunk))
   return { child, text: () => text, ended: new Promise((resolve) => child.on('close', resolve)) }
@@ -52,6 +52,9 @@ test.each([
   [['sql', 'select 1'], 1, 'not in this build'],
   [['offsets', 'hello'], 2, 'database.table'],
   [['offsets', 'a.b', '--url', 'http://127.0.0.1:1'], 1, 'is sluice serve running?'],
+  [['offsets', 'a.b', '--url', 'nonsense'], 2, '--url must be like http://127.0.0.1:8080'],
+  [['produce', 'a.b', 'no-such-file'], 1, 'cannot read no-such-file: ENOENT'],
+  [['table', 'create', 'a.b', '@no-such-file'], 1, 'cannot read no-such-file: ENOENT'],
 ])('%j ends with %i', async (args, status, message) => {
   const { ended, text } = sluice(...args)
   expect([await ended, text()]).toEqual([status, expect.stringContaining(message)])
@@ -62,4 +65,21 @@ test('a data directory that cannot be one is named', async () => {
   await writeFile(file, '')
   const { ended, text } = sluice('serve', '--port', '0', '--data', file)
   expect([await ended, text()]).toEqual([1, expect.stringContaining(file)])
+})
+
+test('a demo whose launcher is killed ends too', async () => {
+  const demo = sluice('demo', '--data', join(directory, 'demo'))
+  await expect.poll(demo.text, { timeout: 15_000 }).toMatch(/Stream 3,000,000 flights/)
+  demo.child.kill('SIGKILL')
+  // its output closes when nobody holds it any more
+  await demo.ended
+})
+
+test('a server whose npm is killed ends too', async () => {
+  const args = ['serve', '--port', '0', '--data', join(directory, 'npm')]
+  const shell = `${[process.execPath, launcher, ...args].join(' ')}; true`
+  const npm = run('sh', ['-c', shell], { npm_lifecycle_event: 'start' })
+  await expect.poll(npm.text, { timeout: 15_000 }).toMatch(/listening on/)
+  npm.child.kill('SIGTERM')
+  await npm.ended
 })
