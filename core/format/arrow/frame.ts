@@ -5,7 +5,7 @@
  * Frames that were stored are ours: what does not decode is damage (`internal`), never the caller's fault.
  */
 import { assert } from '../../kernel/assert.ts'
-import { utf8, utf8Text, viewOf } from '../../kernel/bytes.ts'
+import { concat, utf8, utf8Text, viewOf } from '../../kernel/bytes.ts'
 import { isSluiceError, SluiceError } from '../../kernel/errors.ts'
 import type { Batch, ColumnData, Field } from './column.ts'
 import { decodeBody, type FrameBuffer } from './frame-body.ts'
@@ -42,14 +42,50 @@ export interface ScannedFrame {
 
 /** One RecordBatch message. Validity bitmaps of columns without nulls are left out. */
 export function encodeFrame(batch: Batch, position: Partial<FramePosition> = {}): Uint8Array {
+  return concat(encodeFramePieces(batch, position).pieces)
+}
+
+/** A frame in pieces: its own metadata, then the columns' buffers as they lie, so that whoever writes it copies them once. */
+export interface FramePieces {
+  readonly pieces: readonly Uint8Array[]
+  readonly bytes: number
+  /** Of the first piece: everything before the body. */
+  readonly metadataBytes: number
+  readonly columns: readonly ColumnPieces[]
+}
+
+/** [start, end) in the body, padding included. */
+export interface ColumnPieces {
+  readonly start: number
+  readonly end: number
+  readonly pieces: readonly Uint8Array[]
+}
+
+export function encodeFramePieces(batch: Batch, position: Partial<FramePosition> = {}): FramePieces {
   const body: Body = { nodes: [], buffers: [], bytes: 0 }
-  for (const column of batch.columns) addColumn(body, column)
+  const columns = batch.columns.map((column) => {
+    const start = body.bytes
+    const first = body.buffers.length
+    addColumn(body, column)
+    return { start, end: body.bytes, pieces: body.buffers.slice(first).flatMap(withPadding) }
+  })
+  const metadata = encodeMetadata(batch, body, position)
+  const pieces = [metadata, ...columns.flatMap((column) => column.pieces)]
+  return { pieces, bytes: metadata.length + body.bytes, metadataBytes: metadata.length, columns }
+}
+
+function withPadding(buffer: Uint8Array): readonly Uint8Array[] {
+  const missing = padded(buffer.length) - buffer.length
+  return missing === 0 ? (buffer.length === 0 ? [] : [buffer]) : [buffer, paddings.subarray(0, missing)]
+}
+
+function encodeMetadata(batch: Batch, body: Body, position: Partial<FramePosition>): Uint8Array {
   const partition = utf8(position.partition ?? '')
   const recordBatch = padded(at.partition + 4 + partition.length + 1)
   const nodes = recordBatch + 40
   const buffers = nodes + 8 + body.nodes.length * 8
   const metadataLength = buffers + 8 + body.buffers.length * 16
-  const frame = new Uint8Array(8 + metadataLength + body.bytes)
+  const frame = new Uint8Array(8 + metadataLength)
   frame.set(template, 8)
   const view = new DataView(frame.buffer, 8)
   viewOf(frame).setInt32(0, -1, true)
@@ -64,11 +100,10 @@ export function encodeFrame(batch: Batch, position: Partial<FramePosition> = {})
   view.setUint32(buffers + 4, body.buffers.length, true)
   let offset = 0
   for (let i = 0; i < body.buffers.length; i++) {
-    const buffer = body.buffers[i] as Uint8Array
+    const { length } = body.buffers[i] as Uint8Array
     setInt64(view, buffers + 8 + 16 * i, offset)
-    setInt64(view, buffers + 16 + 16 * i, buffer.length)
-    frame.set(buffer, 8 + metadataLength + offset)
-    offset += padded(buffer.length)
+    setInt64(view, buffers + 16 + 16 * i, length)
+    offset += padded(length)
   }
   patchInPlace(frame, { bucket: position.bucket ?? 0, offset: position.offset ?? 0n, timestamp: position.timestamp ?? 0 })
   return frame
@@ -205,6 +240,7 @@ function columnRanges(fields: readonly Field[], buffers: readonly FrameBuffer[])
  */
 const at = { header: 28, bodyLength: 32, bucket: 148, offset: 180, timestamp: 228, partition: 268 } as const
 const nothing = new Uint8Array(0)
+const paddings = new Uint8Array(8)
 const template = makeTemplate()
 
 function makeTemplate(): Uint8Array {

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { hex } from '../../kernel/bytes.ts'
+import { compareBytes, hex, utf8 } from '../../kernel/bytes.ts'
 import { parseType } from '../../model/type-text.ts'
 import { scalarType } from '../../model/types.case.ts'
 import type { DataType } from '../../model/types.ts'
@@ -85,5 +85,25 @@ test('statistics of parts merge to those of the whole', () => {
       if (whole?.min !== undefined && whole.max !== undefined)
         expect(compareBounds(type, whole.min, whole.max)).toBeLessThanOrEqual(0)
     }),
+  )
+})
+
+test('bounds of texts are the least and the greatest by their bytes, however much they share', () => {
+  const text = fc.tuple(
+    fc.constantFrom('', 'a', 'name-', 'name-1', 'näme'),
+    fc.string({ unit: fc.constantFrom('\u0000', 'a', 'b', 'é', '\u{10000}'), maxLength: 6 }),
+  )
+  fc.assert(
+    fc.property(fc.array(fc.option(text, { freq: 5 }), { maxLength: 40 }), (parts) => {
+      const texts = parts.map((part) => (part === null ? null : part.join('')))
+      const sorted = texts
+        .filter((each) => each !== null)
+        .map((each) => utf8(each))
+        .sort(compareBytes)
+      expect(bounds('string', ...texts)).toEqual(
+        [sorted[0], sorted.at(-1)].map((each) => (each === undefined ? 'none' : hex(each))),
+      )
+    }),
+    { seed: 20_261_122, numRuns: 500 },
   )
 })

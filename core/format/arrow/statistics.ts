@@ -267,32 +267,43 @@ function decimalBytes(values: Uint8Array, row: number): Uint8Array {
   return out.slice(putDecimal(out, values, row))
 }
 
-/** Most rows are decided by their first four bytes; only those that tie with a bound, or pass it, are compared in full. */
+/**
+ * Texts of a column often begin alike. A row that shares what the two bounds share is decided by the four bytes behind it;
+ * only rows that tie with a bound, or pass one, are compared in full.
+ */
 function textBounds(values: Uint8Array, column: ColumnData): Bounds {
   const offsets = column.offsets ?? new Int32Array(column.length + 1)
   let min = firstValid(column)
   let max = min
-  let minPrefix = prefixOf(values, offsets, min)
-  let maxPrefix = minPrefix
+  let shared = 0
+  let minNext = nextFour(values, offsets, min, shared)
+  let maxNext = minNext
   for (let i = min + 1; i < column.length; i++) {
-    const prefix = prefixOf(values, offsets, i)
-    if (prefix > minPrefix && prefix < maxPrefix) continue
-    if (column.nullCount > 0 && !isValid(column, i)) continue
-    if (compareRows(values, offsets, i, min) < 0) {
-      min = i
-      minPrefix = prefix
-    } else if (compareRows(values, offsets, i, max) > 0) {
-      max = i
-      maxPrefix = prefix
+    const start = offsets[i] as number
+    if ((offsets[i + 1] as number) - start >= shared) {
+      const bound = offsets[min] as number
+      let same = 0
+      while (same < shared && values[start + same] === values[bound + same]) same++
+      if (same === shared) {
+        const next = nextFour(values, offsets, i, shared)
+        if (next > minNext && next < maxNext) continue
+      }
     }
+    if (column.nullCount > 0 && !isValid(column, i)) continue
+    if (compareRows(values, offsets, i, min) < 0) min = i
+    else if (compareRows(values, offsets, i, max) > 0) max = i
+    else continue
+    shared = sharedBytes(values, offsets, min, max)
+    minNext = nextFour(values, offsets, min, shared)
+    maxNext = nextFour(values, offsets, max, shared)
   }
   const text = (row: number): Uint8Array => values.slice(offsets[row] as number, offsets[row + 1] as number)
   return { min: text(min), max: text(max) }
 }
 
-/** The first four bytes, zeroes behind a shorter text, as an unsigned number: it never orders two texts the wrong way round. */
-function prefixOf(values: Uint8Array, offsets: Int32Array, row: number): number {
-  const start = offsets[row] as number
+/** Four bytes of a text from `skip` on, zeroes behind its end, as an unsigned number: it never orders two texts the wrong way round. */
+function nextFour(values: Uint8Array, offsets: Int32Array, row: number, skip: number): number {
+  const start = (offsets[row] as number) + skip
   const length = (offsets[row + 1] as number) - start
   if (length >= 4) {
     return (
@@ -303,9 +314,18 @@ function prefixOf(values: Uint8Array, offsets: Int32Array, row: number): number 
       0
     )
   }
-  let prefix = 0
-  for (let i = 0; i < 4; i++) prefix = (prefix << 8) | (i < length ? (values[start + i] as number) : 0)
-  return prefix >>> 0
+  let next = 0
+  for (let i = 0; i < 4; i++) next = (next << 8) | (i < length ? (values[start + i] as number) : 0)
+  return next >>> 0
+}
+
+function sharedBytes(values: Uint8Array, offsets: Int32Array, a: number, b: number): number {
+  const startA = offsets[a] as number
+  const startB = offsets[b] as number
+  const most = Math.min((offsets[a + 1] as number) - startA, (offsets[b + 1] as number) - startB)
+  let shared = 0
+  while (shared < most && values[startA + shared] === values[startB + shared]) shared++
+  return shared
 }
 
 function compareRows(values: Uint8Array, offsets: Int32Array, a: number, b: number): number {

@@ -11,7 +11,7 @@ import { present } from '../../kernel/assert.ts'
 import { viewOf } from '../../kernel/bytes.ts'
 import { SluiceError } from '../../kernel/errors.ts'
 import type { Batch } from '../arrow/column.ts'
-import { encodeFrame, scanFrame } from '../arrow/frame.ts'
+import { encodeFramePieces, type FramePieces } from '../arrow/frame.ts'
 import { columnStatistics } from '../arrow/statistics.ts'
 import { Reader, Writer } from './cursor.ts'
 
@@ -47,7 +47,7 @@ const boundBytesMax = 32
 /** `batches` are cut to frames already. The block's bytes in pieces, so that a segment copies them once: header, then frames. */
 export function encodeBlock(schemaId: number, partition: string, batches: readonly Batch[]): readonly Uint8Array[] {
   const header = new Writer()
-  const frames = batches.map((batch) => encodeFrame(batch, { partition }))
+  const frames = batches.map((batch) => encodeFramePieces(batch, { partition }))
   header.u8(version)
   header.u32(schemaId)
   header.u32(batches.reduce((rows, batch) => rows + batch.rows, 0))
@@ -59,7 +59,7 @@ export function encodeBlock(schemaId: number, partition: string, batches: readon
   view.setUint32(0, head.length, true)
   prefix.set(head, 4)
   view.setUint32(4 + head.length, crc32(head), true)
-  return [prefix, ...frames]
+  return [prefix, ...frames.flatMap((frame) => frame.pieces)]
 }
 
 /**
@@ -110,20 +110,18 @@ function readBlock(range: Uint8Array, at: number, seal: number): Block {
   return { schemaId, rows, frames, end: cursor }
 }
 
-function writeFrameHeader(header: Writer, frame: Uint8Array, batch: Batch): void {
-  const scanned = scanFrame(frame, 0, batch.fields)
-  const bodyStart = frame.length - scanned.bodyLength
-  header.u32(frame.length)
+function writeFrameHeader(header: Writer, frame: FramePieces, batch: Batch): void {
+  header.u32(frame.bytes)
   header.u32(batch.rows)
-  header.u32(bodyStart)
-  header.u32(crc32(frame.subarray(0, bodyStart)))
+  header.u32(frame.metadataBytes)
+  header.u32(crcOf(frame.pieces.slice(0, 1)))
   header.u16(batch.columns.length)
-  batch.columns.forEach((column, index) => {
-    const { start, end } = present(scanned.columnRanges[index], 'the range of a column')
+  for (const [index, column] of batch.columns.entries()) {
+    const { start, end, pieces } = present(frame.columns[index], 'the pieces of a column')
     const { nulls, min, max } = columnStatistics(column)
     header.u32(start)
     header.u32(end)
-    header.u32(crc32(frame.subarray(bodyStart + start, bodyStart + end)))
+    header.u32(crcOf(pieces))
     header.u32(nulls)
     const bounded = min !== undefined && max !== undefined && min.length <= boundBytesMax && max.length <= boundBytesMax
     header.u8(bounded ? 1 : 0)
@@ -131,7 +129,13 @@ function writeFrameHeader(header: Writer, frame: Uint8Array, batch: Batch): void
       header.short(min)
       header.short(max)
     }
-  })
+  }
+}
+
+function crcOf(pieces: readonly Uint8Array[]): number {
+  let crc = 0
+  for (const piece of pieces) crc = crc32(piece, crc)
+  return crc
 }
 
 function readFrame(header: Reader, range: Uint8Array, at: number): BlockFrame {
