@@ -5,7 +5,7 @@
 
 import { bucketRows } from '../format/arrow/bucket.ts'
 import type { Batch } from '../format/arrow/column.ts'
-import { gatherBatch } from '../format/arrow/take.ts'
+import { gatherBatch, sliceBatch } from '../format/arrow/take.ts'
 import { utf8 } from '../kernel/bytes.ts'
 import { SluiceError } from '../kernel/errors.ts'
 import { murmur3 } from '../kernel/murmur3.ts'
@@ -45,6 +45,7 @@ function keylessBucket(count: number, { bucket, producer, rotate }: Routing): nu
   return Number((hash + producer.sequence) % BigInt(count))
 }
 
+/** One stable sort of the rows by bucket and one gather; the buckets are slices of it. */
 function keyedBuckets(
   batches: readonly Batch[],
   key: readonly string[],
@@ -55,13 +56,14 @@ function keyedBuckets(
   let rowsBefore = 0
   for (const batch of batches) {
     const buckets = bucketRows(batch, key, count)
-    const rows = new Uint32Array(count)
-    for (const bucket of buckets) rows[bucket] = (rows[bucket] as number) + 1
+    const starts = startsOf(buckets, count)
+    const gathered = isOneBucket(buckets, starts) ? batch : gatherBatch(batch, permutationOf(buckets, starts))
     for (let bucket = 0; bucket < count; bucket++) {
-      const wanted = rows[bucket] as number
-      if (wanted === 0) continue
+      const start = starts[bucket] as number
+      const end = starts[bucket + 1] as number
+      if (start === end) continue
       if (only !== undefined && bucket !== only) throw elsewhere(rowsBefore + buckets.indexOf(bucket), bucket, only)
-      const part = wanted === batch.rows ? batch : gatherBatch(batch, indicesOf(buckets, bucket, wanted))
+      const part = gathered === batch ? batch : sliceBatch(gathered, start, end)
       const found = parts.get(bucket)
       if (found === undefined) parts.set(bucket, [part])
       else found.push(part)
@@ -71,11 +73,29 @@ function keyedBuckets(
   return [...parts].sort(([a], [b]) => a - b).map(([bucket, parted]) => ({ partition: '', bucket, batches: parted }))
 }
 
-function indicesOf(buckets: Uint16Array, bucket: number, count: number): Uint32Array {
-  const indices = new Uint32Array(count)
-  let at = 0
-  for (let row = 0; row < buckets.length; row++) if (buckets[row] === bucket) indices[at++] = row
-  return indices
+/** Where each bucket's rows begin once they are sorted; one more for the end. */
+function startsOf(buckets: Uint16Array, count: number): Uint32Array {
+  const starts = new Uint32Array(count + 1)
+  for (const bucket of buckets) starts[bucket + 1] = (starts[bucket + 1] as number) + 1
+  for (let bucket = 0; bucket < count; bucket++) starts[bucket + 1] = (starts[bucket + 1] as number) + (starts[bucket] as number)
+  return starts
+}
+
+function isOneBucket(buckets: Uint16Array, starts: Uint32Array): boolean {
+  const first = buckets[0] ?? 0
+  return (starts[first + 1] as number) - (starts[first] as number) === buckets.length
+}
+
+function permutationOf(buckets: Uint16Array, starts: Uint32Array): Uint32Array {
+  const next = starts.slice()
+  const rows = new Uint32Array(buckets.length)
+  for (let row = 0; row < buckets.length; row++) {
+    const bucket = buckets[row] as number
+    const at = next[bucket] as number
+    rows[at] = row
+    next[bucket] = at + 1
+  }
+  return rows
 }
 
 const elsewhere = (row: number, bucket: number, only: number): SluiceError =>
