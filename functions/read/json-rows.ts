@@ -62,8 +62,13 @@ function cutLines(bytes: Uint8Array, bytesMax: number, atLeastOne: boolean): Jso
   return { bytes: bytes.subarray(0, end), rows }
 }
 
+const head = utf8('{"rows":[')
+const tail = utf8(']}')
+/** Around the lines of an object of rows; the last line's end is not in it. */
+export const jsonWrappingBytes = head.length + tail.length - 1
+
 function oneObject(lines: readonly Uint8Array[]): Uint8Array {
   const rows = concat(lines)
   for (let i = rows.indexOf(lineEnd); i !== -1; i = rows.indexOf(lineEnd, i + 1)) rows[i] = comma
-  return concat([utf8('{"rows":['), rows.subarray(0, Math.max(0, rows.length - 1)), utf8(']}')])
+  return concat([head, rows.subarray(0, Math.max(0, rows.length - 1)), tail])
 }

@@ -11,22 +11,32 @@ import type { Handler, Reply } from '../call.ts'
 import { withTable } from '../tables.ts'
 import { encodeCursor } from './cursor.ts'
 import { fetchRequestOf } from './fetch-request.ts'
-import { encodeJsonRows } from './json-rows.ts'
+import { encodeJsonRows, jsonWrappingBytes } from './json-rows.ts'
 
 export const fetchLog: Handler<'fetch'> = ({ params, query, wants }, world) =>
   withTable(world.tables, params, async (table) => {
-    const request = fetchRequestOf(table, query, wants)
+    const asked = fetchRequestOf(table, query, wants)
+    const schema = wants === media.arrow ? encodeSchemaMessage(table.schema.columns) : nothing
+    const request = { ...asked, bytesMax: Math.max(0, asked.bytesMax - wrappingBytes(wants, schema)) }
     const fetched = await world.log.fetch(table, request)
     const body =
       wants === media.arrow
-        ? arrowBody(table, fetched)
+        ? arrowBody(schema, fetched)
         : encodeJsonRows(table, fetched, { ndjson: wants === media.ndjson, bytesMax: request.bytesMax })
     world.meter.add('rows.fetched', body.rows)
     return fetchedReply(table, request, { fetched, wants, ...body })
   })
 
-function arrowBody(table: Table, { frames }: Fetched): { bytes: Uint8Array; rows: number } {
-  const bytes = concat([encodeSchemaMessage(table.schema.columns), ...frames.map((frame) => frame.bytes), endOfStream])
+const nothing = new Uint8Array(0)
+
+/** What a body has besides its rows: it counts too. */
+function wrappingBytes(wants: string, schema: Uint8Array): number {
+  if (wants === media.arrow) return schema.length + endOfStream.length
+  return wants === media.json ? jsonWrappingBytes : 0
+}
+
+function arrowBody(schema: Uint8Array, { frames }: Fetched): { bytes: Uint8Array; rows: number } {
+  const bytes = concat([schema, ...frames.map((frame) => frame.bytes), endOfStream])
   return { bytes, rows: frames.reduce((rows, frame) => rows + frame.rows, 0) }
 }
 

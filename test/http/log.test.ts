@@ -75,6 +75,24 @@ test.each(Array.from({ length: 41 }, (_, offset) => offset))('from %i, three row
 })
 
 describe('bounds', () => {
+  test('the schema and the end of an Arrow stream count too', async () => {
+    const large = await makeTable(site.client, 'large')
+    const rows = [0, 1, 2].map((id) => ({ id, text: 'x'.repeat(900_000) }))
+    await site.client.send('POST', `${large}/records`, { body: lines(rows), headers: ndjson })
+    const fetched = (maxBytes: number) => site.client.get(`${large}/log?bucket=0&offset=0&maxBytes=${maxBytes}`, arrow)
+    const { bytes } = await fetched(4_000_000)
+    const answers = await Promise.all([bytes.length, bytes.length - 1].map(fetched))
+    expect(answers.map(({ headers }) => headers['sluice-rows'])).toEqual(['3', '2'])
+  })
+
+  test('the wrapping of JSON counts too', async () => {
+    const json = { Accept: 'application/json' }
+    const { bytes } = await get('offset=11&limit=8', json)
+    const exact = await get(`offset=11&maxBytes=${bytes.length}`, json)
+    const less = await get(`offset=11&maxBytes=${bytes.length - 1}`, json)
+    expect([exact.headers['sluice-rows'], less.headers['sluice-rows']]).toEqual(['8', '7'])
+  })
+
   test.each(['0', '1', '60', '100'])('maxBytes=%s still brings a row', async (maxBytes) => {
     for (const headers of [{}, arrow]) {
       const answer = await get(`offset=5&maxBytes=${maxBytes}`, headers)
