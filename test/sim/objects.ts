@@ -72,8 +72,8 @@ export class ObjectsState {
   /** One flipped bit, or another range of the same length: one that comes back short is caught by the store's client. */
   #corrupt(bytes: Uint8Array, start: number, end: number): Uint8Array {
     const last = bytes.length - (end - start)
-    if (last > 0 && this.#damage.chance(0.3)) {
-      const other = this.#damage.pick([0, Math.min(end, last), this.#damage.below(last + 1)])
+    if (last > 0 && this.#damage.chance(0.6)) {
+      const other = this.#damage.pick([Math.min(end, last), Math.max(0, 2 * start - end), this.#damage.below(last + 1)])
       return bytes.slice(other, other + (end - start))
     }
     const out = bytes.slice(start, end)

@@ -48,6 +48,15 @@ const logBugs: readonly PlantedBug[] = [
     seedsMax: 300,
   },
   {
+    id: 'B3b',
+    what: 'a repeated update appends rows without a producer again, after their entry has spilled',
+    file: update,
+    find: '[unspilled(relied.end)]',
+    replace: '[] as Condition[]',
+    scenario: 'spill',
+    seedsMax: 1_000,
+  },
+  {
     id: 'B4',
     what: 'a stalled writer commits an object that was collected',
     file: update,
@@ -185,15 +194,6 @@ const logBugs: readonly PlantedBug[] = [
     replace: '    if (head.evictions >= 0n) return\n',
     scenario: 'evict',
     seedsMax: 300,
-  },
-  {
-    id: 'B23b',
-    what: 'a commit trusts an eviction count that another commit learned',
-    file: commit,
-    find: 'evictions: this.#evictions, end:',
-    replace: 'evictions: this.#memo.head.evictions, end:',
-    scenario: 'evict',
-    seedsMax: 1_000,
   },
   {
     id: 'B25',
