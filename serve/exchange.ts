@@ -42,7 +42,7 @@ export async function exchange(request: IncomingMessage, response: ServerRespons
       const body = await readBody(request, {
         bytesMax: admitted.route.bodyBytesMax,
         budget,
-        onAccepted: () => headers.expect !== undefined && response.writeContinue(),
+        onAccepted: () => headers.expect?.toLowerCase() === '100-continue' && response.writeContinue(),
       })
       held = body.length
       const signal = admitted.route.function === 'admin' ? abortOnClose(response) : neverAborts
@@ -86,7 +86,7 @@ function abortOnClose(response: ServerResponse): AbortSignal {
 
 /** Node reads header bytes as Latin-1; a Producer-Id is UTF-8. */
 function textHeaders(request: IncomingMessage): Headers {
-  const headers = request.headers as Record<string, string | undefined>
+  const headers = withAllHosts(request)
   const id = headers['producer-id']
   if (id === undefined || !/[\x80-\xff]/.test(id)) return headers
   return { ...headers, 'producer-id': Buffer.from(id, 'latin1').toString('utf8') }
@@ -123,4 +123,11 @@ const oneWriteBytesMax = 8 * 1024
 
 function latin1(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1')
+}
+
+/** Node keeps the first of several Host headers; joined they are no host that is let in. */
+function withAllHosts(request: IncomingMessage): Record<string, string | undefined> {
+  const headers = request.headers as Record<string, string | undefined>
+  const hosts = request.headersDistinct.host
+  return hosts === undefined || hosts.length < 2 ? headers : { ...headers, host: hosts.join(', ') }
 }

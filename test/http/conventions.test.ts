@@ -260,6 +260,7 @@ describe('what is no HTTP, or too much of it, is answered in our words', () => {
   test.each([
     ['a line of noise', 'hello\r\n\r\n', 400],
     ['a head of 200 KiB', `GET /v1 HTTP/1.1\r\nHost: localhost\r\nX: ${'x'.repeat(200_000)}\r\n\r\n`, 413],
+    ['two Hosts', 'GET /v1 HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\nConnection: close\r\n\r\n', 403],
     ['no Host', 'GET /v1 HTTP/1.1\r\nConnection: close\r\n\r\n', 403],
     ['two lengths', 'POST /v1 HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nx', 400],
     [
