@@ -15,7 +15,7 @@ import { type Scratch, withScratch } from './scratch.ts'
 
 const GiB = 2 ** 30
 const bodyRows = 65_536
-const speedBodies = 32
+const speedBodies = 64
 const backlogBodies = 153
 const lanes = 4
 const tierMsMax = 10 * 60_000
@@ -40,6 +40,7 @@ export function tier({ rounds, progress }: BenchOptions): Promise<readonly Repor
       ],
       notes: [
         `${rows} rows in 1 bucket, ${speedBodies} bodies; the product's time counts from the call until no row lags, reading the log, manifests and the commit included`,
+        'both are warm: the floor has written one file before, the server has tiered a small table',
         'parquet-wasm runs on one thread of a process of its own, on batches of the same rows, at most 64 MiB of Arrow a file',
       ],
     })
@@ -55,9 +56,11 @@ async function onParquet(rows: number, lakeColumns: boolean): Promise<Measured> 
 
 async function onSluice(scratch: Scratch): Promise<Measured> {
   const folder = scratch.folder()
-  const table = await fill(folder, speedBodies)
+  const warm = await fill(folder, 'warm', 4)
+  const table = await fill(folder, 'tiered', speedBodies)
   const server = await startSluice(folder)
   try {
+    await tierAll(server, warm)
     const begun = performance.now()
     await tierAll(server, table)
     const seconds = (performance.now() - begun) / 1000
@@ -70,7 +73,7 @@ async function onSluice(scratch: Scratch): Promise<Measured> {
 
 async function backlog(scratch: Scratch): Promise<Report> {
   const folder = scratch.folder()
-  const table = await fill(folder, backlogBodies)
+  const table = await fill(folder, 'tiered', backlogBodies)
   const server = await startSluice(folder)
   try {
     const begun = performance.now()
@@ -97,10 +100,10 @@ async function backlog(scratch: Scratch): Promise<Report> {
 }
 
 /** Fills a table of one bucket by a server of its own. */
-async function fill(folder: string, bodies: number): Promise<string> {
+async function fill(folder: string, name: string, bodies: number): Promise<string> {
   const server = await startSluice(folder)
   try {
-    const table = await createTable(server.port, 'tiered', 1, tieredLater)
+    const table = await createTable(server.port, name, 1, tieredLater)
     let next = 0
     await Promise.all(
       Array.from({ length: lanes }, async () => {
