@@ -6,6 +6,15 @@ import * as z from 'zod/mini'
 import { errorCodes } from '../core/kernel/errors.ts'
 import { limits } from '../core/kernel/limits.ts'
 
+/** zod measures whatever has a `length`, a hostile object too: here only what is a text or a list. */
+const atMost = (maximum: number, error: string) =>
+  new z.core.$ZodCheckMaxLength({
+    check: 'max_length',
+    maximum,
+    error: () => error,
+    when: ({ value }) => typeof value === 'string' || Array.isArray(value),
+  })
+
 const text = z.string()
 const decimal = z
   .string()
@@ -21,14 +30,14 @@ const columnIn = z
     name: text,
     type: text.check(z.meta({ examples: ['bigint', 'string', 'timestamp(6)', 'array<int>'] })),
     nullable: z.optional(z.boolean()),
-    comment: z.optional(z.string().check(z.maxLength(limits.commentLengthMax, 'is too long'))),
+    comment: z.optional(z.string().check(atMost(limits.commentLengthMax, 'is too long'))),
     autoIncrement: z.optional(z.boolean()),
   })
   .check(z.meta({ id: 'NewColumn' }))
 
 export const tableIn = z
   .strictObject({
-    columns: z.array(columnIn).check(z.maxLength(limits.columnsMax, `has more than ${limits.columnsMax} entries`)),
+    columns: z.array(columnIn).check(atMost(limits.columnsMax, `has more than ${limits.columnsMax} entries`)),
     primaryKey: z.optional(z.array(text)),
     partitionBy: z.optional(z.array(text)),
     buckets: z.optional(

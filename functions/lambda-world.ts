@@ -27,6 +27,7 @@ async function openWorld(parquet: ParquetWriter): Promise<FunctionWorld> {
   const { objects, items, counter } = await openStores({
     objects: required('SLUICE_OBJECTS'),
     items: required('SLUICE_ITEMS'),
+    probe: false,
     clock: systemClock,
     random: systemRandom,
   })

@@ -1,6 +1,6 @@
 /**
  * GET /v1/cost: what this process asked of its stores, priced as if they were S3 standard and DynamoDB on demand
- * (us-east-1, list prices of November 2026; docs/limits.md has the sources). Items are priced by the units that their
+ * (us-east-1, list prices; docs/limits.md has the sources and their dates). Items are priced by the units that their
  * sizes take. Storage, transfer and compute are not in it.
  */
 import type { Handler } from '../call.ts'

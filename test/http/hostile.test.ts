@@ -113,6 +113,14 @@ test('any JSON is a specification or is refused', async () => {
   )
 })
 
+test.each([
+  { columns: [{ name: 'a', type: 'int', comment: { length: [{}] } }] },
+  { columns: { length: [{}] } },
+  { columns: { length: 5 } },
+])('an object that only has a length is neither a text nor a list: %j', async (json) => {
+  expect((await site.client.send('PUT', '/v1/databases/d/tables/spec', { json })).status).toBe(400)
+})
+
 test('any method, path and query is answered', async () => {
   const segment = fc.oneof(
     fc.constantFrom(

@@ -89,8 +89,11 @@ class BucketCommit {
         const bytes = attempt.members.reduce((sum, member) => sum + member.length, 0)
         return { outcomes: this.#settled(), advanced: { head, bytesBefore: head.bytes - BigInt(bytes) } }
       }
-      if (result.item === undefined) throw this.#gone()
       this.#ambiguous ||= result.ambiguous === true
+      if (result.item === undefined) {
+        this.#settleAll(withEffect(this.#gone(), this.#ambiguous ? 'unknown' : 'none'))
+        break
+      }
       await this.#refused(decodeHead(result.item), this.#ambiguous)
     }
     if (this.#pending.length > 0) {
@@ -131,7 +134,7 @@ class BucketCommit {
     if (await this.#acceptOwn(head)) return
     this.#endSeen = head.end
     update(this.#memo, head)
-    if (!head.open) throw this.#gone()
+    if (!head.open) return this.#settleAll(this.#gone())
     if (head.gc >= this.#plan.object.label) {
       for (const member of this.#pending) this.#outcomes.set(member, 'rewrite')
       this.#pending = []
@@ -241,6 +244,6 @@ function lasting(decided: Outcome | undefined): Outcome | undefined {
 }
 
 function withEffect(error: SluiceError, effect: 'none' | 'unknown'): SluiceError {
-  if (error.effect === effect || error.code === 'not-found') return error
+  if (error.effect === effect) return error
   return new SluiceError(error.code, error.message, { effect, action: error.action, facts: error.facts, cause: error })
 }
