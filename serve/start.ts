@@ -31,7 +31,7 @@ function storesConfig({ dataDirectory, objects, items, endpointUrl }: ServeConfi
 }
 
 function withParquet(stores: Stores): ServedStores {
-  const parquet = new ParquetPool()
+  const parquet = new ParquetPool({ workers: 2 })
   return {
     objects: stores.objects,
     items: stores.items,

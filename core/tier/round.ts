@@ -102,14 +102,15 @@ const filesMax = 1_024
 
 const isOver = (limits: RoundLimits, bytes: number): boolean => bytes >= limits.roundBytesMax || (bytes > 0 && limits.isLate())
 
-/** Writes files one after the other while its caller goes on reading. */
+/** As many as there are Parquet workers on a small machine; each holds its Arrow and about three times that in the worker. */
+const filesInFlightMax = 2
+
+/** Writes files while its caller goes on reading, at most two at a time; they are listed in the order in which they were begun. */
 class FileStage {
   readonly #context: RoundContext
   readonly #table: Table
   readonly #label: Label
-  readonly #files: DataFile[] = []
-  filesStarted = 0
-  #inFlight: Promise<void> | undefined
+  readonly #written: Promise<DataFile>[] = []
 
   constructor(context: RoundContext, table: Table, label: Label) {
     this.#context = context
@@ -117,31 +118,34 @@ class FileStage {
     this.#label = label
   }
 
-  /** Resolves when the file before it is written. */
+  get filesStarted(): number {
+    return this.#written.length
+  }
+
+  /** Resolves when there is room for one more. */
   async write(file: BuiltFile): Promise<void> {
-    await this.#inFlight
+    await this.#written.at(-filesInFlightMax)
     await this.#context.stillMine()
-    this.filesStarted += 1
-    this.#inFlight = this.#write(file)
+    const written = this.#write(file)
     // Its failure is thrown by the next await of it; until then it is not unhandled.
-    this.#inFlight.catch(() => undefined)
+    written.catch(() => undefined)
+    this.#written.push(written)
   }
 
   async done(): Promise<readonly DataFile[]> {
-    await this.#inFlight
-    return this.#files
+    return Promise.all(this.#written)
   }
 
   /** Nothing runs behind a round that failed. */
   async settle(): Promise<void> {
-    await this.#inFlight?.catch(() => undefined)
+    await Promise.allSettled(this.#written)
   }
 
-  async #write({ stream, rows, bucket, columns, dictionaryColumns }: BuiltFile): Promise<void> {
+  async #write({ stream, rows, bucket, columns, dictionaryColumns }: BuiltFile): Promise<DataFile> {
     const { world, parquet } = this.#context
     const bytes = await parquet.write(stream, { dictionaryColumns, deltaColumns })
     const key = dataKey(this.#table.tableId, this.#label, world.random)
     await createNew(world.objects, key, bytes)
-    this.#files.push({ uri: world.objects.uri(key), bytes: bytes.length, rows, bucket, columns })
+    return { uri: world.objects.uri(key), bytes: bytes.length, rows, bucket, columns }
   }
 }
