@@ -5,6 +5,10 @@
  * runners of their own.
  */
 import { configDefaults, defineConfig } from 'vitest/config'
+import { commitSeed } from './test/seed.ts'
+
+const seed = process.env.SLUICE_SEED ?? String(commitSeed())
+console.log(`seed of the property tests: ${seed} (again with SLUICE_SEED=${seed})`)
 
 const beside = '{core,contract,stores,functions,serve,cli,client,bench}'
 
@@ -14,6 +18,8 @@ export default defineConfig({
     maxWorkers: 2,
     testTimeout: 20_000,
     hookTimeout: 20_000,
+    env: { SLUICE_SEED: seed },
+    setupFiles: ['./test/setup.ts'],
     exclude: [...configDefaults.exclude, '**/node_modules/**', 'test/{wire,infra,interop,crash}/**'],
     projects: [
       {
