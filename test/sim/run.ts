@@ -48,7 +48,8 @@ const calmMsMax = 2 * 3_600_000
 const tierBoundMs = 30 * 60_000
 /** A lease, on the slowest clock. */
 const leaseMsMax = 60_000 + 2 * 150_000
-const stormMs = 20_000
+/** The largest backlog that a seed draws takes a worker 35 seconds, read entry by entry; a livelock never ends. */
+const stormMs = 120_000
 /** A collect mark is due 36 hours after its window began; a purge may have to come twice, a day apart. */
 const orphanBoundMs = 80 * 3_600_000
 const stepsMax = 400_000
