@@ -5,6 +5,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
+import { nodeFlags } from '../bin/node-flags.mjs'
 
 const root = path.resolve(import.meta.dirname, '..')
 const startMsMax = 30_000
@@ -21,7 +22,7 @@ export interface Server {
 }
 
 export function startSluice(folder: string): Promise<Server> {
-  return startServer([path.join(root, 'cli/main.ts'), 'serve', '--port', '0', '--data', folder])
+  return startServer([...nodeFlags, path.join(root, 'cli/main.ts'), 'serve', '--port', '0', '--data', folder])
 }
 
 /** `files`: bodies go to fsynced files in `folder` · `memory`: bodies are read and dropped. */
@@ -40,7 +41,8 @@ export async function runScript<T>(script: string, argument: unknown, environmen
 async function startServer(args: readonly string[]): Promise<Server> {
   const { process: child, out, said } = start(args, {})
   const port = await new Promise<number>((resolve, reject) => {
-    const fail = (why: string) => reject(new Error(`${path.relative(root, args[0] ?? '')} ${why}: ${said().slice(-2_000)}`))
+    const fail = (why: string) =>
+      reject(new Error(`${args.map((arg) => path.basename(arg)).join(' ')} ${why}: ${said().slice(-2_000)}`))
     const timer = setTimeout(() => fail(`was not listening after ${startMsMax} ms`), startMsMax)
     child.once('exit', (status) => fail(`ended with ${status} before it was listening`))
     child.stdout?.on('data', () => {

@@ -3,10 +3,11 @@
 import { spawn } from 'node:child_process'
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
+import { nodeFlags } from './node-flags.mjs'
 
 const node = createRequire(import.meta.url).resolve('node/bin/node')
 const main = fileURLToPath(new URL('../cli/main.ts', import.meta.url))
-const child = spawn(node, ['--disable-warning=ExperimentalWarning', main, ...process.argv.slice(2)], {
+const child = spawn(node, [...nodeFlags, main, ...process.argv.slice(2)], {
   stdio: 'inherit',
   env: { ...process.env, SLUICE_LAUNCHER_PID: String(process.pid) },
 })

@@ -36,23 +36,74 @@ export class ByteBudget {
   }
 }
 
+/**
+ * Memory of bodies, used again: a fresh megabyte a request costs its pages, and makes the garbage collector run every few
+ * requests. Sizes are powers of two; at most `keptBytesMax` wait for the next request.
+ */
+export class BodyPool {
+  readonly #kept = new Map<number, ArrayBuffer[]>()
+  readonly #keptBytesMax: number
+  #keptBytes = 0
+
+  constructor(keptBytesMax: number) {
+    this.#keptBytesMax = keptBytesMax
+  }
+
+  /** The chunks in one piece. Their own memory is given back at once; nobody else may hold it. */
+  join(chunks: readonly Uint8Array[], length: number): Uint8Array {
+    const [first] = chunks
+    if (chunks.length === 1 && first !== undefined) return first
+    const body = new Uint8Array(this.#take(length), 0, length)
+    let at = 0
+    for (const chunk of chunks) {
+      body.set(chunk, at)
+      at += chunk.length
+      const { buffer } = chunk
+      if (buffer.byteLength === chunk.byteLength && buffer instanceof ArrayBuffer) buffer.transfer(0)
+    }
+    return body
+  }
+
+  /** Of a body that `join` gave and that nobody reads any more. */
+  give({ buffer }: Uint8Array): void {
+    const size = buffer.byteLength
+    if (!(buffer instanceof ArrayBuffer) || size < pooledBytesMin || this.#keptBytes + size > this.#keptBytesMax) return
+    this.#keptBytes += size
+    const kept = this.#kept.get(size)
+    if (kept === undefined) this.#kept.set(size, [buffer])
+    else kept.push(buffer)
+  }
+
+  #take(length: number): ArrayBuffer {
+    if (length < pooledBytesMin) return new ArrayBuffer(length)
+    const size = 2 ** Math.ceil(Math.log2(length))
+    const kept = this.#kept.get(size)?.pop()
+    if (kept === undefined) return Buffer.allocUnsafeSlow(size).buffer as ArrayBuffer
+    this.#keptBytes -= size
+    return kept
+  }
+}
+
+const pooledBytesMin = 64 * 1024
+
 export interface Reading {
   readonly bytesMax: number
   readonly budget: ByteBudget
+  readonly pool: BodyPool
   /** Called once the sender may go on (`Expect: 100-continue`). */
   readonly onAccepted: () => void
 }
 
-/** The caller gives the body's length back to the budget when it is done with it. */
-export function readBody(request: IncomingMessage, { bytesMax, budget, onAccepted }: Reading): Promise<Uint8Array> {
+/** The caller gives the body's length back to the budget, and the body to the pool, when it is done with it. */
+export function readBody(request: IncomingMessage, { bytesMax, budget, pool, onAccepted }: Reading): Promise<Uint8Array> {
   const declared = request.headers['content-length']
   if (declared === undefined && request.headers['transfer-encoding'] === undefined) return Promise.resolve(nothing)
   if (declared !== undefined && Number(declared) > bytesMax) return Promise.reject(bodyTooLarge(bytesMax))
   onAccepted()
-  return collect(request, bytesMax, budget)
+  return collect(request, { bytesMax, budget, pool })
 }
 
-function collect(request: IncomingMessage, bytesMax: number, budget: ByteBudget): Promise<Uint8Array> {
+function collect(request: IncomingMessage, { bytesMax, budget, pool }: Omit<Reading, 'onAccepted'>): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
     const chunks: Uint8Array[] = []
     let length = 0
@@ -75,7 +126,7 @@ function collect(request: IncomingMessage, bytesMax: number, budget: ByteBudget)
     }
     const onEnd = () => {
       request.off('close', onClose)
-      resolve(chunks.length === 1 ? (chunks[0] as Uint8Array) : Buffer.concat(chunks, length))
+      resolve(pool.join(chunks, length))
     }
     const onClose = () => fail(new SluiceError('bad-request', 'the connection was closed before the body was complete'))
     request.on('data', onChunk)

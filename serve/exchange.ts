@@ -11,12 +11,13 @@ import { chooseEncoding } from '../functions/http/negotiate.ts'
 import { errorReply } from '../functions/http/reply.ts'
 import type { FunctionWorld } from '../functions/world.ts'
 import { Counts } from '../stores/decorators/count.ts'
-import { type ByteBudget, discardRest, readBody } from './body.ts'
+import { type BodyPool, type ByteBudget, discardRest, readBody } from './body.ts'
 
 export interface Exchanges {
   readonly world: FunctionWorld
   readonly handlers: Handlers
   readonly budget: ByteBudget
+  readonly pool: BodyPool
   readonly logError: (requestId: string, error: unknown) => void
   readonly newRequestId: () => string
   /** While it is true every answer closes its connection. */
@@ -27,7 +28,7 @@ export async function exchange(request: IncomingMessage, response: ServerRespons
   const started = performance.now()
   const requestId = exchanges.newRequestId()
   const counts = new Counts()
-  const { world, budget, handlers } = exchanges
+  const { world, budget, pool, handlers } = exchanges
   let call = 'none'
   let held = 0
   let reply: Reply
@@ -42,6 +43,7 @@ export async function exchange(request: IncomingMessage, response: ServerRespons
       const body = await readBody(request, {
         bytesMax: admitted.route.bodyBytesMax,
         budget,
+        pool,
         onAccepted: () => headers.expect?.toLowerCase() === '100-continue' && response.writeContinue(),
       })
       held = body.length
@@ -51,6 +53,8 @@ export async function exchange(request: IncomingMessage, response: ServerRespons
         held += bytes
       }
       reply = await world.counter.scoped(counts, () => answer(admitted, { body, signal, handlers, world, onExpanded }))
+      // whatever was asked of the stores is settled, so nobody reads the body any more
+      pool.give(body)
     }
   } catch (error) {
     reply = errorReply(error)

@@ -20,7 +20,7 @@ import { TableCache } from '../functions/tables.ts'
 import type { FunctionWorld } from '../functions/world.ts'
 import { type Counter, Counts } from '../stores/decorators/count.ts'
 import { LocalQueue } from '../stores/queue/local.ts'
-import { ByteBudget } from './body.ts'
+import { BodyPool, ByteBudget } from './body.ts'
 import { defaultHttpLimits, type HttpLimits, listen } from './http.ts'
 
 export interface ServedStores {
@@ -55,6 +55,8 @@ export interface Running {
 
 const sweepIntervalMsDefault = 5_000
 const bytesInFlightMaxDefault = 512 * 1024 * 1024
+/** Of request bodies that wait to be used again. */
+const pooledBytesMax = 32 * 1024 * 1024
 const stopMsDefault = 25_000
 /** A job may run this long before it leaves the rest to the next. */
 const jobMs = 60_000
@@ -103,6 +105,7 @@ export async function serveOver(stores: ServedStores, options: ServeOptions): Pr
       world,
       handlers: options.handlers ?? allHandlers,
       budget: new ByteBudget(options.bytesInFlightMax ?? bytesInFlightMaxDefault),
+      pool: new BodyPool(pooledBytesMax),
       logError,
       newRequestId: requestIds(random),
     },

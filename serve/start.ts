@@ -1,4 +1,6 @@
 /** `startServer`: the stores that the configuration names, and a server over them. */
+
+import { defaultLogConfig, type LogConfig } from '../core/log/log.ts'
 import { systemClock, systemRandom } from '../functions/system.ts'
 import { openStores, type Stores, type StoresConfig } from '../stores/open.ts'
 import { ParquetPool } from '../stores/parquet/pool.ts'
@@ -8,11 +10,22 @@ import { type Running, type ServedStores, type ServeOptions, serveOver } from '.
 export async function startServer(config: ServeConfig, more: Partial<ServeOptions> = {}): Promise<Running> {
   const stores = withParquet(await openStores(storesConfig(config)))
   try {
-    return await serveOver(stores, { port: config.port, clock: systemClock, random: systemRandom, ...more })
+    return await serveOver(stores, {
+      port: config.port,
+      clock: systemClock,
+      random: systemRandom,
+      log: logConfig(config),
+      ...more,
+    })
   } catch (error) {
     await stores.close()
     throw error
   }
+}
+
+/** A disk syncs one file after another, so fewer and larger groups bring more than many in flight; a store far away wants those. */
+function logConfig({ objects }: ServeConfig): LogConfig {
+  return objects === undefined ? { ...defaultLogConfig, groupIntervalMs: 2, groupsInFlightMax: 2 } : defaultLogConfig
 }
 
 /** A server of one's own is reached by path, and seldom knows the newer checksums. */

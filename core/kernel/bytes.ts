@@ -18,6 +18,23 @@ export function concat(parts: readonly Uint8Array[]): Uint8Array {
   return out
 }
 
+/** Bytes in one piece, or in several that follow each other: what is only passed on need not be copied together first. */
+export type Pieces = Uint8Array | readonly Uint8Array[]
+
+export function lengthOf(bytes: Pieces): number {
+  if (bytes instanceof Uint8Array) return bytes.length
+  let length = 0
+  for (const piece of bytes) length += piece.length
+  return length
+}
+
+/** In one piece; a copy only where there are several. */
+export function joined(bytes: Pieces): Uint8Array {
+  if (bytes instanceof Uint8Array) return bytes
+  const [first] = bytes
+  return bytes.length === 1 && first !== undefined ? first : concat(bytes)
+}
+
 export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   if (a.length !== b.length) return false
   for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false

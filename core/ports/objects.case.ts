@@ -192,6 +192,17 @@ export function objectStoreCases(name: string, make: () => Promise<OpenedObjects
       expect(Buffer.compare(await objects.read(at('large'), range), bytes.subarray(range.start, range.end))).toBe(0)
     })
 
+    story('pieces are the bytes that they make together, however many and small', async (objects, at) => {
+      const pieces = Array.from({ length: 3_000 }, (_, i) => new Uint8Array(i % 97).fill(i & 255))
+      const bytes = concat(pieces)
+      expect(await objects.create(at('pieces'), pieces)).toBe('created')
+      expect(Buffer.compare(await objects.read(at('pieces')), bytes)).toBe(0)
+      expect(await objects.create(at('pieces'), bytes)).toBe('created')
+      expect(await objects.create(at('pieces'), pieces.slice(1).reverse())).toBe('exists')
+      expect(await objects.create(at('no-pieces'), [])).toBe('created')
+      expect((await objects.read(at('no-pieces'))).length).toBe(0)
+    })
+
     story('a uri names the object', async (objects, at) => {
       expect(objects.uri(at('a/b'))).toMatch(/^[a-z0-9]+:\/\/.*\/a\/b$/)
     })

@@ -4,12 +4,14 @@
  * `unknown` when the outcome of a write is not known), `internal` (damage).
  * Implementations pass objects.case.ts.
  */
+import type { Pieces } from '../kernel/bytes.ts'
+
 export interface ObjectStore {
   /**
-   * Put if absent, durable when it resolves. `created`: the object under this key has exactly these bytes and is
+   * Put if absent, durable when it resolves; the bytes must not change before. `created`: the object under this key has exactly these bytes and is
    * ours: a retry of our own write that finds its bytes there answers `created` as well. `exists`: other bytes are there.
    */
-  create(key: string, bytes: Uint8Array): Promise<'created' | 'exists'>
+  create(key: string, bytes: Pieces): Promise<'created' | 'exists'>
   /** The whole object or bytes [start, end) of it, for the caller to keep and change. A range past the end is an `internal` error, never short. */
   read(key: string, range?: ByteRange): Promise<Uint8Array>
   /** Deletes what is there of these keys; absent ones are no error. */

@@ -4,6 +4,7 @@
  * sizes before and after (the size before is what this process last saw of it).
  */
 import { AsyncLocalStorage } from 'node:async_hooks'
+import { lengthOf } from '../../core/kernel/bytes.ts'
 import type { Consistency, Item, ItemKey, ItemStore, TransactAction } from '../../core/ports/items.ts'
 import type { ListedObject, ObjectStore } from '../../core/ports/objects.ts'
 import { itemBytes } from '../items/size.ts'
@@ -67,7 +68,7 @@ export function countObjects(objects: ObjectStore, counter: Counter): ObjectStor
   return {
     create: (key, bytes) => {
       counter.add('objects.create')
-      counter.add('objects/bytesIn', bytes.length)
+      counter.add('objects/bytesIn', lengthOf(bytes))
       return objects.create(key, bytes)
     },
     read: async (key, range) => {

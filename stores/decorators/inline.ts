@@ -5,7 +5,7 @@
  * there: once a process and hour. So no inline object is ever without its marker, whatever crashes in between.
  */
 
-import { equalBytes } from '../../core/kernel/bytes.ts'
+import { equalBytes, joined, type Pieces } from '../../core/kernel/bytes.ts'
 import type { Clock } from '../../core/kernel/clock.ts'
 import { SluiceError } from '../../core/kernel/errors.ts'
 import { labelTime } from '../../core/kernel/ids.ts'
@@ -54,9 +54,10 @@ class InlineObjects implements ObjectStore {
     this.#reads = new InlineReads(items)
   }
 
-  async create(key: string, bytes: Uint8Array): Promise<'created' | 'exists'> {
+  async create(key: string, pieces: Pieces): Promise<'created' | 'exists'> {
     const place = placeOf(key)
-    if (place === undefined) return this.#objects.create(key, bytes)
+    if (place === undefined) return this.#objects.create(key, pieces)
+    const bytes = joined(pieces)
     if (bytes.length > limits.inlineObjectBytesMax) {
       throw new SluiceError('internal', `inline object ${key} has ${bytes.length} bytes, over ${limits.inlineObjectBytesMax}`)
     }

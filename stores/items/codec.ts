@@ -166,8 +166,9 @@ class Writer {
     this.#at += value.length
   }
 
+  /** Bytes of their own: a view would take the pool behind it along to another thread. */
   done(): Uint8Array {
-    return new Uint8Array(this.#bytes.buffer, this.#bytes.byteOffset, this.#at)
+    return new Uint8Array(this.#bytes.subarray(0, this.#at))
   }
 
   #room(bytes: number): void {

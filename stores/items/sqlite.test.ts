@@ -4,21 +4,25 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { promisify } from 'node:util'
-import { describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { utf8 } from '../../core/kernel/bytes.ts'
 import { itemStoreCases } from '../../core/ports/items.case.ts'
-import { openSqlite, SqliteItems } from './sqlite.ts'
+import { openSqlite, type SqliteItems } from './sqlite.ts'
+import { SqliteWrites } from './sqlite-writes.ts'
+import { WriterThread } from './write-queue.ts'
 
-itemStoreCases('SQLite', async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'sluice-items-'))
-  const items = openSqlite(join(folder, 'items.db'))
-  return {
-    items,
-    close: async () => {
-      await items.close()
-      await rm(folder, { recursive: true })
-    },
-  }
+describe('over one file', () => {
+  let folder = ''
+  let items: SqliteItems
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'sluice-items-'))
+    items = openSqlite(join(folder, 'items.db'))
+  })
+  afterAll(async () => {
+    await items.close()
+    await rm(folder, { recursive: true })
+  })
+  itemStoreCases('SQLite', async () => ({ items }))
 })
 
 async function within(run: (path: string, items: SqliteItems) => Promise<void>): Promise<void> {
@@ -139,6 +143,36 @@ test('writes of one turn share a transaction, and one that is refused spoils no 
     expect((await items.get(key))?.attributes.v).toBe(2n)
   }))
 
+describe('a thread that ends with a batch', () => {
+  const dying = new URL(
+    `data:text/javascript,${encodeURIComponent(
+      "import { parentPort } from 'node:worker_threads'; parentPort.on('message', () => process.exit(3))",
+    )}`,
+  )
+
+  test('leaves the outcome of its writes unknown, and the next batch has a thread of its own', () =>
+    within(async (path) => {
+      const items = openSqlite(path, new WriterThread(path, dying))
+      for (const sort of ['a', 'b']) {
+        await expect(items.create(item(sort, 1n))).rejects.toMatchObject({
+          code: 'unavailable',
+          effect: 'unknown',
+          action: 'retry',
+        })
+      }
+      await items.close()
+    }))
+
+  test('loses no held create', () =>
+    within(async (path) => {
+      const items = openSqlite(path, new WriterThread(path, dying))
+      items.createDeferred(item('held', 1n))
+      await expect(items.create(item('a', 1n))).rejects.toMatchObject({ effect: 'unknown' })
+      expect(await items.get({ partition: 'p', sort: 'held' })).toEqual(item('held', 1n))
+      await items.close()
+    }))
+})
+
 describe('a transaction that cannot be', () => {
   test('for another process holds the lock, waits without blocking the loop', () =>
     within(async (path, items) => {
@@ -160,11 +194,12 @@ describe('a transaction that cannot be', () => {
       await items.create(item('a', 0n))
       const full = new DatabaseSync(path)
       full.exec('PRAGMA max_page_count = 1')
-      const small = new SqliteItems(full)
+      const writes = new SqliteWrites(full)
+      const small = openSqlite(path, { commit: async (batch) => writes.run(batch), close: async () => writes.close() })
       expect(small.createDeferred(item('held', 1n)).done).toBe(true)
       const large = { key: { partition: 'p', sort: 'large' }, attributes: { body: new Uint8Array(100_000) } }
-      const writes = await Promise.allSettled([small.create(item('b', 1n)), small.create(large)])
-      for (const write of writes)
+      const refused = await Promise.allSettled([small.create(item('b', 1n)), small.create(large)])
+      for (const write of refused)
         expect(write).toMatchObject({
           status: 'rejected',
           reason: { code: 'unavailable', effect: 'none', message: /the disk is full/ },

@@ -1,8 +1,8 @@
 /**
- * ItemStore in one SQLite file (node:sqlite): WAL, synchronous = FULL, several processes on one file. An acked write is
- * synced; writes of one turn share a transaction (write-queue.ts). `createDeferred` holds a create and runs it at the head
- * of this process's next write transaction, so that a payload and the head that names it share one sync.
- * A crash loses held creates: by then nothing durable names them.
+ * ItemStore in one SQLite file (node:sqlite): WAL, synchronous = FULL, several processes on one file. Reads run here, on a
+ * connection that only reads; writes go to a thread, where those that waited for one sync share a transaction and the next
+ * (write-queue.ts). `createDeferred` holds a create and makes it at the head of this process's next transaction, so that a
+ * payload and the head that names it share one sync. A crash loses held creates: by then nothing durable names them.
  */
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import { SluiceError } from '../../core/kernel/errors.ts'
@@ -18,26 +18,31 @@ import type {
   Update,
   UpdateResult,
 } from '../../core/ports/items.ts'
-import { decodeAttributes, encodeAttributes } from './codec.ts'
+import { decodeAttributes } from './codec.ts'
 import { Deferred } from './deferred.ts'
-import { equalValues, holds, updated } from './evaluate.ts'
 import { sqliteError } from './sqlite-error.ts'
-import { planTransact } from './transact.ts'
-import { checkCondition, checkItem, checkKey, checkQuery, checkSize, checkTransact, checkUpdate } from './validate.ts'
-import { WriteQueue } from './write-queue.ts'
+import type { BatchResult, WriteBatch } from './sqlite-writes.ts'
+import { checkCondition, checkItem, checkKey, checkQuery, checkTransact, checkUpdate } from './validate.ts'
+import { WriteQueue, WriterThread, type Written } from './write-queue.ts'
 
 const layoutVersion = 1
 const openTimeoutMs = 10_000
-/** SQLite waits for a lock inside the call, so only briefly; the write queue waits outside. */
-const lockTimeoutMs = 10
+/** Readers of a WAL wait for nobody but a recovery. */
+const readTimeoutMs = 1_000
+
+/** Commits batches, one at a time; never rejects. */
+export interface Writer {
+  commit(batch: WriteBatch): Promise<BatchResult>
+  close(): Promise<void>
+}
 
 /** `path` of the database file; it is created if it is missing, its directory is not. */
-export function openSqlite(path: string): SqliteItems {
+export function openSqlite(path: string, writer: Writer = new WriterThread(path)): SqliteItems {
   let database: DatabaseSync | undefined
   try {
     database = new DatabaseSync(path, { timeout: openTimeoutMs })
     prepareDatabase(database, path)
-    return new SqliteItems(database)
+    return new SqliteItems(database, writer)
   } catch (error) {
     database?.close()
     throw sqliteError(error, path, 'none')
@@ -46,18 +51,16 @@ export function openSqlite(path: string): SqliteItems {
 
 export class SqliteItems implements ItemStore {
   readonly #database: DatabaseSync
+  readonly #writer: Writer
   readonly #deferred = new Deferred()
   readonly #queue: WriteQueue
   readonly #statements: Statements
 
-  constructor(database: DatabaseSync) {
+  constructor(database: DatabaseSync, writer: Writer) {
     this.#database = database
+    this.#writer = writer
     this.#statements = statementsOf(database)
-    this.#queue = new WriteQueue(
-      database,
-      () => this.#writeDeferred(),
-      () => this.#deferred.written(),
-    )
+    this.#queue = new WriteQueue(this.#deferred, (batch) => writer.commit(batch))
   }
 
   async get(key: ItemKey): Promise<Item | undefined> {
@@ -76,48 +79,28 @@ export class SqliteItems implements ItemStore {
 
   async create(item: Item): Promise<UpdateResult> {
     checkItem(item)
-    return this.#queue.write(() => {
-      const old = this.#old(item.key)
-      if (old !== undefined) return { done: false, item: { key: item.key, attributes: old } }
-      this.#put(item.key, item.attributes)
-      return { done: true, item }
-    })
+    const written = await this.#queue.write({ create: item })
+    return written.done ? { done: true, item } : { done: false, item: itemOf(item.key, written) }
   }
 
   async update(update: Update): Promise<UpdateResult> {
     checkUpdate(update)
-    return this.#queue.write(() => {
-      const old = this.#old(update.key)
-      if (old === undefined) return { done: false, item: undefined }
-      if (update.condition !== undefined && !holds(update.condition, old))
-        return { done: false, item: { key: update.key, attributes: old } }
-      const item = { key: update.key, attributes: updated(update, old) }
-      checkSize(item)
-      this.#put(item.key, item.attributes)
-      return { done: true, item }
-    })
+    const written = await this.#queue.write({ update })
+    const item = itemOf(update.key, written)
+    return written.done && item !== undefined ? { done: true, item } : { done: false, item }
   }
 
   async delete(key: ItemKey, condition?: Condition): Promise<{ readonly done: boolean; readonly item: Item | undefined }> {
     checkKey(key)
     if (condition !== undefined) checkCondition(condition)
-    return this.#queue.write(() => {
-      const attributes = this.#old(key)
-      const item = attributes === undefined ? undefined : { key, attributes }
-      if (condition !== undefined && !holds(condition, attributes)) return { done: false, item }
-      if (item !== undefined) this.#put(key, undefined)
-      return { done: true, item }
-    })
+    const written = await this.#queue.write({ delete: key, ...(condition === undefined ? {} : { condition }) })
+    return { done: written.done, item: itemOf(key, written) }
   }
 
   async transact(actions: readonly TransactAction[]): Promise<TransactResult> {
     checkTransact(actions)
-    return this.#queue.write(() => {
-      const plan = planTransact(actions, (key) => this.#old(key))
-      if ('failed' in plan) return { done: false, failed: plan.failed }
-      for (const { key, attributes } of plan.changes) this.#put(key, attributes)
-      return { done: true }
-    })
+    const { done, failed } = await this.#queue.write({ transact: actions })
+    return done ? { done } : { done, failed: failed ?? 0 }
   }
 
   /**
@@ -134,46 +117,22 @@ export class SqliteItems implements ItemStore {
 
   /** Resolves when everything held is durable. */
   async flush(): Promise<void> {
-    if (!this.#deferred.isEmpty()) await this.#queue.write(() => undefined)
+    await this.#queue.flush()
   }
 
   async close(): Promise<void> {
-    await this.#queue.write(() => undefined)
+    await this.#queue.flush()
+    await this.#writer.close()
     this.#database.close()
-  }
-
-  #writeDeferred(): void {
-    for (const item of this.#deferred.write()) {
-      if (this.#statements.insert.run(item.key.partition, item.key.sort, encodeAttributes(item.attributes)).changes === 1)
-        continue
-      const old = this.#old(item.key)
-      if (old !== undefined && equalValues(old, item.attributes)) continue
-      this.#deferred.drop(item.key)
-      const facts = { partition: item.key.partition, sort: item.key.sort }
-      throw new SluiceError('internal', 'another process created the item that this transaction was to create', {
-        effect: 'none',
-        facts,
-      })
-    }
   }
 
   #read(key: ItemKey): Item | undefined {
     try {
-      const attributes = this.#old(key)
-      return attributes === undefined ? undefined : { key, attributes }
+      const row = this.#statements.get.get(key.partition, key.sort)
+      return row === undefined ? undefined : { key, attributes: decodeAttributes(row['body'] as Uint8Array) }
     } catch (error) {
       throw sqliteError(error, 'a read failed', 'none')
     }
-  }
-
-  #old(key: ItemKey): Attributes | undefined {
-    const row = this.#statements.get.get(key.partition, key.sort)
-    return row === undefined ? undefined : decodeAttributes(row['body'] as Uint8Array)
-  }
-
-  #put(key: ItemKey, attributes: Attributes | undefined): void {
-    if (attributes === undefined) this.#statements.remove.run(key.partition, key.sort)
-    else this.#statements.put.run(key.partition, key.sort, encodeAttributes(attributes))
   }
 
   #select({ partition, from, to, limit, reverse }: ItemQuery): readonly Item[] {
@@ -186,11 +145,14 @@ export class SqliteItems implements ItemStore {
   }
 }
 
+function itemOf(key: ItemKey, { body }: Written): Item | undefined {
+  if (body === undefined) return undefined
+  const attributes: Attributes = decodeAttributes(body)
+  return { key, attributes }
+}
+
 interface Statements {
   readonly get: StatementSync
-  readonly put: StatementSync
-  readonly insert: StatementSync
-  readonly remove: StatementSync
   readonly query: Readonly<Record<'ascending' | 'descending', Readonly<Record<'open' | 'closed', StatementSync>>>>
 }
 
@@ -199,11 +161,6 @@ function statementsOf(database: DatabaseSync): Statements {
     database.prepare(`SELECT sk, body FROM items WHERE pk = ? AND sk >= ? ${bound} ORDER BY sk ${order} LIMIT ?`)
   return {
     get: database.prepare('SELECT body FROM items WHERE pk = ? AND sk = ?'),
-    put: database.prepare(
-      'INSERT INTO items (pk, sk, body) VALUES (?, ?, ?) ON CONFLICT (pk, sk) DO UPDATE SET body = excluded.body',
-    ),
-    insert: database.prepare('INSERT INTO items (pk, sk, body) VALUES (?, ?, ?) ON CONFLICT (pk, sk) DO NOTHING'),
-    remove: database.prepare('DELETE FROM items WHERE pk = ? AND sk = ?'),
     query: {
       ascending: { open: query('', 'ASC'), closed: query('AND sk < ?', 'ASC') },
       descending: { open: query('', 'DESC'), closed: query('AND sk < ?', 'DESC') },
@@ -228,5 +185,5 @@ function prepareDatabase(database: DatabaseSync, path: string): void {
   )
   database.exec(`PRAGMA user_version = ${layoutVersion}`)
   database.exec('COMMIT')
-  database.exec(`PRAGMA busy_timeout = ${lockTimeoutMs}`)
+  database.exec(`PRAGMA busy_timeout = ${readTimeoutMs}`)
 }

@@ -1,121 +1,141 @@
 /**
- * Writes that arrive in one turn of the event loop share one SQLite transaction and one sync. Each is evaluated in order
- * and has its own result; replies go out after the COMMIT. A failed COMMIT rejects all of them: effect `none` while
- * nothing was committed, `unknown` where the log may hold the commit. A crash before the COMMIT leaves nothing of them.
- * A lock that another process holds is waited for without blocking the loop, at most `lockedMsMax`.
+ * Writes on their way to the thread that commits them. One batch is under way at a time; what arrives meanwhile is the next,
+ * so a sync serves all who waited for it. A thread that dies fails what it had with effect `unknown`, and the next batch starts
+ * another. The event loop never waits for a sync or a lock.
  */
-import type { DatabaseSync } from 'node:sqlite'
-import { isSluiceError } from '../../core/kernel/errors.ts'
-import { isBusy, sqliteError } from './sqlite-error.ts'
+import { Worker } from 'node:worker_threads'
+import { SluiceError } from '../../core/kernel/errors.ts'
+import type { Deferred } from './deferred.ts'
+import { type BatchResult, type PlainError, plainError, type Write, type WriteBatch, type WriteOutcome } from './sqlite-writes.ts'
 
 const writesAtOnceMax = 1_000
-const lockedMsMax = 10_000
-const lockedPauseMs = 5
 
-/** Reads and writes inside the transaction. It throws a SluiceError only before its first write. */
-export type Write<T> = () => T
+export type Written = Exclude<WriteOutcome, { readonly error: PlainError }>
 
 interface Waiting {
-  readonly apply: Write<unknown>
-  readonly resolve: (result: unknown) => void
-  readonly reject: (error: unknown) => void
-  readonly since: number
+  readonly write: Write
+  readonly resolve: (written: Written) => void
+  readonly reject: (error: SluiceError) => void
 }
-type Outcome = { readonly result: unknown } | { readonly error: unknown }
 
 export class WriteQueue {
-  readonly #database: DatabaseSync
-  /** Runs at the head of every transaction. */
-  readonly #head: () => void
-  /** After a COMMIT: what the head wrote is durable. */
-  readonly #committed: () => void
-  #waiting: Waiting[] = []
-  #scheduled = false
+  readonly #deferred: Deferred
+  readonly #commit: (batch: WriteBatch) => Promise<BatchResult>
+  readonly #waiting: Waiting[] = []
+  #flushing: (() => void)[] = []
+  #running = false
 
-  constructor(database: DatabaseSync, head: () => void, committed: () => void) {
-    this.#database = database
-    this.#head = head
-    this.#committed = committed
+  /** `commit` never rejects. */
+  constructor(deferred: Deferred, commit: (batch: WriteBatch) => Promise<BatchResult>) {
+    this.#deferred = deferred
+    this.#commit = commit
   }
 
-  write<T>(apply: Write<T>): Promise<T> {
-    return new Promise<T>((resolve, reject) => {
-      this.#waiting.push({ apply, resolve: resolve as (result: unknown) => void, reject, since: performance.now() })
+  write(write: Write): Promise<Written> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ write, resolve, reject })
       this.#schedule()
     })
   }
 
+  /** Resolves when what was held and written before is durable, or failed. */
+  flush(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#flushing.push(resolve)
+      this.#schedule()
+    })
+  }
+
+  /** At the end of the turn, so that writes of one turn are one batch. */
   #schedule(): void {
-    if (this.#scheduled) return
-    this.#scheduled = true
-    setImmediate(() => this.#run())
+    if (this.#running) return
+    this.#running = true
+    setImmediate(() => void this.#run())
   }
 
-  #run(): void {
-    this.#scheduled = false
-    const writes = this.#waiting.splice(0, writesAtOnceMax)
-    if (writes.length === 0) return
-    try {
-      this.#database.exec('BEGIN IMMEDIATE')
-    } catch (error) {
-      this.#notBegun(writes, error)
+  async #run(): Promise<void> {
+    while (this.#waiting.length > 0 || this.#flushing.length > 0) {
+      const batch = this.#waiting.splice(0, writesAtOnceMax)
+      const flushed = this.#waiting.length === 0 ? this.#flushing.splice(0) : []
+      const held = this.#deferred.write()
+      if (held.length > 0 || batch.length > 0) {
+        this.#settle(batch, await this.#commit({ held, writes: batch.map(({ write }) => write) })) // COMMIT POINT
+      }
+      for (const resolve of flushed) resolve()
+    }
+    this.#running = false
+  }
+
+  #settle(batch: readonly Waiting[], result: BatchResult): void {
+    if ('error' in result) {
+      if (result.overtaken !== undefined) this.#deferred.drop(result.overtaken)
+      for (const { reject } of batch) reject(sluiceError(result.error))
       return
     }
-    this.#transaction(writes)
-    if (this.#waiting.length > 0) this.#schedule()
-  }
-
-  #transaction(writes: readonly Waiting[]): void {
-    let committing = false
-    let outcomes: readonly Outcome[]
-    try {
-      this.#head()
-      outcomes = writes.map(outcomeOf)
-      committing = true
-      this.#database.exec('COMMIT') // COMMIT POINT
-    } catch (error) {
-      this.#rollback()
-      const known = isSluiceError(error)
-        ? error
-        : sqliteError(error, 'a write failed', committing && !isBusy(error) ? 'unknown' : 'none')
-      for (const { reject } of writes) reject(known)
-      return
-    }
-    this.#committed()
-    for (const [i, outcome] of outcomes.entries()) {
-      const write = writes[i]
-      if ('result' in outcome) write?.resolve(outcome.result)
-      else write?.reject(outcome.error)
-    }
-  }
-
-  #notBegun(writes: readonly Waiting[], error: unknown): void {
-    const now = performance.now()
-    const kept = isBusy(error) ? writes.filter(({ since }) => now - since < lockedMsMax) : []
-    const lost = writes.filter((write) => !kept.includes(write))
-    const known = sqliteError(error, 'a write cannot begin', 'none')
-    for (const { reject } of lost) reject(known)
-    this.#waiting.unshift(...kept)
-    if (this.#waiting.length === 0) return
-    this.#scheduled = true
-    setTimeout(() => this.#run(), lockedPauseMs)
-  }
-
-  #rollback(): void {
-    try {
-      if (this.#database.isTransaction) this.#database.exec('ROLLBACK')
-    } catch {
-      // SQLite rolled back by itself.
+    this.#deferred.written()
+    for (const [i, { resolve, reject }] of batch.entries()) {
+      const outcome = result.outcomes[i]
+      if (outcome !== undefined && 'done' in outcome) resolve(outcome)
+      else reject(outcome === undefined ? lost('it gave no outcome') : sluiceError(outcome.error))
     }
   }
 }
 
-/** Our own errors belong to one write; all others end the transaction. */
-function outcomeOf({ apply }: Waiting): Outcome {
-  try {
-    return { result: apply() }
-  } catch (error) {
-    if (isSluiceError(error)) return { error }
-    throw error
+/** One thread, started by the first batch; it keeps the process alive only while it has one. */
+export class WriterThread {
+  readonly #path: string
+  readonly #workerUrl: URL
+  #worker: Worker | undefined
+  #settle: ((result: BatchResult) => void) | undefined
+
+  constructor(path: string, workerUrl: URL = new URL('./sqlite.worker.ts', import.meta.url)) {
+    this.#path = path
+    this.#workerUrl = workerUrl
   }
+
+  commit(batch: WriteBatch): Promise<BatchResult> {
+    const worker = this.#worker ?? this.#start()
+    this.#worker = worker
+    return new Promise((resolve) => {
+      this.#settle = (result) => {
+        this.#settle = undefined
+        worker.unref()
+        resolve(result)
+      }
+      worker.ref()
+      worker.postMessage(batch)
+    })
+  }
+
+  /** After the last batch. */
+  async close(): Promise<void> {
+    const worker = this.#worker
+    if (worker === undefined) return
+    const gone = new Promise((resolve) => worker.once('exit', resolve))
+    worker.ref()
+    worker.postMessage(undefined)
+    await gone
+  }
+
+  #start(): Worker {
+    const worker = new Worker(this.#workerUrl, { workerData: this.#path })
+    worker.on('message', (result: BatchResult) => this.#settle?.(result))
+    worker.on('error', (error) => this.#lost(worker, error.message))
+    worker.on('exit', (code) => this.#lost(worker, `exit code ${code}`))
+    worker.unref()
+    return worker
+  }
+
+  #lost(worker: Worker, why: string): void {
+    if (this.#worker === worker) this.#worker = undefined
+    this.#settle?.({ error: plainError(lost(why)) })
+  }
+}
+
+function lost(why: string): SluiceError {
+  return new SluiceError('unavailable', `the thread that writes the item database ended: ${why}`, { effect: 'unknown' })
+}
+
+function sluiceError({ code, message, effect, action, facts }: PlainError): SluiceError {
+  return new SluiceError(code, message, { effect, action, facts })
 }

@@ -46,8 +46,8 @@ test('a create leaves no temporary file, won or lost', () =>
   within(async (path) => {
     const objects = await openDirectory(path)
     await Promise.all(Array.from({ length: 8 }, (_, i) => objects.create('k', utf8(`${i}`))))
-    expect(await readdir(join(path, '~temporary'))).toEqual([])
     await objects.close()
+    expect(await readdir(join(path, '~temporary'))).toEqual([])
   }))
 
 test('a second store over the same directory sees every object', () =>

@@ -5,13 +5,15 @@
  * file, which no listing shows and which the next open removes when it is an hour old.
  */
 import { randomBytes } from 'node:crypto'
-import { type FileHandle, link, mkdir, open, readdir, readFile, rename, stat, unlink } from 'node:fs/promises'
+import { linkSync } from 'node:fs'
+import { type FileHandle, mkdir, open, readdir, readFile, rename, stat, unlink } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { equalBytes } from '../../core/kernel/bytes.ts'
+import { equalBytes, joined, type Pieces } from '../../core/kernel/bytes.ts'
 import { SluiceError } from '../../core/kernel/errors.ts'
 import type { ByteRange, ListedObject, ObjectStore } from '../../core/ports/objects.ts'
 import { DirectorySync, makeFolder } from './directory-sync.ts'
+import { discard, TemporaryFiles } from './directory-write.ts'
 import { codeOf, fileError } from './file-error.ts'
 import { absent, checkKey, checkPrefix, checkRange, outOfRange } from './key.ts'
 
@@ -36,28 +38,29 @@ export async function openDirectory(path: string, now: () => number = Date.now):
 
 export class DirectoryObjects implements ObjectStore {
   readonly #root: string
-  readonly #temporary: string
+  readonly #temporaries: TemporaryFiles
   readonly #sync = new DirectorySync()
   readonly #folders = new Map<string, Promise<void>>()
-  readonly #session = randomBytes(8).toString('hex')
-  #counter = 0
 
   constructor(root: string, temporary: string) {
     this.#root = root
-    this.#temporary = temporary
+    const session = `${temporary}/${randomBytes(8).toString('hex')}-${process.pid}`
+    let counter = 0
+    this.#temporaries = new TemporaryFiles(() => `${session}-${counter++}`)
   }
 
-  async create(key: string, bytes: Uint8Array): Promise<'created' | 'exists'> {
+  async create(key: string, bytes: Pieces): Promise<'created' | 'exists'> {
     const path = this.#path(key)
     const temporary = await this.#write(key, bytes, dirname(path))
     try {
       await this.#link(temporary, path) // COMMIT POINT: durable with the sync below
     } catch (error) {
-      await unlink(temporary).catch(() => undefined)
+      discard(temporary)
       if (codeOf(error) === 'EEXIST') return this.#compare(key, path, bytes)
       throw fileError(error, `object ${key} cannot be linked`, 'none')
     }
-    await Promise.all([this.#synced(key, path), unlink(temporary).catch(() => undefined)])
+    discard(temporary)
+    await this.#synced(key, path)
     return 'created'
   }
 
@@ -101,13 +104,14 @@ export class DirectoryObjects implements ObjectStore {
     try {
       await rename(temporary, path) // COMMIT POINT
     } catch (error) {
-      await unlink(temporary).catch(() => undefined)
+      discard(temporary)
       throw fileError(error, `object ${key} cannot be replaced`, 'none')
     }
     await this.#synced(key, path)
   }
 
   async close(): Promise<void> {
+    await this.#temporaries.close()
     await this.#sync.close()
   }
 
@@ -117,19 +121,11 @@ export class DirectoryObjects implements ObjectStore {
   }
 
   /** The synced bytes under a temporary name, and the folder of the key in place. */
-  async #write(key: string, bytes: Uint8Array, folder: string): Promise<string> {
-    const temporary = `${this.#temporary}/${this.#session}-${process.pid}-${this.#counter++}`
+  async #write(key: string, bytes: Pieces, folder: string): Promise<string> {
     try {
-      const [file] = await Promise.all([open(temporary, 'wx'), this.#folder(folder)])
-      try {
-        for (let at = 0; at < bytes.length; ) at += (await file.write(bytes, at, bytes.length - at)).bytesWritten
-        await file.datasync()
-      } finally {
-        await file.close()
-      }
-      return temporary
+      await this.#folder(folder)
+      return await this.#temporaries.write(bytes)
     } catch (error) {
-      await unlink(temporary).catch(() => undefined)
       throw fileError(error, `object ${key} cannot be written`, 'none')
     }
   }
@@ -137,12 +133,12 @@ export class DirectoryObjects implements ObjectStore {
   /** A folder that was removed behind our back is made again, once. */
   async #link(temporary: string, path: string): Promise<void> {
     try {
-      await link(temporary, path)
+      linkSync(temporary, path)
     } catch (error) {
       if (codeOf(error) !== 'ENOENT') throw error
       this.#folders.delete(dirname(path))
       await this.#folder(dirname(path))
-      await link(temporary, path)
+      linkSync(temporary, path)
     }
   }
 
@@ -155,14 +151,14 @@ export class DirectoryObjects implements ObjectStore {
   }
 
   /** Whoever linked those bytes may have died before its sync: ours makes the answer durable. */
-  async #compare(key: string, path: string, bytes: Uint8Array): Promise<'created' | 'exists'> {
+  async #compare(key: string, path: string, bytes: Pieces): Promise<'created' | 'exists'> {
     let there: Uint8Array
     try {
       there = await readFile(path)
     } catch (error) {
       throw fileError(error, `object ${key} exists and cannot be compared`, 'unknown')
     }
-    if (!equalBytes(there, bytes)) return 'exists'
+    if (!equalBytes(there, joined(bytes))) return 'exists'
     await this.#synced(key, path)
     return 'created'
   }

@@ -2,18 +2,18 @@
  * ObjectStore in memory, for tests and the simulation: no timers, no randomness, copies in and copies out.
  * Stricter than a real store: every key and range is checked, and a caller that changes its bytes later changes nothing here.
  */
-import { equalBytes } from '../../core/kernel/bytes.ts'
+import { equalBytes, joined, type Pieces } from '../../core/kernel/bytes.ts'
 import type { ByteRange, ListedObject, ObjectStore } from '../../core/ports/objects.ts'
 import { absent, checkKey, checkPrefix, checkRange, outOfRange } from './key.ts'
 
 export class MemoryObjects implements ObjectStore {
   readonly #objects = new Map<string, Uint8Array>()
 
-  async create(key: string, bytes: Uint8Array): Promise<'created' | 'exists'> {
+  async create(key: string, bytes: Pieces): Promise<'created' | 'exists'> {
     checkKey(key)
     const old = this.#objects.get(key)
-    if (old !== undefined) return equalBytes(old, bytes) ? 'created' : 'exists'
-    this.#objects.set(key, bytes.slice()) // COMMIT POINT
+    if (old !== undefined) return equalBytes(old, joined(bytes)) ? 'created' : 'exists'
+    this.#objects.set(key, joined(bytes).slice()) // COMMIT POINT
     return 'created'
   }
 

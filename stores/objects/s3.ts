@@ -13,7 +13,7 @@ import {
   PutObjectCommand,
   S3Client,
 } from '@aws-sdk/client-s3'
-import { equalBytes } from '../../core/kernel/bytes.ts'
+import { equalBytes, joined, type Pieces } from '../../core/kernel/bytes.ts'
 import { isSluiceError, SluiceError } from '../../core/kernel/errors.ts'
 import type { ByteRange, ListedObject, ObjectStore } from '../../core/ports/objects.ts'
 import { awsError, connectionMsMax, statusOf } from '../aws-error.ts'
@@ -71,7 +71,8 @@ export class S3Objects implements ObjectStore {
     this.#requestMsMax = place.requestMsMax
   }
 
-  async create(key: string, bytes: Uint8Array): Promise<'created' | 'exists'> {
+  async create(key: string, pieces: Pieces): Promise<'created' | 'exists'> {
+    const bytes = joined(pieces)
     const put = new PutObjectCommand({ ...this.#at(key), Body: bytes, ContentLength: bytes.length, IfNoneMatch: '*' })
     try {
       await this.#client.send(put, this.#limits()) // COMMIT POINT

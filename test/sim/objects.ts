@@ -3,7 +3,7 @@
  * `watch` sees every effect before it happens, so that the checks judge each deletion at the moment it is made.
  */
 import { assert } from '../../core/kernel/assert.ts'
-import { equalBytes } from '../../core/kernel/bytes.ts'
+import { equalBytes, joined, type Pieces } from '../../core/kernel/bytes.ts'
 import { SluiceError } from '../../core/kernel/errors.ts'
 import type { ByteRange, ListedObject, ObjectStore } from '../../core/ports/objects.ts'
 import { absent, checkKey, checkPrefix, checkRange, outOfRange } from '../../stores/objects/key.ts'
@@ -96,9 +96,9 @@ export class SimulatedObjects implements ObjectStore {
     this.#state = state
   }
 
-  async create(key: string, bytes: Uint8Array): Promise<'created' | 'exists'> {
+  async create(key: string, bytes: Pieces): Promise<'created' | 'exists'> {
     checkKey(key)
-    const sent = bytes.slice()
+    const sent = joined(bytes).slice()
     return this.#call('create', key, { writes: true }, () => this.#state.create(key, sent))
   }
 

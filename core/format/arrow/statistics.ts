@@ -3,8 +3,8 @@
  * appendix D) of the value that Iceberg stores: small integers as int, times and timestamps in µs (ns stays ns), decimals
  * big-endian and minimal, text whole. NaN is no bound, and -0 precedes +0. Nested types have no bounds of their own.
  */
-import { compareBytes } from '../../kernel/bytes.ts'
-import { type DataType, unitOfPrecision } from '../../model/types.ts'
+import { compareBytes, viewOf } from '../../kernel/bytes.ts'
+import { type DataType, type TimeUnit, unitOfPrecision } from '../../model/types.ts'
 import { countBits } from './bits.ts'
 import { putDecimal } from './bucket.ts'
 import type { Batch, ColumnData, Field } from './column.ts'
@@ -190,7 +190,18 @@ function longBounds(words: Int32Array, column: ColumnData): Bounds {
       maxAt = 2 * i
     }
   }
-  return { min: micros(longAt(words, minAt), column.type), max: micros(longAt(words, maxAt), column.type) }
+  return { min: longBytes(words, minAt, column.type), max: longBytes(words, maxAt, column.type) }
+}
+
+/** As micros, of the long that lies at `at`: most are in Iceberg's unit already. */
+function longBytes(words: Int32Array, at: number, type: DataType): Uint8Array {
+  if (type.kind !== 'bigint' && unitOf(type) !== 'us') return micros(longAt(words, at), type)
+  const bytes = new Uint8Array(8)
+  for (let i = 0; i < 4; i++) {
+    bytes[i] = (words[at] as number) >>> (8 * i)
+    bytes[i + 4] = (words[at + 1] as number) >>> (8 * i)
+  }
+  return bytes
 }
 
 const longAt = (words: Int32Array, at: number): bigint =>
@@ -198,9 +209,12 @@ const longAt = (words: Int32Array, at: number): bigint =>
 
 /** A long of the type's unit as Iceberg's eight bytes. */
 function micros(value: bigint, type: DataType): Uint8Array {
-  const precision = type.kind === 'time' || type.kind === 'timestamp' || type.kind === 'timestamp_ltz' ? type.precision : 6
-  const factor = { s: 1_000_000n, ms: 1_000n, us: 1n, ns: 1n }[unitOfPrecision(precision)]
+  const factor = { s: 1_000_000n, ms: 1_000n, us: 1n, ns: 1n }[unitOf(type)]
   return bytesOf(BigInt64Array.of(value * factor))
+}
+
+function unitOf(type: DataType): TimeUnit {
+  return unitOfPrecision(type.kind === 'time' || type.kind === 'timestamp' || type.kind === 'timestamp_ltz' ? type.precision : 6)
 }
 
 function floatBounds(numbers: Float32Array | Float64Array, column: ColumnData): Bounds & { readonly nans: number } {
@@ -218,10 +232,16 @@ function floatBounds(numbers: Float32Array | Float64Array, column: ColumnData): 
   }
   if (nans === column.length - column.nullCount) return { nans }
   if (min === 0 || max === 0) ({ min, max } = signedZeros(numbers, column, min, max))
-  const bytes = (value: number): Uint8Array =>
-    bytesOf(numbers instanceof Float32Array ? Float32Array.of(value) : Float64Array.of(value))
+  const bytes = (value: number): Uint8Array => {
+    if (numbers instanceof Float32Array) scratch.setFloat32(0, value, true)
+    else scratch.setFloat64(0, value, true)
+    return scratchBytes.slice(0, numbers.BYTES_PER_ELEMENT)
+  }
   return { nans, min: bytes(min), max: bytes(max) }
 }
+
+const scratchBytes = new Uint8Array(8)
+const scratch = viewOf(scratchBytes)
 
 /** -0 before +0, where a bound is zero. */
 function signedZeros(
@@ -268,25 +288,32 @@ function decimalBytes(values: Uint8Array, row: number): Uint8Array {
 }
 
 /**
- * Texts of a column often begin alike. A row that shares what the two bounds share is decided by the four bytes behind it;
- * only rows that tie with a bound, or pass one, are compared in full.
+ * Texts of a column often begin alike. A row that begins with what the two bounds share is decided by the four bytes behind it;
+ * only rows that are shorter, begin otherwise or tie there with a bound are compared in full.
  */
 function textBounds(values: Uint8Array, column: ColumnData): Bounds {
   const offsets = column.offsets ?? new Int32Array(column.length + 1)
+  const view = viewOf(values)
   let min = firstValid(column)
   let max = min
   let shared = 0
-  let minNext = nextFour(values, offsets, min, shared)
+  let minNext = nextFour(view, offsets, min, shared)
   let maxNext = minNext
   for (let i = min + 1; i < column.length; i++) {
     const start = offsets[i] as number
-    if ((offsets[i + 1] as number) - start >= shared) {
-      const bound = offsets[min] as number
-      let same = 0
-      while (same < shared && values[start + same] === values[bound + same]) same++
-      if (same === shared) {
-        const next = nextFour(values, offsets, i, shared)
-        if (next > minNext && next < maxNext) continue
+    if ((offsets[i + 1] as number) - start >= shared + 4 && beginsAlike(view, start, offsets[min] as number, shared)) {
+      const next = view.getUint32(start + shared)
+      if (next > minNext && next < maxNext) continue
+      if (next < minNext || next > maxNext) {
+        if (column.nullCount > 0 && !isValid(column, i)) continue
+        if (next < minNext) {
+          min = i
+          minNext = next
+        } else {
+          max = i
+          maxNext = next
+        }
+        continue
       }
     }
     if (column.nullCount > 0 && !isValid(column, i)) continue
@@ -294,29 +321,31 @@ function textBounds(values: Uint8Array, column: ColumnData): Bounds {
     else if (compareRows(values, offsets, i, max) > 0) max = i
     else continue
     shared = sharedBytes(values, offsets, min, max)
-    minNext = nextFour(values, offsets, min, shared)
-    maxNext = nextFour(values, offsets, max, shared)
+    minNext = nextFour(view, offsets, min, shared)
+    maxNext = nextFour(view, offsets, max, shared)
   }
   const text = (row: number): Uint8Array => values.slice(offsets[row] as number, offsets[row + 1] as number)
   return { min: text(min), max: text(max) }
 }
 
+/** The first `count` bytes at both places are the same; four at a time, the last four overlapping. */
+function beginsAlike(view: DataView, a: number, b: number, count: number): boolean {
+  if (count < 4) {
+    for (let k = 0; k < count; k++) if (view.getUint8(a + k) !== view.getUint8(b + k)) return false
+    return true
+  }
+  for (let k = 0; k + 4 < count; k += 4) if (view.getInt32(a + k) !== view.getInt32(b + k)) return false
+  return view.getInt32(a + count - 4) === view.getInt32(b + count - 4)
+}
+
 /** Four bytes of a text from `skip` on, zeroes behind its end, as an unsigned number: it never orders two texts the wrong way round. */
-function nextFour(values: Uint8Array, offsets: Int32Array, row: number, skip: number): number {
+function nextFour(view: DataView, offsets: Int32Array, row: number, skip: number): number {
   const start = (offsets[row] as number) + skip
   const length = (offsets[row + 1] as number) - start
-  if (length >= 4) {
-    return (
-      (((values[start] as number) << 24) |
-        ((values[start + 1] as number) << 16) |
-        ((values[start + 2] as number) << 8) |
-        (values[start + 3] as number)) >>>
-      0
-    )
-  }
+  if (length >= 4) return view.getUint32(start)
   let next = 0
-  for (let i = 0; i < 4; i++) next = (next << 8) | (i < length ? (values[start + i] as number) : 0)
-  return next >>> 0
+  for (let i = 0; i < 4; i++) next = next * 256 + (i < length ? view.getUint8(start + i) : 0)
+  return next
 }
 
 function sharedBytes(values: Uint8Array, offsets: Int32Array, a: number, b: number): number {

@@ -10,11 +10,13 @@ import type { ColumnData } from '../arrow/column.ts'
 import { bitmapBytes } from '../arrow/layout.ts'
 import type { Source } from './source.ts'
 
+const nothing = new Uint8Array(0)
+
 export abstract class Builder {
   readonly type: DataType
   rows = 0
   nulls = 0
-  #bits = new Uint8Array(0)
+  #bits: Uint8Array = nothing
   protected readonly budget: Budget
 
   constructor(type: DataType, budget: Budget) {

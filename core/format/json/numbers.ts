@@ -98,7 +98,23 @@ export function readDouble(bytes: Uint8Array, start: number, end: number): numbe
 
 const powers = [1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15]
 
+/** Eight at a time: for texts as short as numbers are this takes half the time of a decoder. */
 export function asciiText(bytes: Uint8Array, start: number, end: number): string {
-  const part = bytes.subarray(start, end)
-  return part.length <= 64 ? String.fromCharCode(...part) : utf8Text(part)
+  if (end - start > 64) return utf8Text(bytes.subarray(start, end))
+  let text = ''
+  let i = start
+  for (; i + 8 <= end; i += 8) {
+    text += String.fromCharCode(
+      bytes[i] as number,
+      bytes[i + 1] as number,
+      bytes[i + 2] as number,
+      bytes[i + 3] as number,
+      bytes[i + 4] as number,
+      bytes[i + 5] as number,
+      bytes[i + 6] as number,
+      bytes[i + 7] as number,
+    )
+  }
+  for (; i < end; i++) text += String.fromCharCode(bytes[i] as number)
+  return text
 }

@@ -32,9 +32,12 @@ export class BooleanBuilder extends Builder {
   }
 }
 
+const noWords = new Int32Array(0)
+const noFloats = new Float32Array(0)
+
 /** Values of 4, 8 or 16 bytes as 32-bit words. */
 abstract class WordsBuilder extends Builder {
-  protected words = new Int32Array(0)
+  protected words: Int32Array = noWords
   readonly #wordsEach: number
   constructor(type: DataType, budget: Budget) {
     super(type, budget)
@@ -51,7 +54,8 @@ abstract class WordsBuilder extends Builder {
     if (words > this.words.length) this.words = grownWords(this.words, words, this.budget)
   }
   protected parts(): Parts {
-    return { offsets: undefined, values: bytesOf(this.words.subarray(0, this.rows * this.#wordsEach)), children: [] }
+    const values = new Uint8Array(this.words.buffer, 0, this.rows * this.#wordsEach * 4)
+    return { offsets: undefined, values, children: [] }
   }
 }
 
@@ -82,7 +86,7 @@ export class IntBuilder extends WordsBuilder {
 export class BigintBuilder extends WordsBuilder {
   read(source: Source): void {
     const at = this.slot()
-    const value = readSmallInteger(source)
+    const value = source.bytes[source.at] === 0x22 ? readSmallText(source) : readSmallInteger(source)
     if (Number.isNaN(value)) putBigint(this.words, at, checkedBigint(source))
     else {
       this.words[at] = value | 0
@@ -110,7 +114,7 @@ export class DecimalBuilder extends WordsBuilder {
 }
 
 export class FloatBuilder extends WordsBuilder {
-  #floats: Float32Array | Float64Array = new Float32Array(0)
+  #floats: Float32Array | Float64Array = noFloats
   read(source: Source): void {
     const isFloat = this.type.kind === 'float'
     const start = source.at
@@ -232,10 +236,10 @@ function textStart(source: Source): number {
 }
 
 /** An integer of at most 15 digits without point or exponent, passed; NaN, nothing passed, where there is none. */
-function readSmallInteger(source: Source): number {
+function readSmallInteger(source: Source, start = source.at): number {
   const { bytes, end } = source
-  const negative = bytes[source.at] === 0x2d
-  const first = negative ? source.at + 1 : source.at
+  const negative = bytes[start] === 0x2d
+  const first = negative ? start + 1 : start
   let at = first
   let value = 0
   while (at < end) {
@@ -250,6 +254,18 @@ function readSmallInteger(source: Source): number {
     return Number.NaN
   source.at = at
   return negative ? 0 - value : value
+}
+
+/** The same between quotes. */
+function readSmallText(source: Source): number {
+  const start = source.at
+  const value = readSmallInteger(source, start + 1)
+  if (!Number.isNaN(value) && source.bytes[source.at] === 0x22) {
+    source.at++
+    return value
+  }
+  source.at = start
+  return Number.NaN
 }
 
 function checkedBigint(source: Source): bigint {

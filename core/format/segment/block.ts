@@ -43,10 +43,13 @@ export interface Block {
 
 const version = 1
 const boundBytesMax = 32
+/** Headers are copied out before the next one is written. */
+const scratch = new Writer()
 
-/** `batches` are cut to frames already. The block's bytes in pieces, so that a segment copies them once: header, then frames. */
+/** `batches` are cut to frames already. The block's bytes in pieces: its header, then frames, whose columns stay where they are. */
 export function encodeBlock(schemaId: number, partition: string, batches: readonly Batch[]): readonly Uint8Array[] {
-  const header = new Writer()
+  const header = scratch
+  header.clear()
   const frames = batches.map((batch) => encodeFramePieces(batch, { partition }))
   header.u8(version)
   header.u32(schemaId)
@@ -64,12 +67,15 @@ export function encodeBlock(schemaId: number, partition: string, batches: readon
 
 /**
  * Ties a block to its place: the header's checksum begins from the byte at which the block stands in its object, so that
- * a whole block from another place is not taken for it.
+ * a whole block from another place is not taken for it. A copy of the header, because a block may be placed again.
  */
-export function sealBlock(object: Uint8Array, at: number): void {
-  const view = viewOf(object)
-  const length = view.getUint32(at, true)
-  view.setUint32(at + 4 + length, crc32(object.subarray(at + 4, at + 4 + length), at), true)
+export function sealBlock(block: readonly Uint8Array[], at: number): readonly Uint8Array[] {
+  const [unsealed, ...frames] = block
+  const header = present(unsealed, 'the header of a block').slice()
+  const view = viewOf(header)
+  const length = view.getUint32(0, true)
+  view.setUint32(4 + length, crc32(header.subarray(4, 4 + length), at), true)
+  return [header, ...frames]
 }
 
 /**

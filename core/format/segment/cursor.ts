@@ -31,8 +31,12 @@ export class Writer {
     this.u8(bytes.length)
     this.raw(bytes)
   }
+  /** A view of what was written, until the next `clear`. */
   bytes(): Uint8Array {
     return this.#bytes.subarray(0, this.#length)
+  }
+  clear(): void {
+    this.#length = 0
   }
   #reserve(more: number): void {
     if (this.#length + more <= this.#bytes.length) return

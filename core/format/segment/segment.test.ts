@@ -40,19 +40,24 @@ test('a block gives back its frames and what it knows of their columns', () => {
 })
 
 test('a segment holds each bucket as one contiguous range behind a directory', () => {
-  const block = encodeBlock(1, '', [batch])
+  const pieces = encodePieces(1, '', [batch])
+  const block = concat(pieces)
   const segment = encodeSegment([
-    { partition: '', bucket: 2, count: 3, blocks: [block] },
-    { partition: '', bucket: 1023, count: 6, blocks: [block, block] },
+    { partition: '', bucket: 2, count: 3, blocks: [pieces] },
+    { partition: '', bucket: 1023, count: 6, blocks: [pieces, pieces] },
   ])
-  expect(decodeDirectory(segment.bytes, 'here')).toEqual(segment.ranges)
+  const object = concat(segment.pieces)
+  expect(segment.bytes).toBe(object.length)
+  expect(decodeDirectory(object, 'here')).toEqual(segment.ranges.map(({ starts: _, ...range }) => range))
   expect(segment.ranges.map(({ bucket, length, count }) => [bucket, length, count])).toEqual([
     [2, block.length, 3],
     [1023, 2 * block.length, 6],
   ])
   const range = segment.ranges[1]
-  const bytes = segment.bytes.subarray(range?.start, (range?.start ?? 0) + (range?.length ?? 0))
-  expect(decodeBlock(bytes, decodeBlock(bytes, 0, 'here').end, 'here').rows).toBe(3)
+  const [first = 0, second = 0] = range?.starts ?? []
+  expect([first, second]).toEqual([range?.start, first + block.length])
+  const bytes = object.subarray(range?.start, first + (range?.length ?? 0))
+  expect(decodeBlock(bytes, second - first, 'here', first).rows).toBe(3)
 })
 
 const hostile = { seed: 20_261_122, numRuns: 2_000 }
@@ -81,16 +86,15 @@ test.each([0x7fffffff, 0x80000000, 0xffffffff])('a length of %i in a header is r
   const bytes = encodeBlock(1, '', [batch])
   new DataView(bytes.buffer).setUint32(0, length, true)
   expect(() => decodeBlock(bytes, 0, 'here')).toThrow(SluiceError)
-  const segment = encodeSegment([{ partition: '', bucket: 0, count: 3, blocks: [bytes] }]).bytes
+  const segment = concat(encodeSegment([{ partition: '', bucket: 0, count: 3, blocks: [encodePieces(1, '', [batch])] }]).pieces)
   new DataView(segment.buffer).setUint32(5, length, true)
   expect(() => decodeDirectory(segment, 'here')).toThrow(SluiceError)
 })
 
 test('a sealed block is refused at any other place', () => {
-  const block = encodeBlock(1, '', [batch])
-  const object = concat([new Uint8Array(40), block, block])
-  sealBlock(object, 40)
-  sealBlock(object, 40 + block.length)
+  const pieces = encodePieces(1, '', [batch])
+  const block = concat(pieces)
+  const object = concat([new Uint8Array(40), ...sealBlock(pieces, 40), ...sealBlock(pieces, 40 + block.length)])
   const range = object.subarray(40, 40 + block.length)
   expect(decodeBlock(range, 0, 'here', 40).rows).toBe(batch.rows)
   expect(() => decodeBlock(range, 0, 'here', 40 + block.length)).toThrow(SluiceError)

@@ -4,8 +4,9 @@
  * ranged GET serves its reader. The directory says what lies in an object that nothing refers to any more.
  */
 import { crc32 } from 'node:zlib'
-import { utf8, utf8Text, viewOf } from '../../kernel/bytes.ts'
+import { lengthOf, utf8, utf8Text, viewOf } from '../../kernel/bytes.ts'
 import { SluiceError } from '../../kernel/errors.ts'
+import { sealBlock } from './block.ts'
 import { Reader, Writer } from './cursor.ts'
 
 export interface SegmentRange {
@@ -22,42 +23,45 @@ export interface RangeBlocks {
   readonly partition: string
   readonly bucket: number
   readonly count: number
-  /** Their bytes, in as many pieces as they come. */
-  readonly blocks: readonly Uint8Array[]
+  /** Each in its pieces, as encodeBlock gives it. */
+  readonly blocks: readonly (readonly Uint8Array[])[]
+}
+
+export interface Segment {
+  readonly pieces: readonly Uint8Array[]
+  readonly bytes: number
+  /** As in the directory, and where each block of a range begins in the object. */
+  readonly ranges: readonly (SegmentRange & { readonly starts: readonly number[] })[]
 }
 
 const magic = utf8('SLOG')
 const version = 1
 const fixedBytes = 9
 
-export function encodeSegment(ranges: readonly RangeBlocks[]): {
-  readonly bytes: Uint8Array
-  readonly ranges: readonly SegmentRange[]
-} {
+/** Every block is sealed to its place; columns are not copied. */
+export function encodeSegment(ranges: readonly RangeBlocks[]): Segment {
   const directoryLength = ranges.reduce((length, range) => length + 2 + utf8(range.partition).length + 14, 4)
+  const pieces: Uint8Array[] = []
   let at = aligned(fixedBytes + directoryLength + 4)
+  const prologue = new Uint8Array(at)
   const placed = ranges.map(({ partition, bucket, count, blocks }) => {
-    const length = blocks.reduce((sum, block) => sum + block.length, 0)
-    const range = { partition, bucket, start: at, length, count }
-    at += length
-    return range
+    const start = at
+    const starts = blocks.map((block) => {
+      const begin = at
+      pieces.push(...sealBlock(block, begin))
+      at += lengthOf(block)
+      return begin
+    })
+    return { partition, bucket, start, length: at - start, count, starts }
   })
   const directory = encodeDirectory(placed)
-  const out = new Uint8Array(at)
-  const view = viewOf(out)
-  out.set(magic)
-  out[4] = version
+  const view = viewOf(prologue)
+  prologue.set(magic)
+  prologue[4] = version
   view.setUint32(5, directory.length, true)
-  out.set(directory, fixedBytes)
+  prologue.set(directory, fixedBytes)
   view.setUint32(fixedBytes + directory.length, crc32(directory), true)
-  placed.forEach((range, index) => {
-    let cursor = range.start
-    for (const block of ranges[index]?.blocks ?? []) {
-      out.set(block, cursor)
-      cursor += block.length
-    }
-  })
-  return { bytes: out, ranges: placed }
+  return { pieces: [prologue, ...pieces], bytes: at, ranges: placed }
 }
 
 /** From the first bytes of an object; an `internal` error on damage. */

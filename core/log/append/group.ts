@@ -137,7 +137,7 @@ async function writeObject(
   for (let attempt = 0; attempt < 3; attempt++) {
     const plan = planGroup(parts, label, randomId(world.random), now)
     try {
-      if ((await world.objects.create(objectKey(table.tableId, plan.object), plan.bytes)) === 'created') return plan
+      if ((await world.objects.create(objectKey(table.tableId, plan.object), plan.pieces)) === 'created') return plan
     } catch (error) {
       throw beforeCommit(error)
     }

@@ -6,8 +6,10 @@
 
 import { splitBatch } from '../../format/arrow/take.ts'
 import { type Entry, encodeEntry } from '../../format/items/entry.ts'
-import { encodeBlock, sealBlock } from '../../format/segment/block.ts'
+import { encodeBlock } from '../../format/segment/block.ts'
 import { encodeSegment } from '../../format/segment/segment.ts'
+import { present } from '../../kernel/assert.ts'
+import { lengthOf } from '../../kernel/bytes.ts'
 import type { Label } from '../../kernel/ids.ts'
 import { limits } from '../../kernel/limits.ts'
 import type { Table } from '../../model/table.ts'
@@ -18,7 +20,7 @@ export interface Part {
   readonly partition: string
   readonly bucket: number
   readonly rows: number
-  /** The block's bytes, in pieces. */
+  /** The block's bytes, in pieces; the columns' are those of the request's body. */
   readonly block: readonly Uint8Array[]
   /** Of the block. */
   readonly bytes: number
@@ -52,7 +54,7 @@ export interface BucketPlan {
 
 export interface GroupPlan {
   readonly object: ObjectName
-  readonly bytes: Uint8Array
+  readonly pieces: readonly Uint8Array[]
   readonly buckets: readonly BucketPlan[]
 }
 
@@ -69,7 +71,7 @@ export function encodeParts(table: Table, request: AppendRequest): readonly Part
     const frames = batches.flatMap((batch) => splitBatch(batch, limits.frameBytesMax))
     const rows = frames.reduce((sum, frame) => sum + frame.rows, 0)
     const block = encodeBlock(table.schema.schemaId, partition, frames)
-    return { partition, bucket, rows, block, bytes: block.reduce((sum, piece) => sum + piece.length, 0) }
+    return { partition, bucket, rows, block, bytes: lengthOf(block) }
   })
 }
 
@@ -86,20 +88,20 @@ export function planGroup(parts: readonly GroupPart[], label: Label, random: str
       partition: members[0]?.encoded.partition ?? '',
       bucket,
       count: members.reduce((rows, member) => rows + member.encoded.rows, 0),
-      blocks: members.flatMap((member) => member.encoded.block),
+      blocks: members.map((member) => member.encoded.block),
     })),
   )
   const directory = (buckets[0]?.[0] ?? 0) % 256
-  const object = { label, random, inline: segment.bytes.length < limits.inlineObjectBytesMax, directory }
+  const object = { label, random, inline: segment.bytes < limits.inlineObjectBytesMax, directory }
   return {
     object,
-    bytes: segment.bytes,
+    pieces: segment.pieces,
     buckets: buckets.map(([bucket, members], index) => ({
       partition: members[0]?.encoded.partition ?? '',
       bucket,
       object,
       time,
-      members: placeMembers(members, segment.bytes, segment.ranges[index]?.start ?? 0),
+      members: placeMembers(members, segment.ranges[index]?.starts ?? []),
     })),
   }
 }
@@ -120,12 +122,9 @@ export function entriesOf(plan: BucketPlan, members: readonly Member[]): readonl
   })
 }
 
-function placeMembers(parts: readonly GroupPart[], object: Uint8Array, start: number): readonly Member[] {
-  let at = start
-  return parts.map(({ request, part, producer, encoded }) => {
-    const member = { request, part, producer, rows: encoded.rows, start: at, length: encoded.bytes }
-    sealBlock(object, at)
-    at += encoded.bytes
-    return member
+function placeMembers(parts: readonly GroupPart[], starts: readonly number[]): readonly Member[] {
+  return parts.map(({ request, part, producer, encoded }, index) => {
+    const start = present(starts[index], 'the place of a block')
+    return { request, part, producer, rows: encoded.rows, start, length: encoded.bytes }
   })
 }

@@ -78,8 +78,8 @@ const logBugs: readonly PlantedBug[] = [
     id: 'B8',
     what: 'offsets are fixed before the data is durable',
     file: 'core/log/append/group.ts',
-    find: "if ((await world.objects.create(objectKey(table.tableId, plan.object), plan.bytes)) === 'created') return plan",
-    replace: `void world.objects.create(objectKey(table.tableId, plan.object), plan.bytes).catch(() => undefined)
+    find: "if ((await world.objects.create(objectKey(table.tableId, plan.object), plan.pieces)) === 'created') return plan",
+    replace: `void world.objects.create(objectKey(table.tableId, plan.object), plan.pieces).catch(() => undefined)
       return plan`,
     scenario: 'append',
     seedsMax: 300,
