@@ -19,7 +19,7 @@ export interface Site {
   readonly client: Client
   /** What the server logged as its own defects. */
   readonly defects: unknown[]
-  /** Another server over the same stores, after this one has stopped. */
+  /** Another server over the same stores: after this one has stopped or, on a disk, beside it. */
   reopen(): Promise<Site>
   close(): Promise<void>
 }

@@ -156,3 +156,25 @@ async function storedIds(site: Site, path: string): Promise<unknown[]> {
   await site.close()
   return ids
 }
+
+test('two servers on one directory are one log: offsets have no gap, a retry at the other is a duplicate, a drop holds at both', async () => {
+  const one = await opened(diskSite())
+  const two = await opened(one.reopen())
+  const path = await makeTable(one.client, 't')
+  const produce = (site: Site, id: number, producer: string, sequence: number) =>
+    site.client.send('POST', `${path}/records`, {
+      body: lines([{ id }]),
+      headers: { ...ndjson, 'Producer-Id': producer, 'Producer-Seq': String(sequence) },
+    })
+  const answers = await Promise.all(Array.from({ length: 40 }, (_, i) => produce(i % 2 === 0 ? one : two, i, `p${i}`, 0)))
+  expect(answers.map(({ status }) => status)).toEqual(Array(40).fill(200))
+  const offsets = answers.map(({ json }) => Number(json.buckets[0].baseOffset)).sort((a, b) => a - b)
+  expect(offsets).toEqual(Array.from({ length: 40 }, (_, i) => i))
+  const again = await produce(two, 0, 'p0', 0)
+  expect([again.json.duplicate, again.json.buckets]).toEqual([true, answers[0]?.json.buckets])
+  const reads = await Promise.all([one, two].map((site) => site.client.get(`${path}/log?bucket=0&offset=earliest`)))
+  expect(reads[0]?.text).toBe(reads[1]?.text)
+  expect(readLines(reads[0]?.text ?? '').map(({ __offset }) => Number(__offset))).toEqual(offsets)
+  expect((await one.client.send('DELETE', path)).status).toBe(204)
+  expect((await produce(two, 41, 'p41', 0)).status).toBe(404)
+})

@@ -24,7 +24,6 @@ const { values: options } = parseArgs({
     trace: { type: 'boolean', default: false },
     planted: { type: 'string' },
     'small-world': { type: 'boolean', default: false },
-    whole: { type: 'boolean', default: false },
     quiet: { type: 'boolean', default: false },
   },
 })
@@ -126,7 +125,7 @@ function seedOfCommit(): number {
 
 async function smallWorld(): Promise<number> {
   const { exploreSmallWorld } = await import('./small-world.ts')
-  return exploreSmallWorld({ whole: options.whole, print })
+  return exploreSmallWorld({ print })
 }
 
 function plain(_: string, value: unknown): unknown {

@@ -26,6 +26,11 @@ export class Choices {
     return false
   }
 
+  /** Every choice of the prefix is made: from here on the run is new. */
+  get isNew(): boolean {
+    return this.#taken.length >= this.#prefix.length
+  }
+
   /** The choices of the run that has just ended. */
   get path(): readonly number[] {
     return this.#taken.map(({ index }) => index)

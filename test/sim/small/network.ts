@@ -9,6 +9,7 @@ import type { Manner, Network } from '../network.ts'
 import type { Process } from '../process.ts'
 import type { Trace } from '../trace.ts'
 import type { Choices } from './choices.ts'
+import { Answers } from './states.ts'
 
 const readFates = ['ok', 'refused', 'crash-before'] as const
 const writeFates = ['ok', 'refused', 'lost-ack', 'late', 'crash-before', 'crash-between'] as const
@@ -18,6 +19,7 @@ export class SmallNetwork implements Network {
   readonly #choices: Choices
   readonly #trace: Trace
   readonly #pending: (() => void)[] = []
+  readonly answers = new Answers()
   /** Faults that may still be placed. */
   budget = 0
   calls = 0
@@ -27,6 +29,10 @@ export class SmallNetwork implements Network {
   constructor(choices: Choices, trace: Trace) {
     this.#choices = choices
     this.#trace = trace
+  }
+
+  get isWaiting(): boolean {
+    return this.#pending.length > 0
   }
 
   /** One of the calls under way arrives. False when there is none. */
@@ -44,15 +50,30 @@ export class SmallNetwork implements Network {
       const fate = this.#fate(call)
       if (fate !== 'ok') this.#trace.add(`${name} ${fate}`)
       if (fate === 'crash-before') return from.kill()
-      if (fate === 'refused') return reject(new SluiceError('throttled', `${call.operation} was refused`))
+      const mark = this.answers.begin(from, fate)
+      const answer = (given: unknown): void => this.answers.answered(from, mark, given)
+      const fail = (error: unknown): void => {
+        answer(error)
+        reject(error)
+      }
+      if (fate === 'refused') {
+        this.answers.arrived(from, mark)
+        return fail(new SluiceError('throttled', `${call.operation} was refused`))
+      }
       const unknown = (): SluiceError => new SluiceError('unavailable', `${call.operation} timed out`, { effect: 'unknown' })
-      if (fate === 'late') reject(unknown())
+      if (fate === 'late') fail(unknown())
       this.#arrive(call, () => {
-        const answer = attempt(effect)
+        const outcome = attempt(effect)
+        this.answers.arrived(from, mark)
         this.#trace.add(`${name} arrives`)
-        if (fate === 'crash-between') from.kill()
-        else if (fate === 'lost-ack') from.deliver(() => reject(unknown()))
-        else from.deliver(() => ('error' in answer ? reject(answer.error) : resolve(answer.value)))
+        if (fate === 'late') return
+        if (fate === 'crash-between') return from.kill()
+        from.deliver(() => {
+          if (fate === 'lost-ack') return fail(unknown())
+          if ('error' in outcome) return fail(outcome.error)
+          answer(outcome.value)
+          resolve(outcome.value)
+        })
       })
     })
   }

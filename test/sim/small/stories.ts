@@ -9,8 +9,6 @@ export interface SmallScenario {
   readonly name: string
   readonly prelude: Story
   readonly story: Story
-  /** Faults placed in CI; `--whole` places two everywhere. */
-  readonly faults: 1 | 2
   /** Some actor changes the table's item. */
   readonly changesTable?: true
 }
@@ -44,7 +42,6 @@ export const smallScenarios: readonly SmallScenario[] = [
         async (at) => void (await world.append(at, world.request(first))),
         async (at) => void (await world.append(at, world.request({ ...first, name: 'b' }))),
       ),
-    faults: 1,
   },
   {
     name: 'one request runs in two processes',
@@ -57,7 +54,6 @@ export const smallScenarios: readonly SmallScenario[] = [
         async (at) => void (await world.append(at, request)),
       )
     },
-    faults: 1,
   },
   {
     name: 'a producer goes on while its first request arrives again',
@@ -73,7 +69,6 @@ export const smallScenarios: readonly SmallScenario[] = [
         async (at) => void (await world.append(at, request)),
       )
     },
-    faults: 1,
   },
   {
     name: 'rows without a producer meet others',
@@ -84,7 +79,6 @@ export const smallScenarios: readonly SmallScenario[] = [
         async (at) => void (await world.append(at, world.request(undefined))),
         async (at) => void (await world.append(at, world.request(undefined))),
       ),
-    faults: 2,
   },
   {
     name: 'two spill at once',
@@ -95,7 +89,6 @@ export const smallScenarios: readonly SmallScenario[] = [
         async (at) => void (await world.append(at, world.request(undefined))),
         async (at) => void (await world.append(at, world.request(first))),
       ),
-    faults: 1,
   },
   {
     name: 'a producer is evicted while its request arrives again',
@@ -111,7 +104,6 @@ export const smallScenarios: readonly SmallScenario[] = [
         async (at) => void (request && (await world.append(at, request))),
       )
     },
-    faults: 1,
   },
   {
     name: 'a newer epoch meets the older',
@@ -122,7 +114,6 @@ export const smallScenarios: readonly SmallScenario[] = [
         async (at) => void (await world.append(at, world.request(first))),
         async (at) => void (await world.append(at, world.request({ ...first, epoch: 1n }))),
       ),
-    faults: 1,
   },
   {
     changesTable: true,
@@ -134,7 +125,6 @@ export const smallScenarios: readonly SmallScenario[] = [
         async (at) => void (await world.survive(at, () => world.appendOnce(at, world.request(first)))),
         async (at) => void (await world.survive(at, () => dropTable(at.world, databaseName, tableName))),
       ),
-    faults: 1,
   },
   {
     changesTable: true,
@@ -149,7 +139,6 @@ export const smallScenarios: readonly SmallScenario[] = [
           void (await world.survive(at, () => collect(at.world, { kind: 'collect', table, buckets: 1, marks: [] }, -1_000))),
       )
     },
-    faults: 1,
   },
 ]
 

@@ -24,11 +24,14 @@ import { drawSwarm } from '../swarm.ts'
 import { Trace } from '../trace.ts'
 import { Choices } from './choices.ts'
 import { SmallNetwork } from './network.ts'
+import { States } from './states.ts'
 
 const attemptsMax = 12
 const stepsMax = 2_000
 
 export interface SmallResult {
+  /** The run came to a state whose futures were explored before. */
+  readonly isKnown: boolean
   readonly broken: readonly Broken[]
   readonly trace: Trace
 }
@@ -46,10 +49,17 @@ export class SmallWorld {
   readonly network: SmallNetwork
   readonly stage: Stage
   readonly #scheduler: SeededScheduler
-  readonly #random = new Seeded(7)
+  readonly #random: Seeded
+  readonly #choices: Choices
+  readonly #states: States
   #processes = 0
 
-  constructor(choices: Choices, from?: Prepared) {
+  /** `states`: those that runs of the same story came through before. */
+  constructor(choices: Choices, from?: Prepared, states = new States()) {
+    this.#choices = choices
+    this.#states = states
+    // A run must not draw the names that its prelude drew.
+    this.#random = new Seeded(from === undefined ? 7 : 8)
     this.#scheduler = new SeededScheduler(new Seeded(1), this.trace, startMs)
     this.network = new SmallNetwork(choices, this.trace)
     const stores: Stores = {
@@ -136,10 +146,11 @@ export class SmallWorld {
     )
     for (let step = 0; step < stepsMax; step++) {
       await drain()
+      if (this.network.isWaiting && this.#isKnown()) return { isKnown: true, broken: [], trace: this.trace }
       if (this.network.step()) continue
       if (isTold) {
         this.#judge()
-        return { broken: this.history.broken, trace: this.trace }
+        return { isKnown: false, broken: this.history.broken, trace: this.trace }
       }
       const before = this.#scheduler.steps
       await this.#scheduler.run(() => this.#scheduler.steps > before, {
@@ -148,7 +159,24 @@ export class SmallWorld {
       })
     }
     this.history.break('G12', 'live', `not finished after ${stepsMax} steps`)
-    return { broken: this.history.broken, trace: this.trace }
+    return { isKnown: false, broken: this.history.broken, trace: this.trace }
+  }
+
+  #isKnown(): boolean {
+    if (!this.#choices.isNew || this.history.broken.length > 0) return false
+    const { items, objects } = this.stage.stores
+    const { budget, answers } = this.network
+    const { requests, drops } = this.history
+    return !this.#states.add([
+      [...items.all()],
+      [...objects.objects.keys()].sort(),
+      answers.all(),
+      budget,
+      this.#scheduler.now,
+      [...requests.values()],
+      [...drops.values()],
+      this.stage.tables,
+    ])
   }
 
   #judge(): void {
