@@ -79,6 +79,11 @@ export const databaseOut = z
 export const databasesOut = z.looseObject({ databases: z.array(text), next: z.nullable(text) })
 export const tablesOut = z.looseObject({ tables: z.array(text), next: z.nullable(text) })
 
+export const partitionsOut = z.looseObject({ partitions: z.array(text), next: z.nullable(text) })
+export const partitionOut = z
+  .looseObject({ partition: text, createdAt: z.int(), status: z.enum(['alive', 'dropping']) })
+  .check(z.meta({ id: 'Partition' }))
+
 export const tableOut = z
   .looseObject({
     database: text,

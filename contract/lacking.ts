@@ -7,8 +7,6 @@ const table = '/v1/databases/{db}/tables/{table}'
 
 export const lackingRoutes: readonly Route[] = [
   ...lacks('deployment options', 'ALL', '/v1/options', 'GET', 'PATCH'),
-  ...lacks('partitions', 'DESCRIBE', `${table}/partitions`, 'GET'),
-  ...lacks('partitions', 'ALTER', `${table}/partitions/{rest...}`, 'PUT', 'DELETE'),
   ...lacks('lookup', 'READ', `${table}/lookup`, 'POST'),
   ...lacks('prefix lookup', 'READ', `${table}/lookup/prefix`, 'POST'),
   ...lacks('current rows', 'READ', `${table}/rows`, 'GET'),

@@ -25,7 +25,12 @@ describe('a path and a method', () => {
     ['PUT', '/v1/databases/tables/tables/tables', 'createTable', { db: 'tables', table: 'tables' }],
     ['PUT', '/v1/databases/a%2Fb/tables/%252e', 'createTable', { db: 'a/b', table: '%2e' }],
     ['POST', '/v1/databases/a/tables/b/records', 'produce', { db: 'a', table: 'b' }],
-    ['PUT', '/v1/databases/a/tables/b/partitions/dt=1/h=2', undefined, { db: 'a', table: 'b' }],
+    [
+      'PUT',
+      '/v1/databases/a/tables/b/partitions/dt=1/h=%25%2F2',
+      'createPartition',
+      { db: 'a', table: 'b', partition: 'dt=1/h=%/2' },
+    ],
     ['GET', '/iceberg/v1/config', undefined, {}],
   ]
   test.each(found)('%s %s', (method, path, id, params) => {

@@ -20,7 +20,7 @@ export interface Matched {
 interface Node {
   readonly literals: Map<string, Node>
   parameter: { readonly name: string; readonly node: Node } | undefined
-  rest: Node | undefined
+  rest: { readonly name: string; readonly node: Node } | undefined
   readonly methods: Map<string, { readonly id: RouteId | undefined; readonly route: Route }>
   /** For `Allow`; empty where no route ends. */
   allow: string
@@ -60,7 +60,8 @@ function findNode(path: string): { node: Node; params: Record<string, string> } 
       params[node.parameter.name] = decodeSegment(segment)
       node = node.parameter.node
     } else if (node.rest !== undefined && segment !== '') {
-      node = node.rest
+      params[node.rest.name] = path.slice(at).split('/').map(decodeSegment).join('/')
+      node = node.rest.node
       break
     } else throw unknownPath(path)
     at = end + 1
@@ -107,8 +108,8 @@ function insert(top: Node, id: RouteId | undefined, route: Route): void {
       node.literals.set(segment, next)
       node = next
     } else if (parameter[2] !== undefined) {
-      node.rest ??= newNode()
-      node = node.rest
+      node.rest ??= { name: parameter[1] as string, node: newNode() }
+      node = node.rest.node
     } else {
       node.parameter ??= { name: parameter[1] as string, node: newNode() }
       node = node.parameter.node

@@ -11,6 +11,8 @@ import {
   healthOut,
   offsetsOut,
   openapiOut,
+  partitionOut,
+  partitionsOut,
   producedOut,
   rowsOut,
   tableIn,
@@ -21,7 +23,7 @@ import {
 } from './bodies.ts'
 import { media, rowMedia } from './media.ts'
 import { type Answer, noBody, type Route, type Schema, type Shape } from './route.ts'
-import { count, flag, lacking, listQuery, uint63, wait } from './values.ts'
+import { count, flag, lacking, listQuery, partitionListQuery, uint63, wait } from './values.ts'
 
 const databasePath = '/v1/databases/{db}'
 const tablePath = '/v1/databases/{db}/tables/{table}'
@@ -38,6 +40,9 @@ const gone: Answer = { description: 'gone, or absent with ifExists' }
 const closing: Answer = { description: 'its buckets are being closed: repeat the call until it answers 204 or 404' }
 const etag = z.looseObject({ ETag: z.string().check(z.regex(/^"[0-9]+"$/)) })
 
+const partitionName = (description: string) =>
+  z.string().check(z.maxLength(limits.partitionNameBytesMax, 'is too long'), z.meta({ description }))
+
 const dropQuery = z.strictObject({ ifExists: z.optional(flag) })
 
 export const fetchQuery = z.strictObject({
@@ -47,7 +52,7 @@ export const fetchQuery = z.strictObject({
   offset: z.optional(z.string().check(z.meta({ description: 'a number, earliest or latest; @time is not in this build: 501' }))),
   limit: z.optional(uint63('rows at most; 1,000 if absent, 100,000 as Arrow')),
   maxBytes: z.optional(uint63('bytes at most, 4 MiB if absent; one row comes whatever it says')),
-  partition: z.optional(lacking('a partition')),
+  partition: z.optional(partitionName('the partition of the bucket')),
   columns: z.optional(lacking('columns to read')),
   where: z.optional(lacking('a filter')),
   wait: z.optional(lacking('wait for rows')),
@@ -63,7 +68,7 @@ export const produceQuery = z.strictObject({
       .check(z.meta({ description: 'keyed tables; not in this build: 501' })),
   ),
   columns: z.optional(lacking('columns of a partial update')),
-  partition: z.optional(lacking('a partition')),
+  partition: z.optional(partitionName('all rows are for this partition')),
 })
 
 const produceHeaders = z.looseObject({
@@ -210,6 +215,44 @@ export const routes = {
     answers: { 202: closing, 204: gone },
     errors: ['not-found'],
   },
+  listPartitions: {
+    ...base,
+    method: 'GET',
+    path: `${tablePath}/partitions`,
+    summary: 'List partitions',
+    function: 'admin',
+    operation: 'DESCRIBE',
+    query: partitionListQuery,
+    answers: { 200: answer('names in order', partitionsOut) },
+    errors: ['not-found'],
+  },
+  createPartition: {
+    ...base,
+    method: 'PUT',
+    path: `${tablePath}/partitions/{partition...}`,
+    summary: 'Add a partition, named k=v/k2=v2 with special characters as %XX',
+    function: 'admin',
+    operation: 'ALTER',
+    body: optionalJson(emptyIn),
+    answers: { 200: answer('it was there', partitionOut), 201: answer('created', partitionOut) },
+    errors: ['not-found', 'invalid-name', 'conflict', 'full'],
+  },
+  dropPartition: {
+    ...base,
+    method: 'DELETE',
+    path: `${tablePath}/partitions/{partition...}`,
+    summary: 'Drop a partition with its rows',
+    function: 'admin',
+    operation: 'ALTER',
+    query: z.strictObject({
+      ifExists: z.optional(flag),
+      keepLake: z.optional(
+        flag.check(z.meta({ description: 'keep its rows in the lake; partitioned tables have none in this build' })),
+      ),
+    }),
+    answers: { 202: closing, 204: gone },
+    errors: ['not-found', 'invalid-name'],
+  },
   produce: {
     ...base,
     method: 'POST',
@@ -259,7 +302,7 @@ export const routes = {
     summary: 'Offsets by bucket',
     function: 'read',
     operation: 'READ',
-    query: listQuery,
+    query: partitionListQuery,
     answers: { 200: answer('a page of buckets', offsetsOut) },
     errors: ['not-found', 'gone'],
   },

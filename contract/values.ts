@@ -92,11 +92,14 @@ function waitMs(text: string): number {
 export const lacking = (description: string) =>
   z.string().check(z.meta({ description: `${description}; not in this build: 501` }))
 
-export const listQuery = z.strictObject({
-  limit: z.optional(count(1, limits.listLimitMax, 'entries a page, 100 if absent')),
-  after: z.optional(
-    z
-      .string()
-      .check(z.maxLength(limits.nameLengthMax, 'is too long'), z.meta({ description: 'the last name of the page before' })),
-  ),
-})
+const listOf = (nameLengthMax: number) =>
+  z.strictObject({
+    limit: z.optional(count(1, limits.listLimitMax, 'entries a page, 100 if absent')),
+    after: z.optional(
+      z.string().check(z.maxLength(nameLengthMax, 'is too long'), z.meta({ description: 'the last name of the page before' })),
+    ),
+  })
+
+export const listQuery = listOf(limits.nameLengthMax)
+/** Of partitions and their buckets. */
+export const partitionListQuery = listOf(limits.partitionNameBytesMax + 8)

@@ -13,6 +13,8 @@ export type Headers = Readonly<Record<string, string | undefined>>
 export interface Params {
   readonly db: string
   readonly table: string
+  /** As in the path, not validated. */
+  readonly partition: string
 }
 
 export interface Call<Query = unknown, Value = unknown> {

@@ -45,7 +45,11 @@ export function lambdaHandler(
   const one = (event: UrlEvent) => respond(event, { handlers, world, newRequestId, logError })
   const paths = new Set(Object.keys(handlers).map((id) => routes[id as keyof typeof routes].path))
   const router = httpRouterHandler({
-    routes: [...paths].map((path) => ({ method: 'ANY' as const, path, handler: middy().handler(one as never) })),
+    routes: [...paths].map((path) => ({
+      method: 'ANY' as const,
+      path: path.replace(/\{\w+\.\.\.\}$/, '{proxy+}'),
+      handler: middy().handler(one as never),
+    })),
     notFoundResponse: ({ method, path }) => one(bareEvent(method, path)),
   })
   return middy().handler(router as never) as unknown as LambdaHandler

@@ -4,6 +4,7 @@
  */
 import { databaseKey } from '../format/items/database.ts'
 import { newLakeItem } from '../format/items/lake.ts'
+import { newPartitionCount } from '../format/items/partition.ts'
 import { decodeTable, encodeDefinition, encodeTable, tableKey, tablePartition } from '../format/items/table.ts'
 import { SluiceError } from '../kernel/errors.ts'
 import { labelOf, newTableId } from '../kernel/ids.ts'
@@ -48,6 +49,7 @@ export async function createTable(
     { create: encodeTable(table) },
   ]
   if (table.options.lakeFormat !== 'none') actions.push({ create: newLakeItem(table.tableId, table.gc) })
+  if (table.partitionBy.length > 0) actions.push({ create: newPartitionCount(table.tableId) })
   const existing = await findTable(world, database, name)
   if (existing === undefined) {
     const result = await world.items.transact(actions) // COMMIT POINT
@@ -142,6 +144,7 @@ function newTable(world: World, database: string, name: string, spec: TableSpec)
     name,
     tableId: newTableId(world.random),
     schema: { schemaId: 1, columns },
+    partitionBy: spec.partitionBy,
     buckets: spec.buckets,
     options: spec.options,
     gc: labelOf(0),

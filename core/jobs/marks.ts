@@ -5,6 +5,7 @@
 
 import { encodeMark, type Mark, markKey, markSort } from '../format/items/mark.ts'
 import { randomId } from '../kernel/ids.ts'
+import type { Partition } from '../model/partition.ts'
 import type { JobKind, TableName } from '../ports/queue.ts'
 import type { World } from '../ports/world.ts'
 
@@ -12,6 +13,7 @@ export interface Due {
   readonly kind: JobKind
   readonly table: TableName
   readonly buckets: number
+  readonly partition?: Pick<Partition, 'id' | 'name'>
   /** ms since 1970 */
   readonly due: number
 }

@@ -1,5 +1,5 @@
 /**
- * The sweep: reads the marks that are due and sends one job for each table and kind. It never reads tables, so an idle
+ * The sweep: reads the marks that are due and sends one job for each table, or partition, and kind. It never reads tables, so an idle
  * deployment costs these reads alone. A mark stays until its worker drops it: a lost job is sent again by the next sweep.
  * Marks that nobody can drop (a table whose jobs fail, a kind of a newer build) hide no others.
  */
@@ -21,9 +21,9 @@ export async function sweep(world: World): Promise<{ readonly jobs: number }> {
     for await (const item of dueItems(world, shard)) {
       const mark = readMark(item)
       if (mark === undefined) continue
-      const { kind, table, buckets } = mark
-      const id = `${kind}#${table.tableId}`
-      const job = jobs.get(id) ?? { kind, table, buckets, marks: [] }
+      const { kind, table, buckets, partition } = mark
+      const id = `${kind}#${table.tableId}#${partition?.id ?? ''}`
+      const job = jobs.get(id) ?? { kind, table, buckets, ...(partition === undefined ? {} : { partition }), marks: [] }
       if (job.marks.length < marksPerJobMax) job.marks.push(item.key.sort)
       jobs.set(id, job)
     }

@@ -20,6 +20,8 @@ export const limits = {
   typeDepthMax: 16,
   vectorDimensionMax: 8_192,
   bucketsMax: 1024,
+  partitionsMax: 1_000,
+  partitionNameBytesMax: 768,
   listLimitDefault: 100,
   listLimitMax: 1_000,
   producerIdLengthMax: 128,

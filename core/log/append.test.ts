@@ -4,12 +4,13 @@ import { getTable } from '../catalog/tables.ts'
 import { decodeHead, headKey } from '../format/items/head.ts'
 import { present } from '../kernel/assert.ts'
 import { SluiceError } from '../kernel/errors.ts'
+import { unpartitioned } from '../model/partition.ts'
 import type { ItemStore, Update, UpdateResult } from '../ports/items.ts'
 import { dropTable } from './drop.ts'
-import { producerWith, readAll, requestOf, testLog, testTable, testWorld } from './world.case.ts'
+import { bucketAt, producerWith, readAll, requestOf, testLog, testTable, testWorld } from './world.case.ts'
 
 const headOf = async (world: { items: ItemStore }, tableId: string) =>
-  decodeHead(present(await world.items.get(headKey(tableId, 0)), 'the head'))
+  decodeHead(present(await world.items.get(headKey(tableId, bucketAt(0))), 'the head'))
 
 test('rows are read back in the order of their commits, at dense offsets', async () => {
   const world = testWorld()
@@ -38,7 +39,13 @@ test('a fetch of rows that came in crumbs reads a bounded number of objects, and
   const table = await testTable(world)
   const log = testLog(world)
   for (let i = 0; i < 600; i++) await log.append(table, requestOf([i]))
-  const fetched = await log.fetch(table, { partition: '', bucket: 0, from: 'earliest', rowsMax: 10_000, bytesMax: 1 << 30 })
+  const fetched = await log.fetch(table, {
+    partition: unpartitioned,
+    bucket: 0,
+    from: 'earliest',
+    rowsMax: 10_000,
+    bytesMax: 1 << 30,
+  })
   expect([fetched.frames.length, fetched.next, fetched.end]).toEqual([512, 512n, 600n])
 })
 

@@ -7,6 +7,7 @@ import { putMark } from '../jobs/marks.ts'
 import { sweep } from '../jobs/sweep.ts'
 import { SluiceError } from '../kernel/errors.ts'
 import { labelOf } from '../kernel/ids.ts'
+import { unpartitioned } from '../model/partition.ts'
 import type { ObjectStore } from '../ports/objects.ts'
 import { collect } from './collect.ts'
 import { dropDatabase, dropTable } from './drop.ts'
@@ -154,13 +155,13 @@ test('a committer that relied on a mark that was taken marks again before it com
   await sweep(world)
   const [tier] = world.jobs.splice(0)
   expect(tier?.kind).toBe('tier')
-  expect(await quietHeads(world, table, [{ bucket: 0, end: 1n }])).toBe(true)
+  expect(await quietHeads(world, table, [{ partition: unpartitioned, bucket: 0, end: 1n }])).toBe(true)
   for (const sort of tier?.marks ?? [])
     await items.delete({ partition: `due#${Number.parseInt(table.tableId.slice(-2), 16) % 4}`, sort })
   await log.append(table, requestOf([2]))
   world.time.now += 400_000
   expect((await sweep(world)).jobs).toBe(1)
-  expect(await quietHeads(world, table, [{ bucket: 0, end: 1n }])).toBe(false)
+  expect(await quietHeads(world, table, [{ partition: unpartitioned, bucket: 0, end: 1n }])).toBe(false)
 })
 
 test('the sweep sends one job for all marks of a table and kind that are due', async () => {

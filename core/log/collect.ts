@@ -12,9 +12,11 @@ import { tableKey } from '../format/items/table.ts'
 import { dropMarks } from '../jobs/marks.ts'
 import { type Label, labelOf } from '../kernel/ids.ts'
 import { limits } from '../kernel/limits.ts'
+import { type BucketId, idOf } from '../model/partition.ts'
 import type { Table } from '../model/table.ts'
 import type { Job } from '../ports/queue.ts'
 import type { World } from '../ports/world.ts'
+import { bucketsOf } from './buckets.ts'
 import { readHead } from './head/birth.ts'
 
 export interface Collected {
@@ -56,27 +58,28 @@ async function* oldObjects(world: World, table: Table, before: Label): AsyncIter
 }
 
 async function collectChunk(world: World, table: Table, candidates: Set<string>): Promise<number> {
-  for (let bucket = 0; bucket < table.buckets.count && candidates.size > 0; bucket++) {
-    const head = await readHead(world, table.tableId, bucket)
-    if (head !== undefined) await unmarkReferred(world, table, bucket, head, candidates)
+  for await (const at of bucketsOf(world, table)) {
+    const head = await readHead(world, table.tableId, idOf(at))
+    if (head !== undefined) await unmarkReferred(world, table, idOf(at), head, candidates)
+    if (candidates.size === 0) return 0
   }
-  if (candidates.size === 0) return 0
   await raiseTable(world, table, greatestLabel(candidates))
-  for (let bucket = 0; bucket < table.buckets.count && candidates.size > 0; bucket++) {
-    const head = await raiseHead(world, table, bucket, greatestLabel(candidates))
-    if (head !== undefined) await unmarkReferred(world, table, bucket, head, candidates)
+  for await (const at of bucketsOf(world, table)) {
+    const head = await raiseHead(world, table, idOf(at), greatestLabel(candidates))
+    if (head !== undefined) await unmarkReferred(world, table, idOf(at), head, candidates)
+    if (candidates.size === 0) return 0
   }
   if (candidates.size > 0) await world.objects.delete([...candidates])
   return candidates.size
 }
 
 /** Takes out of `candidates` what the bucket refers to: the given head first, then the index. Entries move only that way. */
-async function unmarkReferred(world: World, table: Table, bucket: number, head: Head, candidates: Set<string>): Promise<void> {
+async function unmarkReferred(world: World, table: Table, at: BucketId, head: Head, candidates: Set<string>): Promise<void> {
   for (const entry of head.recent) candidates.delete(objectKey(table.tableId, entry))
   let from: string = indexSorts.first
   for (;;) {
     const items = await world.items.query({
-      partition: headKey(table.tableId, bucket).partition,
+      partition: headKey(table.tableId, at).partition,
       from,
       to: indexSorts.after,
       limit: pageItems,
@@ -105,9 +108,9 @@ async function raiseTable(world: World, table: Table, label: Label): Promise<voi
 }
 
 /** The head after the raise, or as it is where it was raised before. */
-async function raiseHead(world: World, table: Table, bucket: number, label: Label): Promise<Head | undefined> {
+async function raiseHead(world: World, table: Table, at: BucketId, label: Label): Promise<Head | undefined> {
   const { item } = await world.items.update({
-    key: headKey(table.tableId, bucket),
+    key: headKey(table.tableId, at),
     set: { g: { value: label } },
     condition: { is: 'less', path: 'g', value: label },
   })
@@ -126,11 +129,11 @@ function greatestLabel(candidates: ReadonlySet<string>): Label {
 /** Evicted producers are kept for the horizon and a day. */
 async function forgetEvicted(world: World, table: Table): Promise<void> {
   const now = world.clock.now()
-  for (let bucket = 0; bucket < table.buckets.count; bucket++) {
+  for await (const at of bucketsOf(world, table)) {
     let from: string = evictedSorts.first
     for (;;) {
       const items = await world.items.query({
-        partition: headKey(table.tableId, bucket).partition,
+        partition: headKey(table.tableId, idOf(at)).partition,
         from,
         to: evictedSorts.after,
         limit: pageItems,

@@ -11,16 +11,20 @@ import {
   removeDatabase,
   reviveDatabase,
 } from '../catalog/databases.ts'
+import { findPartition, markPartitionDropping, partitionNotFound, removePartition } from '../catalog/partitions.ts'
 import { findTable, markTableDropping, removeTable, tableNotFound } from '../catalog/tables.ts'
-import { headKey } from '../format/items/head.ts'
+import { decodeHead, headKey } from '../format/items/head.ts'
 import { lakeItemKey } from '../format/items/lake.ts'
 import { tablePartition } from '../format/items/table.ts'
 import { putMark } from '../jobs/marks.ts'
 import { isSluiceError, SluiceError } from '../kernel/errors.ts'
+import { type Offset, offsetOf } from '../kernel/ids.ts'
 import { limits } from '../kernel/limits.ts'
+import { type BucketId, idOf, type Partition } from '../model/partition.ts'
 import type { Table } from '../model/table.ts'
 import type { World } from '../ports/world.ts'
 import { named } from './append/mark-keeper.ts'
+import { partitionsOf } from './buckets.ts'
 
 /** `closing`: heads are still being closed; repeat it. */
 export type Dropped = 'gone' | 'closing'
@@ -81,9 +85,10 @@ const notEmpty = (name: string): SluiceError =>
     facts: { database: name },
   })
 
-async function markPurge(world: World, table: Table): Promise<number> {
+async function markPurge(world: World, table: Table, partition?: Partition): Promise<number> {
   const due = world.clock.now() + limits.orphanAgeMs
-  await putMark(world, { kind: 'purge', ...named(table), due })
+  const of = partition === undefined ? {} : { partition: { id: partition.id, name: partition.name } }
+  await putMark(world, { kind: 'purge', ...named(table), ...of, due })
   return due
 }
 
@@ -91,15 +96,48 @@ async function markPurge(world: World, table: Table): Promise<number> {
 export async function finishDrop(world: World, table: Table, until: number): Promise<Dropped> {
   if (!(await markTableDropping(world, table))) return 'gone'
   return begun(async () => {
-    for (let from = 0; from < table.buckets.count; from += closesAtOnce) {
-      if (world.clock.now() > until) return 'closing'
-      const wave = Array.from({ length: Math.min(closesAtOnce, table.buckets.count - from) }, (_, index) => from + index)
-      await Promise.all(wave.map((bucket) => closeHead(world, table.tableId, bucket)))
-    }
+    for await (const partition of partitionsOf(world, table))
+      if ((await closeHeads(world, table, partition, until)) === 'closing') return 'closing'
     await closeLake(world, table)
     await removeTable(world, table)
     return 'gone'
   })
+}
+
+/**
+ * Mark the partition (no head is born in it from here on) → close its heads → keep what they reached, free the name. Errors:
+ * `not-found`. Repeatable until `gone`.
+ */
+export async function dropPartition(world: World, table: Table, name: string): Promise<Dropped> {
+  const partition = await findPartition(world, table, name)
+  if (partition === undefined) throw partitionNotFound(table, name)
+  const due = await markPurge(world, table, partition)
+  const dropped = await finishPartitionDrop(world, table, partition, world.clock.now() + dropMs)
+  if (world.clock.now() >= due) await markPurge(world, table, partition)
+  return dropped
+}
+
+export async function finishPartitionDrop(world: World, table: Table, partition: Partition, until: number): Promise<Dropped> {
+  const marked = await markPartitionDropping(world, table, partition)
+  if (!marked) return 'gone'
+  return begun(async () => {
+    const end = await closeHeads(world, table, partition, until)
+    if (end === 'closing') return 'closing'
+    await removePartition(world, table, partition, end)
+    return 'gone'
+  })
+}
+
+/** The greatest end that a head of the partition had. */
+async function closeHeads(world: World, table: Table, partition: Partition, until: number): Promise<Offset | 'closing'> {
+  let end: bigint = partition.floor
+  for (let from = 0; from < table.buckets.count; from += closesAtOnce) {
+    if (world.clock.now() > until) return 'closing'
+    const wave = Array.from({ length: Math.min(closesAtOnce, table.buckets.count - from) }, (_, index) => from + index)
+    const ends = await Promise.all(wave.map((bucket) => closeHead(world, table.tableId, idOf({ partition, bucket }))))
+    for (const one of ends) if (one > end) end = one
+  }
+  return offsetOf(end)
 }
 
 /** Once the mark stands, a failure is not without effect, whatever the store says of its own call. */
@@ -113,13 +151,14 @@ async function begun<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** A head that was never born needs no closing: births are refused since the mark. */
-async function closeHead(world: World, tableId: string, bucket: number): Promise<void> {
-  await world.items.update({
-    key: headKey(tableId, bucket),
+/** Its end. A head that was never born needs no closing: births are refused since the mark. */
+async function closeHead(world: World, tableId: string, at: BucketId): Promise<bigint> {
+  const { item } = await world.items.update({
+    key: headKey(tableId, at),
     set: { o: { value: 0n } },
     condition: { is: 'equal', path: 'o', value: 1n },
   })
+  return item === undefined ? 0n : decodeHead(item).end
 }
 
 async function closeLake(world: World, table: Table): Promise<void> {

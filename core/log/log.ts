@@ -2,17 +2,20 @@
  * The log as one process uses it: what it remembers (heads, marks) and what it groups (appends of a table). It keeps no truth:
  * every memory is checked by the store at commit, so a process may be frozen, killed or doubled at any moment.
  */
-import { SluiceError } from '../kernel/errors.ts'
+import { present } from '../kernel/assert.ts'
+import { isSluiceError, SluiceError } from '../kernel/errors.ts'
+import type { BucketRef, Partition } from '../model/partition.ts'
 import type { Table } from '../model/table.ts'
 import type { World } from '../ports/world.ts'
 import { Batcher, type BatcherConfig, type Waiting } from './append/batcher.ts'
 import { runGroup } from './append/group.ts'
 import { MarkKeeper } from './append/mark-keeper.ts'
 import { Memos } from './append/memos.ts'
-import { encodeParts } from './append/plan.ts'
+import { type EncodedRows, encodeRows, type Part } from './append/plan.ts'
+import { Partitions } from './partitions.ts'
 import { fetchBucket } from './read/fetch.ts'
 import { readOffsets } from './read/offsets.ts'
-import type { AppendRequest, BucketAppended, BucketOffsets, Fetched, FetchRequest } from './types.ts'
+import type { AppendRequest, BucketAppended, BucketOffsets, Fetched, FetchRequest, Producer } from './types.ts'
 
 export type LogConfig = BatcherConfig
 
@@ -28,6 +31,7 @@ export class Log {
   readonly #config: LogConfig
   readonly #memos = new Memos()
   readonly #marks: MarkKeeper
+  readonly #partitions: Partitions
   readonly #tables = new Map<string, { table: Table; readonly batcher: Batcher }>()
   #inFlight = 0
   #drained: (() => void)[] = []
@@ -36,18 +40,31 @@ export class Log {
     this.#world = world
     this.#config = config
     this.#marks = new MarkKeeper(world)
+    this.#partitions = new Partitions(world)
   }
 
   /** An answer for every part, in the order of the request. Throws only where nothing was attempted (`throttled`, bad rows). */
   async append(table: Table, request: AppendRequest): Promise<readonly BucketAppended[]> {
-    const parts = encodeParts(table, request)
+    const rows = encodeRows(table, request)
     this.#inFlight += 1
     try {
-      return await this.#batcher(table).submit(parts, request.producer)
+      const appended = await this.#submit(table, rows, request.producer)
+      const stale = appended.flatMap((answer, part) => (isOfDroppedPartition(answer) ? [part] : []))
+      if (stale.length === 0) return appended
+      const answers = [...appended]
+      for (const part of stale) this.#partitions.forget(table, rows[part]?.partition ?? '')
+      const again = await this.#submitAgain(table, pick(rows, stale), request.producer)
+      for (const [i, part] of stale.entries()) answers[part] = present(again[i], 'an answer for every part')
+      return answers
     } finally {
       this.#inFlight -= 1
       if (this.#inFlight === 0) for (const drained of this.#drained.splice(0)) drained()
     }
+  }
+
+  /** Errors: `not-found`, `bad-request`. */
+  partition(table: Table, name: string): Promise<Partition> {
+    return this.#partitions.find(table, name)
   }
 
   async fetch(table: Table, request: FetchRequest): Promise<Fetched> {
@@ -55,7 +72,8 @@ export class Log {
     return fetchBucket(this.#world, table, request)
   }
 
-  async offsets(table: Table, buckets: { readonly from: number; readonly count: number }): Promise<readonly BucketOffsets[]> {
+  /** In the order of `buckets`. */
+  async offsets(table: Table, buckets: readonly BucketRef[]): Promise<readonly BucketOffsets[]> {
     return readOffsets(this.#world, table, buckets)
   }
 
@@ -63,6 +81,28 @@ export class Log {
   async drain(): Promise<void> {
     if (this.#inFlight === 0) return
     await new Promise<void>((resolve) => this.#drained.push(resolve))
+  }
+
+  /** Refused as a whole, each of its parts is: others of the request may be done. */
+  async #submitAgain(
+    table: Table,
+    rows: readonly EncodedRows[],
+    producer: Producer | undefined,
+  ): Promise<readonly BucketAppended[]> {
+    return this.#submit(table, rows, producer).catch((error: unknown) => {
+      if (isSluiceError(error))
+        return rows.map(({ partition, bucket }) => ({ partition, bucket, outcome: { done: false, error } }))
+      throw error
+    })
+  }
+
+  async #submit(table: Table, rows: readonly EncodedRows[], producer: Producer | undefined): Promise<readonly BucketAppended[]> {
+    const partitions = await this.#partitions.open(
+      table,
+      rows.map(({ partition }) => partition),
+    )
+    const parts = rows.map((row): Part => ({ ...row, partition: present(partitions.get(row.partition), 'an opened partition') }))
+    return this.#batcher(table).submit(parts, producer)
   }
 
   /** The newest state of a table that a caller brought serves the groups from then on. */
@@ -80,6 +120,13 @@ export class Log {
     return entry.batcher
   }
 }
+
+/** Its heads were closed, so nothing of the part happened: another partition of that name may take it. */
+const isOfDroppedPartition = ({ partition, outcome }: BucketAppended): boolean =>
+  partition !== '' && !outcome.done && outcome.error.code === 'not-found' && outcome.error.effect === 'none'
+
+const pick = <T>(all: readonly T[], indices: readonly number[]): readonly T[] =>
+  indices.map((index) => present(all[index], 'a part'))
 
 function assertBucket(table: Table, bucket: number): void {
   if (Number.isInteger(bucket) && bucket >= 0 && bucket < table.buckets.count) return

@@ -2,6 +2,7 @@
 import type { Batch } from '../format/arrow/column.ts'
 import type { SluiceError } from '../kernel/errors.ts'
 import type { Offset } from '../kernel/ids.ts'
+import type { Partition } from '../model/partition.ts'
 
 /** A producer as the head knows it; `id` = base64url of the first 8 bytes of SHA-256(principal, NUL, Producer-Id). */
 export interface Producer {
@@ -14,7 +15,7 @@ export interface Producer {
   readonly gapDetection: boolean
 }
 
-/** The rows of one request for one bucket, in order. */
+/** The rows of one request for one bucket, in order. The partition is named; one that is missing is created. */
 export interface BucketRows {
   readonly partition: string
   readonly bucket: number
@@ -28,6 +29,7 @@ export interface AppendRequest {
 
 /** Per touched bucket, in the order of the request's parts. */
 export interface BucketAppended {
+  /** Its name. */
   readonly partition: string
   readonly bucket: number
   /** `done`: rows are at [base, end) · otherwise why not; its effect says what is known. */
@@ -37,7 +39,7 @@ export interface BucketAppended {
 }
 
 export interface FetchRequest {
-  readonly partition: string
+  readonly partition: Partition
   readonly bucket: number
   readonly from: Offset | 'earliest' | 'latest'
   readonly rowsMax: number
@@ -66,7 +68,7 @@ export interface Fetched {
 }
 
 export interface BucketOffsets {
-  readonly partition: string
+  readonly partition: Partition
   readonly bucket: number
   readonly start: Offset
   readonly end: Offset

@@ -7,6 +7,7 @@ import type { Batch, Field } from '../format/arrow/column.ts'
 import { decodeFrame } from '../format/arrow/frame.ts'
 import { viewOf } from '../kernel/bytes.ts'
 import { defaultOptions } from '../model/options.ts'
+import { type BucketId, unpartitioned } from '../model/partition.ts'
 import type { Table, TableSpec } from '../model/table.ts'
 import type { ItemStore } from '../ports/items.ts'
 import type { ObjectStore } from '../ports/objects.ts'
@@ -45,11 +46,15 @@ export function testWorld(stores: { objects?: ObjectStore; items?: ItemStore } =
   }
 }
 
+/** Of a table without partitions. */
+export const bucketAt = (bucket: number): BucketId => ({ partition: '', bucket })
+
 export const valueField: Field = { id: 4, name: 'v', type: { kind: 'bigint' }, nullable: false }
 
 export function specOfBuckets(count: number, lake: 'none' | 'iceberg' = 'none'): TableSpec {
   return {
     columns: [{ name: 'v', type: { kind: 'bigint' }, nullable: false }],
+    partitionBy: [],
     buckets: { count },
     options: { ...defaultOptions, lakeFormat: lake },
   }
@@ -58,6 +63,20 @@ export function specOfBuckets(count: number, lake: 'none' | 'iceberg' = 'none'):
 export async function testTable(world: World, buckets = 1, lake: 'none' | 'iceberg' = 'none'): Promise<Table> {
   await createDatabase(world, 'd')
   return (await createTable(world, 'd', 't', specOfBuckets(buckets, lake))).table
+}
+
+/** A table `d.t` of partitions by `k`, a text, with two columns. */
+export async function partitionedTable(world: World, buckets = 1): Promise<Table> {
+  await createDatabase(world, 'd')
+  const spec: TableSpec = {
+    ...specOfBuckets(buckets),
+    columns: [
+      { name: 'v', type: { kind: 'bigint' }, nullable: false },
+      { name: 'k', type: { kind: 'string' }, nullable: false },
+    ],
+    partitionBy: ['k'],
+  }
+  return (await createTable(world, 'd', 't', spec)).table
 }
 
 export const testLog = (world: World): Log => new Log(world, { ...defaultLogConfig, groupIntervalMs: 0 })
@@ -111,7 +130,13 @@ export function valuesOf(frames: readonly FetchedFrame[]): number[] {
 export async function readAll(log: Log, table: Table, bucket = 0): Promise<number[]> {
   const values: number[] = []
   for (let from: 'earliest' | bigint = 'earliest'; ; ) {
-    const fetched = await log.fetch(table, { partition: '', bucket, from: from as never, rowsMax: 7, bytesMax: 1 << 20 })
+    const fetched = await log.fetch(table, {
+      partition: unpartitioned,
+      bucket,
+      from: from as never,
+      rowsMax: 7,
+      bytesMax: 1 << 20,
+    })
     values.push(...valuesOf(fetched.frames))
     if (fetched.next >= fetched.end) return values
     from = fetched.next

@@ -31,11 +31,11 @@ export interface ColumnBody {
 /** Errors: `invalid-schema`, `invalid-name`, `unknown-field`, `bad-request`, `not-supported`. */
 export function tableSpecOf(body: TableBody): TableSpec {
   if (body.primaryKey !== undefined && body.primaryKey.length > 0) throw unsupported('primaryKey')
-  if (body.partitionBy !== undefined && body.partitionBy.length > 0) throw unsupported('partitionBy')
   if (body.columns.length > limits.columnsMax) throw invalid(`a table has at most ${limits.columnsMax} columns`)
   const key = body.buckets?.key
   return validateSpec({
     columns: body.columns.map(columnOf),
+    partitionBy: [...(body.partitionBy ?? [])],
     buckets: { count: body.buckets?.count ?? 1, ...(key === undefined || key.length === 0 ? {} : { key: [...key] }) },
     options: parseOptions(body.options ?? {}),
   })
@@ -58,6 +58,7 @@ export function validateSpec(spec: TableSpec): TableSpec {
     if (spec.options.lakeFormat === 'iceberg') checkIceberg(column.name, column.type)
   }
   if (fields > nestedFieldsMax) throw invalid(`a table has at most ${nestedFieldsMax} columns and nested fields together`)
+  checkPartitions(spec)
   checkBuckets(spec)
   return spec
 }
@@ -93,7 +94,7 @@ export function sameSpec(a: TableSpec, b: TableSpec): boolean {
 
 /** The specification that would create this table again. */
 export function specOf(table: Table): TableSpec {
-  return { columns: table.schema.columns, buckets: table.buckets, options: table.options }
+  return { columns: table.schema.columns, partitionBy: table.partitionBy, buckets: table.buckets, options: table.options }
 }
 
 /** The describe form: the create body again, and what the catalog added. Times in ms. */
@@ -112,6 +113,7 @@ export function printSpec(table: Table) {
 }
 
 const nestedFieldsMax = 4_000
+const partitionLevelsMax = 8
 
 function printBody(spec: TableSpec) {
   return {
@@ -122,7 +124,7 @@ function printBody(spec: TableSpec) {
       ...(column.comment === undefined ? {} : { comment: column.comment }),
     })),
     primaryKey: [] as string[],
-    partitionBy: [] as string[],
+    partitionBy: [...spec.partitionBy],
     buckets: { count: spec.buckets.count, ...(spec.buckets.key === undefined ? {} : { key: [...spec.buckets.key] }) },
     options: printOptions(spec.options),
   }
@@ -149,21 +151,46 @@ function columnType(body: ColumnBody): DataType {
   }
 }
 
+/** Any type that Iceberg partitions by: every one that has no others inside. */
+function checkPartitions(spec: TableSpec): void {
+  const seen = new Set<string>()
+  if (spec.partitionBy.length > partitionLevelsMax)
+    throw invalid(`a table has at most ${partitionLevelsMax} levels of partitions`)
+  for (const name of spec.partitionBy) {
+    const column = columnNamed(spec, name, 'partitionBy')
+    if (seen.has(name)) throw invalid(`partitionBy names the column ${quoted(name)} twice`, { column: name })
+    seen.add(name)
+    if (nested(column.type).length > 0 || column.type.kind === 'vector' || column.type.kind === 'row') {
+      throw invalid(
+        `the column ${quoted(name)} of type ${printType(column.type)} cannot partition a table; use numbers, text, binary, dates or times`,
+        { column: name },
+      )
+    }
+    if (spec.buckets.key?.includes(name) === true)
+      throw invalid(`the column ${quoted(name)} is in partitionBy and in buckets.key: rows of a partition agree in it`, {
+        column: name,
+      })
+  }
+  if (spec.partitionBy.length > 0 && spec.options.lakeFormat !== 'none')
+    throw new SluiceError('not-supported', 'partitionBy with lake.format is not in this build: create the table without a lake', {
+      facts: { field: 'partitionBy' },
+    })
+}
+
+function columnNamed(spec: TableSpec, name: string, where: string): TableSpec['columns'][number] {
+  const column = spec.columns.find((each) => each.name === name)
+  if (column !== undefined) return column
+  const names = spec.columns.map((each) => each.name)
+  throw invalid(`${where} names the column ${quoted(name)}, which is not there${suggestion(name, names)}`)
+}
+
 function checkBuckets(spec: TableSpec): void {
   const { count, key }: Buckets = spec.buckets
   if (!Number.isInteger(count) || count < 1 || count > limits.bucketsMax)
     throw invalid(`buckets.count is from 1 to ${limits.bucketsMax}`)
   const seen = new Set<string>()
   for (const name of key ?? []) {
-    const column = spec.columns.find((each) => each.name === name)
-    if (column === undefined) {
-      throw invalid(
-        `buckets.key names the column ${quoted(name)}, which is not there${suggestion(
-          name,
-          spec.columns.map((each) => each.name),
-        )}`,
-      )
-    }
+    const column = columnNamed(spec, name, 'buckets.key')
     if (seen.has(name)) throw invalid(`buckets.key names the column ${quoted(name)} twice`, { column: name })
     seen.add(name)
     if (keyless.has(column.type.kind)) {

@@ -32,6 +32,8 @@ export interface TableSpec {
     readonly nullable: boolean
     readonly comment?: string
   }[]
+  /** Columns, in the order of the levels; empty: not partitioned. */
+  readonly partitionBy: readonly string[]
   readonly buckets: Buckets
   readonly options: TableOptions
 }
@@ -41,6 +43,7 @@ export interface Table {
   readonly name: string
   readonly tableId: TableId
   readonly schema: Schema
+  readonly partitionBy: readonly string[]
   readonly buckets: Buckets
   readonly options: TableOptions
   /** The greatest label below which a late commit is refused; copied into a head at its birth. */

@@ -14,6 +14,8 @@ export interface Job {
   readonly table: TableName
   /** Of the table, so that the heads of a dropped one can be found. */
   readonly buckets: number
+  /** A job for one partition: its id and name. */
+  readonly partition?: { readonly id: string; readonly name: string }
   /** The sort keys of the due marks that this job answers; empty for a job that no mark asked for. */
   readonly marks: readonly string[]
 }

@@ -6,6 +6,7 @@ import { isSluiceError, SluiceError } from '../kernel/errors.ts'
 import { type Offset, offsetOf } from '../kernel/ids.ts'
 import type { Log } from '../log/log.ts'
 import type { Fetched, FetchedFrame } from '../log/types.ts'
+import { unpartitioned } from '../model/partition.ts'
 import type { Table } from '../model/table.ts'
 
 /** What the tier needs of a log. */
@@ -49,7 +50,7 @@ async function fetchFrom(log: LogReader, table: Table, bucket: number, from: Off
   const left = end - from
   try {
     return await log.fetch(table, {
-      partition: '',
+      partition: unpartitioned,
       bucket,
       from,
       rowsMax: left > rowsMax ? rowsMax : Number(left),

@@ -15,6 +15,7 @@ async function tieredWorld() {
   await createDatabase(world, 'd')
   const { table } = await createTable(world, 'd', 't', {
     columns: everyColumn,
+    partitionBy: [],
     buckets: { count: 2 },
     options: { ...defaultOptions, lakeFormat: 'iceberg' },
   })

@@ -13,6 +13,7 @@ import { commitAppend, planAppend, readBase } from '../lake/append.ts'
 import { claimLake, clearFailure, leaseMs, noteFailure, readLakeItem, releaseLake, renewLake } from '../lake/item.ts'
 import { readPoints } from '../lake/objects.ts'
 import { publish, repairPublished } from '../lake/publish.ts'
+import { bucketsIn } from '../log/buckets.ts'
 import type { BucketOffsets } from '../log/types.ts'
 import type { Schema, Table } from '../model/table.ts'
 import type { ParquetWriter } from '../ports/parquet.ts'
@@ -82,7 +83,7 @@ async function runAlive(run: Alive): Promise<TierOutcome> {
   const startedAt = world.clock.now()
   const { heads, points } = await showing(run, lake, async () => {
     await repairPublished(world, table.tableId, lake)
-    const found = await log.offsets(table, { from: 0, count: table.buckets.count })
+    const found = await log.offsets(table, bucketsIn(table))
     return { heads: found, points: await readPoints(world.objects, lake) }
   })
   const planned = rowsIn(planRanges(heads, points))

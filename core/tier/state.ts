@@ -5,6 +5,8 @@ import { isSluiceError } from '../kernel/errors.ts'
 import type { Offset } from '../kernel/ids.ts'
 import { readLakeItem } from '../lake/item.ts'
 import { readPoints } from '../lake/objects.ts'
+import { bucketsIn } from '../log/buckets.ts'
+import { unpartitioned } from '../model/partition.ts'
 import type { Table } from '../model/table.ts'
 import type { World } from '../ports/world.ts'
 import type { BucketRange, LogReader } from './frames.ts'
@@ -41,7 +43,7 @@ export interface LakePoints {
 
 export async function tierState(world: World, log: LogReader, table: Table): Promise<TierState> {
   const { lake, points } = await readLake(world, table)
-  const heads = await log.offsets(table, { from: 0, count: table.buckets.count })
+  const heads = await log.offsets(table, bucketsIn(table))
   const snapshot = lake?.committed?.snapshotId.toString() ?? null
   // The lake was read first, so a point is never past an end.
   const ranges = lake === undefined ? [] : planRanges(heads, points)
@@ -53,7 +55,7 @@ export async function tierState(world: World, log: LogReader, table: Table): Pro
     lagRows: Number(rowsIn(ranges)),
     lastError: lake?.lastError ?? null,
     buckets: heads.map(({ partition, bucket, start, end }) => ({
-      partition,
+      partition: partition.name,
       bucket,
       start: start.toString(),
       end: end.toString(),
@@ -96,7 +98,7 @@ function stateOf(lake: LakeItem | undefined, now: number): TierState['state'] {
 async function lagMs(world: World, log: LogReader, table: Table, ranges: readonly BucketRange[]): Promise<number> {
   const oldest = await Promise.all(
     ranges.slice(0, bucketsReadMax).map(async ({ bucket, from }) => {
-      const { frames } = await log.fetch(table, { partition: '', bucket, from, rowsMax: 1, bytesMax: 1 })
+      const { frames } = await log.fetch(table, { partition: unpartitioned, bucket, from, rowsMax: 1, bytesMax: 1 })
       return frames[0]?.timestamp
     }),
   )

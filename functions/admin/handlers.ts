@@ -4,6 +4,7 @@ import { health, metrics, openapi, version } from './about.ts'
 import { cost } from './cost.ts'
 import * as databases from './databases.ts'
 import { home } from './home.ts'
+import * as partitions from './partitions.ts'
 import * as tables from './tables.ts'
 import { getTier, tier } from './tier.ts'
 
@@ -24,6 +25,9 @@ export const adminHandlers: Handlers = {
   createTable: tables.create,
   alterTable: tables.alter,
   dropTable: tables.drop,
+  listPartitions: partitions.list,
+  createPartition: partitions.create,
+  dropPartition: partitions.drop,
   getTier,
   tier,
 }

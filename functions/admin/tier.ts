@@ -6,6 +6,7 @@
 import { SluiceError } from '../../core/kernel/errors.ts'
 import type { Offset } from '../../core/kernel/ids.ts'
 import { limits } from '../../core/kernel/limits.ts'
+import { bucketsIn } from '../../core/log/buckets.ts'
 import type { BucketOffsets } from '../../core/log/types.ts'
 import type { Table } from '../../core/model/table.ts'
 import { lakePoints, tierState } from '../../core/tier/state.ts'
@@ -25,7 +26,7 @@ export const tier: Handler<'tier'> = ({ params, query, signal }, world) =>
         `table ${table.database}.${table.name} has no lake: create one with the option lake.format`,
       )
     }
-    const heads = await world.log.offsets(table, { from: 0, count: table.buckets.count })
+    const heads = await world.log.offsets(table, bucketsIn(table))
     const done = await untilTiered(table, heads, { world, waitMs: Math.min(query.wait ?? 0, limits.waitMsMax), signal })
     return jsonReply(done ? 200 : 202, await tierState(world, world.log, table))
   })

@@ -58,11 +58,15 @@ export function admit(arrival: Arrival, admission: Admission): Admitted | Reply 
   }
 }
 
-const noParams: Params = { db: '', table: '' }
+const noParams: Params = { db: '', table: '', partition: '' }
 
 function checkParams(params: Readonly<Record<string, string>>): Params {
   if (params.db === undefined) return noParams
-  return { db: databaseName(params.db), table: params.table === undefined ? '' : tableName(params.table) }
+  return {
+    db: databaseName(params.db),
+    table: params.table === undefined ? '' : tableName(params.table),
+    partition: params.partition ?? '',
+  }
 }
 
 function checkQuery(route: Route, query: Readonly<Record<string, string>>): unknown {

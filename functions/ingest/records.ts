@@ -33,10 +33,9 @@ export const records: Handler<'produce'> = async (call, world) => {
 
 type Query = Parameters<Handler<'produce'>>[0]['query']
 
-function refuseLacking({ op, columns, partition }: Query): void {
+function refuseLacking({ op, columns }: Query): void {
   if (op !== undefined) throw lacks('op: tables with a primary key are not in this build')
   if (columns !== undefined) throw lacks('columns: partial updates are not in this build')
-  if (partition !== undefined && partition !== '') throw lacks('partition: partitioned tables are not in this build')
 }
 
 const lacks = (message: string): SluiceError => new SluiceError('not-supported', message)
@@ -60,10 +59,12 @@ function appendRequest(
   rotate: () => number,
 ): AppendRequest {
   const { bucket } = call.query
+  const partition = partitionOf(table, call.query)
   const batches = decodeBody(table, call)
   const parts = routeRows(table, batches, {
     ...(producer === undefined ? {} : { producer }),
     ...(bucket === undefined ? {} : { bucket }),
+    ...(partition === undefined ? {} : { partition }),
     rotate,
   })
   if (producer === undefined) return { parts }
@@ -71,6 +72,20 @@ function appendRequest(
     parts,
     producer: producerOf({ principal: 'local', ...producer, body: call.body, gapDetection: bucket !== undefined }),
   }
+}
+
+/** Gaps are seen in one head only, so a bucket of a partitioned table needs its partition. */
+function partitionOf(table: Table, { partition = '', bucket }: Query): string | undefined {
+  if (partition === '') {
+    if (bucket === undefined || table.partitionBy.length === 0) return undefined
+    throw new SluiceError('bad-request', `${table.database}.${table.name} is partitioned: say partition= beside bucket=`, {
+      facts: { parameter: 'partition' },
+    })
+  }
+  if (table.partitionBy.length > 0) return partition
+  throw new SluiceError('bad-request', `${table.database}.${table.name} is not partitioned: leave out partition=`, {
+    facts: { parameter: 'partition' },
+  })
 }
 
 function decodeBody(table: Table, { headers, body }: { headers: Call['headers']; body: Uint8Array }): readonly Batch[] {

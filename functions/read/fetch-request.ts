@@ -4,18 +4,19 @@ import { SluiceError } from '../../core/kernel/errors.ts'
 import { type Offset, offsetOf } from '../../core/kernel/ids.ts'
 import { limits } from '../../core/kernel/limits.ts'
 import type { FetchRequest } from '../../core/log/types.ts'
+import type { Partition } from '../../core/model/partition.ts'
 import type { Table } from '../../core/model/table.ts'
 import type { Handler } from '../call.ts'
 
 export type FetchQuery = Parameters<Handler<'fetch'>>[0]['query']
 
-export function fetchRequestOf(table: Table, query: FetchQuery, wants: string): FetchRequest {
+export function fetchRequestOf(table: Table, partition: Partition, query: FetchQuery, wants: string): FetchRequest {
   const { bucket, offset, limit, maxBytes } = query
   refuseLacking(query)
   if (limit === 0n) throw bad('limit must be at least 1', 'limit')
   const rowsDefault = wants === media.arrow ? limits.fetchRowsDefaultArrow : limits.fetchRowsDefaultJson
   return {
-    partition: '',
+    partition,
     bucket: bucketOf(table, bucket),
     from: positionOf(offset),
     rowsMax: atMost(limit, rowsDefault, limits.fetchRowsMax),
@@ -27,7 +28,6 @@ const lackingParameters = ['cursor', 'columns', 'where', 'wait', 'form'] as cons
 
 function refuseLacking(query: FetchQuery): void {
   for (const name of lackingParameters) if (query[name] !== undefined) throw lacks(name)
-  if (query.partition !== undefined && query.partition !== '') throw lacks('partition')
 }
 
 const lacks = (name: string): SluiceError =>

@@ -15,7 +15,8 @@ import { encodeJsonRows, jsonWrappingBytes } from './json-rows.ts'
 
 export const fetchLog: Handler<'fetch'> = ({ params, query, wants }, world) =>
   withTable(world.tables, params, async (table) => {
-    const asked = fetchRequestOf(table, query, wants)
+    const partition = await world.log.partition(table, query.partition ?? '')
+    const asked = fetchRequestOf(table, partition, query, wants)
     const schema = wants === media.arrow ? encodeSchemaMessage(table.schema.columns) : nothing
     const request = { ...asked, bytesMax: Math.max(0, asked.bytesMax - wrappingBytes(wants, schema)) }
     const fetched = await world.log.fetch(table, request)

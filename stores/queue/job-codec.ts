@@ -9,12 +9,13 @@ const marksMax = 1_000
 const bytesMax = 256 * 1024
 
 export function encodeJob(job: Job): string {
-  const { kind, table, buckets, marks } = job
+  const { kind, table, buckets, partition, marks } = job
   const text = JSON.stringify({
     version,
     kind,
     table: { database: table.database, table: table.table, tableId: table.tableId },
     buckets,
+    ...(partition === undefined ? {} : { partition: { id: partition.id, name: partition.name } }),
     marks,
   })
   if (marks.length > marksMax || text.length > bytesMax)
@@ -37,8 +38,15 @@ export function decodeJob(text: string): Job {
     kind,
     table: { database: textOf(table.database), table: textOf(table.table), tableId: textOf(table.tableId) },
     buckets,
+    ...partitionOf(value.partition),
     marks,
   }
+}
+
+function partitionOf(value: unknown): Pick<Job, 'partition'> {
+  if (value === undefined) return {}
+  const { id, name } = fieldsOf(value)
+  return { partition: { id: textOf(id), name: textOf(name) } }
 }
 
 function parse(text: string): unknown {

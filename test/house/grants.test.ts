@@ -43,6 +43,8 @@ const table = {
   columns: [{ name: 'v', type: 'string' }],
   options: { 'lake.format': 'iceberg', 'lake.freshness': '1m', 'lake.bytes': '8KiB' },
 }
+const partitionedPath = '/v1/databases/d/tables/p'
+const partitioned = { columns: [{ name: 'v', type: 'string' }], partitionBy: ['v'] }
 const day = 86_400_000
 
 test('each function asks for what its role grants, and every grant is asked for', async () => {
@@ -71,6 +73,14 @@ test('each function asks for what its role grants, and every grant is asked for'
   shared.time.now += 3 * day
   await sweep(worlds.Sweep)
   await work(shared.jobs, worlds.Tier)
+  await admin('PUT', partitionedPath, JSON.stringify(partitioned))
+  await ingest('POST', `${partitionedPath}/records`, rows(2))
+  await read('GET', `${partitionedPath}/offsets`)
+  await read('GET', `${partitionedPath}/log`, undefined, undefined, `bucket=0&offset=earliest&partition=v=${'0'.repeat(100)}`)
+  await admin('PUT', `${partitionedPath}/partitions/v=a`)
+  await admin('GET', `${partitionedPath}/partitions`)
+  await admin('DELETE', `${partitionedPath}/partitions/v=a`)
+  await admin('DELETE', partitionedPath)
   await admin('DELETE', tablePath)
   shared.time.now += day
   await sweep(worlds.Sweep)

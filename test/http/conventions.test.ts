@@ -69,8 +69,6 @@ describe('what the contract names and this build lacks is said, never ignored', 
     ['GET', '/v1/tokens'],
     ['PUT', '/v1/tokens/a'],
     ['GET', '/v1/acl'],
-    ['GET', `${table}/partitions`],
-    ['PUT', `${table}/partitions/dt=2026-11-21/h=1`],
     ['POST', `${table}/lookup`],
     ['POST', `${table}/lookup/prefix`],
     ['GET', `${table}/rows`],
@@ -84,7 +82,6 @@ describe('what the contract names and this build lacks is said, never ignored', 
     ['GET', `${table}/log?bucket=0&offset=0&columns=id`],
     ['GET', `${table}/log?bucket=0&offset=0&wait=1s`],
     ['GET', `${table}/log?bucket=0&offset=0&form=binlog`],
-    ['GET', `${table}/log?bucket=0&offset=0&partition=dt=1`],
   ])('%s %s', async (method, path) => {
     const { status, json } = await site.client.send(method, path)
     expect([status, json.error.code, json.error.message]).toEqual([

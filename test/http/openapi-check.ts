@@ -35,7 +35,8 @@ function pathItem(document: Node, path: string): Node | undefined {
   const segments = path.split('/')
   const fits = Object.keys(document.paths).filter((template) => {
     const parts = template.split('/')
-    const rest = parts.at(-1) === '{rest}'
+    // OpenAPI has no word for a parameter of several segments.
+    const rest = parts.at(-1) === '{rest}' || parts.at(-1) === '{partition}'
     if (rest ? segments.length < parts.length : segments.length !== parts.length) return false
     return parts.every((part, i) => part === segments[i] || (part.startsWith('{') && segments[i] !== ''))
   })

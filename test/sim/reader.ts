@@ -30,7 +30,7 @@ export interface BucketLog {
 
 /** Undefined for a bucket without a head. */
 export function readBucket(stores: Stores, tableId: string, bucket: number, schema: Schema): BucketLog | undefined {
-  const item = stores.items.get(headKey(tableId, bucket), 'plain')
+  const item = stores.items.get(headKey(tableId, { partition: '', bucket }), 'plain')
   if (item === undefined) return undefined
   const problems: string[] = []
   const head = decodeHead(item)
@@ -66,7 +66,7 @@ export function readBucket(stores: Stores, tableId: string, bucket: number, sche
 /** Every object that a bucket's items name, whatever their shape. */
 export function bucketReferences(stores: Stores, tableId: string, bucket: number): ReadonlySet<string> {
   const references = new Set<string>()
-  const item = stores.items.get(headKey(tableId, bucket), 'plain')
+  const item = stores.items.get(headKey(tableId, { partition: '', bucket }), 'plain')
   if (item === undefined) return references
   for (const entry of decodeHead(item).recent) references.add(objectKey(tableId, entry))
   for (const spilled of indexItems(stores, tableId, bucket)) {
@@ -77,7 +77,7 @@ export function bucketReferences(stores: Stores, tableId: string, bucket: number
 
 function indexItems(stores: Stores, tableId: string, bucket: number): readonly IndexItem[] {
   const query = {
-    partition: headKey(tableId, bucket).partition,
+    partition: headKey(tableId, { partition: '', bucket }).partition,
     from: indexSorts.first,
     to: indexSorts.after,
     limit: Number.POSITIVE_INFINITY,

@@ -18,6 +18,7 @@ export function specOf(options: {
       { name: 'v', type: { kind: 'bigint' }, nullable: false },
       { name: 's', type: { kind: 'string' }, nullable: true },
     ],
+    partitionBy: [],
     buckets: options.keyed ? { count: options.buckets, key: ['v'] } : { count: options.buckets },
     options: {
       ...defaultOptions,

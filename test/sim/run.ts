@@ -4,7 +4,7 @@
  */
 import { createDatabase } from '../../core/catalog/databases.ts'
 import { decodeHead, headKey, newHead } from '../../core/format/items/head.ts'
-import { labelOf, type Offset } from '../../core/kernel/ids.ts'
+import { labelOf, type Offset, offsetOf } from '../../core/kernel/ids.ts'
 import { createUntilThere, dropAndCreate } from './actors/dropper.ts'
 import { fetchOnce, follow } from './actors/fetcher.ts'
 import { startWorkers, sweepOnce, trigger } from './actors/jobs.ts'
@@ -186,9 +186,8 @@ async function setUp(stage: Stage): Promise<void> {
   if (swarm.floor === 0n) return
   const setter = new Process('set-up', stage.scheduler, 0)
   for (let bucket = 0; bucket < swarm.buckets; bucket++) {
-    const { attributes } = newHead(tableId, bucket, labelOf(0))
-    const at = { s: swarm.floor, b: swarm.floor, e: swarm.floor }
-    stage.stores.items.create({ key: headKey(tableId, bucket), attributes: { ...attributes, ...at } }, setter)
+    const head = newHead(tableId, { partition: '', bucket }, { gc: labelOf(0), floor: offsetOf(swarm.floor) })
+    stage.stores.items.create(head, setter)
   }
 }
 
@@ -255,7 +254,7 @@ function behindInLake({ stores, swarm, tables }: Stage): readonly number[] {
   const tableId = tables.at(-1)?.tableId ?? ''
   const ends = new Map<number, bigint>()
   for (let bucket = 0; bucket < swarm.buckets; bucket++) {
-    const item = stores.items.get(headKey(tableId, bucket), 'plain')
+    const item = stores.items.get(headKey(tableId, { partition: '', bucket }), 'plain')
     const head = item === undefined ? undefined : decodeHead(item)
     if (head !== undefined && head.end > head.start) ends.set(bucket, head.end)
   }

@@ -1,13 +1,14 @@
 /** An evicted producer, kept beside the head for the horizon of deduplication and a day: e s n c q as in the head, x expiry in ms. */
 import { assert } from '../../kernel/assert.ts'
 import { offsetOf } from '../../kernel/ids.ts'
+import type { BucketId } from '../../model/partition.ts'
 import type { Item, ItemKey } from '../../ports/items.ts'
 import { headKey, type ProducerState } from './head.ts'
 
 export const evictedSorts = { first: 'P/', after: 'P0' } as const
 
-export const evictedKey = (tableId: string, bucket: number, producer: string): ItemKey => ({
-  partition: headKey(tableId, bucket).partition,
+export const evictedKey = (tableId: string, at: BucketId, producer: string): ItemKey => ({
+  partition: headKey(tableId, at).partition,
   sort: `P/${producer}`,
 })
 

@@ -6,6 +6,7 @@
  */
 import { assert } from '../../kernel/assert.ts'
 import { type Label, labelPattern, type Offset, offsetOf } from '../../kernel/ids.ts'
+import { type BucketId, bucketKey } from '../../model/partition.ts'
 import type { Attributes, Item, ItemKey, ItemValue } from '../../ports/items.ts'
 import { decodeEntry, type Entry } from './entry.ts'
 
@@ -37,12 +38,13 @@ export interface Head {
   readonly maxTime: number
 }
 
-export const headKey = (tableId: string, bucket: number): ItemKey => ({ partition: `${tableId}#${bucket}`, sort: 'h' })
+export const headKey = (tableId: string, at: BucketId): ItemKey => ({ partition: `${tableId}#${bucketKey(at)}`, sort: 'h' })
 
-export function newHead(tableId: string, bucket: number, gc: Label): Item {
+/** `floor`: its first offset. */
+export function newHead(tableId: string, at: BucketId, { gc, floor }: { readonly gc: Label; readonly floor: Offset }): Item {
   return {
-    key: headKey(tableId, bucket),
-    attributes: { o: 1n, g: gc, s: 0n, b: 0n, e: 0n, r: [], v: 0n, u: 0n, y: 0n, m: 0n },
+    key: headKey(tableId, at),
+    attributes: { o: 1n, g: gc, s: floor, b: floor, e: floor, r: [], v: 0n, u: 0n, y: 0n, m: 0n },
   }
 }
 

@@ -5,6 +5,7 @@
 import { assert } from '../../kernel/assert.ts'
 import { concat } from '../../kernel/bytes.ts'
 import { type Offset, offsetOf, sortable } from '../../kernel/ids.ts'
+import type { BucketId } from '../../model/partition.ts'
 import type { Item, ItemKey } from '../../ports/items.ts'
 import { decodeEntry, type Entry, encodeEntry, entryBytes } from './entry.ts'
 import { headKey } from './head.ts'
@@ -22,14 +23,14 @@ const prefix = 'i/'
 export const indexSorts = { first: prefix, after: 'i0' } as const
 
 export const indexSort = (end: bigint): string => prefix + sortable(end)
-export const indexKey = (tableId: string, bucket: number, end: bigint): ItemKey => ({
-  partition: headKey(tableId, bucket).partition,
+export const indexKey = (tableId: string, at: BucketId, end: bigint): ItemKey => ({
+  partition: headKey(tableId, at).partition,
   sort: indexSort(end),
 })
 
-export function encodeIndexItem(tableId: string, bucket: number, index: IndexItem): Item {
+export function encodeIndexItem(tableId: string, at: BucketId, index: IndexItem): Item {
   return {
-    key: indexKey(tableId, bucket, index.end),
+    key: indexKey(tableId, at, index.end),
     attributes: { s: index.start, r: concat(index.entries.map(encodeEntry)), m: BigInt(index.maxTime) },
   }
 }

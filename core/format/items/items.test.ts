@@ -13,6 +13,8 @@ import { decodeIndexItem, encodeIndexItem } from './index-item.ts'
 import { decodeMark, encodeMark, type Mark } from './mark.ts'
 import { decodeTable, encodeTable } from './table.ts'
 
+const bucketAt = (bucket: number) => ({ partition: '', bucket })
+
 const entry: Entry = {
   label: '018bcfe56800' as Label,
   random: '00112233445566ff',
@@ -45,7 +47,7 @@ test('an object key names table, directory, label and random, and gives the labe
 })
 
 test('a head decodes with its producers, at the boundaries of 64 bits', () => {
-  const born = newHead('00000000000000aa', 3, labelOf(1))
+  const born = newHead('00000000000000aa', bucketAt(3), { gc: labelOf(1), floor: offsetOf(0) })
   const producer = { epoch: 2n ** 63n - 1n, sequence: 2n ** 53n + 1n, count: 2n ** 31n, crc: 2 ** 32 - 1 }
   const head = decodeHead({
     ...born,
@@ -68,12 +70,12 @@ test.each([
   ['a gc that is no label', { g: 'x' }],
   ['a missing counter', { v: 'no' }],
 ])('a head with %s is refused', (_name, damage) => {
-  const born = newHead('00000000000000aa', 0, labelOf(1))
+  const born = newHead('00000000000000aa', bucketAt(0), { gc: labelOf(1), floor: offsetOf(0) })
   expect(() => decodeHead({ ...born, attributes: { ...born.attributes, ...damage } })).toThrow(SluiceError)
 })
 
 test('a head of eight producers and twelve entries stays within one write unit of 1 KiB', () => {
-  const born = newHead('0123456789abcdef', 1023, labelOf(Date.UTC(2026, 10, 22)))
+  const born = newHead('0123456789abcdef', bucketAt(1023), { gc: labelOf(Date.UTC(2026, 10, 22)), floor: offsetOf(0) })
   const producers = Array.from({ length: 8 }, (_, index) => [
     [`pAAAAAAAAAA${index}`, encodeProducer({ epoch: 12n, sequence: 123_456n, count: 24_576n, crc: 2 ** 32 - 1 })],
     [`qAAAAAAAAAA${index}`, 123_456_789n],
@@ -91,7 +93,7 @@ test('a head of eight producers and twelve entries stays within one write unit o
 
 test('an index item keeps eight entries under their end, and its counts span its offsets', () => {
   const entries = Array.from({ length: 8 }, () => ({ ...entry, count: 3 }))
-  const item = encodeIndexItem('00000000000000aa', 1, { start: offsetOf(8), end: offsetOf(32), entries, maxTime: 7 })
+  const item = encodeIndexItem('00000000000000aa', bucketAt(1), { start: offsetOf(8), end: offsetOf(32), entries, maxTime: 7 })
   expect(item.key).toEqual({ partition: '00000000000000aa#1', sort: 'i/0000000000000000032' })
   expect(decodeIndexItem(item)).toEqual({ start: 8n, end: 32n, entries, maxTime: 7 })
   expect(() => decodeIndexItem({ ...item, attributes: { ...item.attributes, s: 9n } })).toThrow(SluiceError)
@@ -99,11 +101,11 @@ test('an index item keeps eight entries under their end, and its counts span its
 
 test('an evicted producer decodes as it was', () => {
   const state = { epoch: 1n, sequence: 2n ** 63n - 1n, count: 3n, crc: 4, base: offsetOf(2n ** 53n + 1n) }
-  expect(decodeEvicted(encodeEvicted(evictedKey('00000000000000aa', 0, 'AAAAAAAAAAA'), state, 9))).toEqual({
+  expect(decodeEvicted(encodeEvicted(evictedKey('00000000000000aa', bucketAt(0), 'AAAAAAAAAAA'), state, 9))).toEqual({
     ...state,
     expiresAt: 9,
   })
-  expect(() => decodeEvicted({ key: headKey('a', 0), attributes: {} })).toThrow(SluiceError)
+  expect(() => decodeEvicted({ key: headKey('a', bucketAt(0)), attributes: {} })).toThrow(SluiceError)
 })
 
 test('a mark decodes as it was, and sorts by the time that it is due', () => {
@@ -127,6 +129,7 @@ test('a table and a database decode as they were', () => {
     name: 't',
     tableId: '00000000000000aa' as TableId,
     schema: { schemaId: 1, columns: [{ id: 4, name: 'v', type: { kind: 'bigint' }, nullable: false }] },
+    partitionBy: [],
     buckets: { count: 4, key: ['v'] },
     options: defaultOptions,
     gc: labelOf(0),

@@ -1,9 +1,11 @@
 /**
  * A mark: work that is due for a table at a time. Partition `due#<shard>`, sort `<due ms, 13 digits>#<kind>#<tableId>#<random>`;
- * each putter makes its own, so that a worker deletes only marks that it saw. d database · t table · n buckets.
+ * each putter makes its own, so that a worker deletes only marks that it saw. d database · t table · n buckets · p, q id and name
+ * of the partition, where the work is of one.
  */
 import { assert } from '../../kernel/assert.ts'
-import type { Item, ItemKey } from '../../ports/items.ts'
+import type { Partition } from '../../model/partition.ts'
+import type { Attributes, Item, ItemKey } from '../../ports/items.ts'
 import type { JobKind, TableName } from '../../ports/queue.ts'
 
 export const dueShards = 4
@@ -13,6 +15,7 @@ export interface Mark {
   readonly kind: JobKind
   readonly table: TableName
   readonly buckets: number
+  readonly partition?: Pick<Partition, 'id' | 'name'>
   /** ms since 1970 */
   readonly due: number
   readonly random: string
@@ -28,12 +31,15 @@ export const markKey = (tableId: string, sort: string): ItemKey => ({
 
 export function encodeMark(mark: Mark): Item {
   const { database, table, tableId } = mark.table
-  return { key: markKey(tableId, markSort(mark)), attributes: { d: database, t: table, n: BigInt(mark.buckets) } }
+  return {
+    key: markKey(tableId, markSort(mark)),
+    attributes: { d: database, t: table, n: BigInt(mark.buckets), ...partitionOf(mark) },
+  }
 }
 
 export function decodeMark(item: Item): Mark {
   const [due, kind, tableId, random] = item.key.sort.split('#')
-  const { d, t, n } = item.attributes
+  const { d, t, n, p, q } = item.attributes
   assert(
     due !== undefined &&
       tableId !== undefined &&
@@ -43,5 +49,8 @@ export function decodeMark(item: Item): Mark {
     { key: item.key },
   )
   assert(typeof d === 'string' && typeof t === 'string' && typeof n === 'bigint', 'a mark is whole', { key: item.key })
-  return { kind, table: { database: d, table: t, tableId }, buckets: Number(n), due: Number(due), random }
+  const partition = typeof p === 'string' && typeof q === 'string' ? { partition: { id: p, name: q } } : {}
+  return { kind, table: { database: d, table: t, tableId }, buckets: Number(n), ...partition, due: Number(due), random }
 }
+
+const partitionOf = ({ partition }: Mark): Attributes => (partition === undefined ? {} : { p: partition.id, q: partition.name })

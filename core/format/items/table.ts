@@ -19,8 +19,9 @@ export function encodeTable(table: Table): Item {
 
 /** The part of a table that PATCH changes, as stored. */
 export function encodeDefinition(table: Table): string {
-  const { schema, buckets, options, createdAt, lastColumnId } = table
-  return JSON.stringify({ version: 1, schema, buckets, options, createdAt, lastColumnId })
+  const { schema, partitionBy, buckets, options, createdAt, lastColumnId } = table
+  const by = partitionBy.length === 0 ? {} : { partitionBy }
+  return JSON.stringify({ version: 1, schema, ...by, buckets, options, createdAt, lastColumnId })
 }
 
 export function decodeTable(item: Item): Table {
@@ -32,10 +33,11 @@ export function decodeTable(item: Item): Table {
   )
   assert(x === 'alive' || x === 'dropping', 'a table item has a known state', { key: item.key })
   const definition = JSON.parse(d) as Pick<Table, 'schema' | 'buckets' | 'options' | 'createdAt' | 'lastColumnId'> & {
-    version: number
+    readonly version: number
+    readonly partitionBy?: readonly string[]
   }
   assert(definition.version === 1, 'a table item has a known version', { key: item.key, version: definition.version })
-  const { schema, buckets, options, createdAt, lastColumnId } = definition
+  const { schema, partitionBy = [], buckets, options, createdAt, lastColumnId } = definition
   return {
     database: item.key.partition.slice('db/'.length),
     name: item.key.sort,
@@ -43,6 +45,7 @@ export function decodeTable(item: Item): Table {
     gc: g as Label,
     state: x,
     schema,
+    partitionBy,
     buckets,
     options,
     createdAt,

@@ -7,6 +7,7 @@ import { decodeHead, type Head } from '../../format/items/head.ts'
 import { isSluiceError, SluiceError } from '../../kernel/errors.ts'
 import { type Offset, offsetOf } from '../../kernel/ids.ts'
 import { limits } from '../../kernel/limits.ts'
+import { idOf } from '../../model/partition.ts'
 import type { Table } from '../../model/table.ts'
 import type { World } from '../../ports/world.ts'
 import { readHead } from '../head/birth.ts'
@@ -111,7 +112,7 @@ class BucketCommit {
     else {
       try {
         const { world, table } = this.#context
-        const head = await readHead(world, table.tableId, this.#plan.bucket)
+        const head = await readHead(world, table.tableId, idOf(this.#plan))
         if (head !== undefined) await this.#acceptOwn(head)
       } catch {
         // The look failed as well: what is pending stays unknown.
@@ -141,7 +142,7 @@ class BucketCommit {
       return
     }
     if (head.recent.length >= limits.headEntriesMax) {
-      update(this.#memo, await spill(world, table, this.#plan.bucket, head, limits.spillAtEntries))
+      update(this.#memo, await spill(world, table, idOf(this.#plan), head, limits.spillAtEntries))
     }
     this.#settle((member) => {
       const decided = member.producer && verdict(member.producer, head.producers.get(member.producer.id))
@@ -173,7 +174,7 @@ class BucketCommit {
     for (const member of this.#pending) {
       const { producer } = member
       if (producer === undefined || head.producers.has(producer.id)) continue
-      settled.set(member, verdict(producer, await readEvicted(world, table, this.#plan.bucket, producer.id)))
+      settled.set(member, verdict(producer, await readEvicted(world, table, idOf(this.#plan), producer.id)))
     }
     this.#settle((member) => settled.get(member))
   }
@@ -184,7 +185,7 @@ class BucketCommit {
       const [entry] = attempt.entries
       if (entry === undefined || !attempt.members.some((member) => this.#pending.includes(member))) continue
       const { world, table } = this.#context
-      const sought = { tableId: table.tableId, bucket: this.#plan.bucket, entry, endBefore: this.#endBefore }
+      const sought = { tableId: table.tableId, at: idOf(this.#plan), entry, endBefore: this.#endBefore }
       const base = await findEntry(world, head, sought)
       if (base === undefined) continue
       this.#accept(attempt, base)
@@ -230,9 +231,11 @@ class BucketCommit {
 
   #gone(): SluiceError {
     const { database, name } = this.#context.table
-    return new SluiceError('not-found', `table ${database}.${name} was dropped`, {
+    const { id, name: partition } = this.#plan.partition
+    const what = id === '' ? `table ${database}.${name}` : `partition ${partition} of ${database}.${name}, or the table,`
+    return new SluiceError('not-found', `${what} was dropped`, {
       action: 'refresh',
-      facts: { database, table: name },
+      facts: { database, table: name, ...(id === '' ? {} : { partition }) },
     })
   }
 }

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import { MemoryItems } from '../../../stores/items/memory.ts'
 import { MemoryObjects } from '../../../stores/objects/memory.ts'
 import { SluiceError } from '../../kernel/errors.ts'
+import { unpartitioned } from '../../model/partition.ts'
 import type { Item, ItemKey, Update, UpdateResult } from '../../ports/items.ts'
 import { producerWith, readAll, requestOf, testLog, testTable, testWorld } from '../world.case.ts'
 import type { Waiting } from './batcher.ts'
@@ -9,15 +10,15 @@ import { Batcher } from './batcher.ts'
 import { runGroup } from './group.ts'
 import { MarkKeeper } from './mark-keeper.ts'
 import { Memos } from './memos.ts'
-import { encodeParts } from './plan.ts'
+import { encodeRows } from './plan.ts'
 
 type Answer = Awaited<Parameters<Waiting['resolve']>[0]>
 
-const waitingFor = (table: Parameters<typeof encodeParts>[0], requests: readonly ReturnType<typeof requestOf>[]) => {
+const waitingFor = (table: Parameters<typeof encodeRows>[0], requests: readonly ReturnType<typeof requestOf>[]) => {
   const answers: Answer[] = []
   const group = requests.map(
     (request): Waiting => ({
-      parts: encodeParts(table, request),
+      parts: encodeRows(table, request).map((rows) => ({ ...rows, partition: unpartitioned })),
       producer: request.producer,
       bytes: 0,
       resolve: (answer) => answers.push(answer),
@@ -42,7 +43,7 @@ test('a bucket whose head cannot be read again does not answer for a bucket whos
   }
   class Objects extends MemoryObjects {
     override async create(key: string, bytes: Uint8Array): Promise<'created' | 'exists'> {
-      memos.forget(table.tableId, 0)
+      memos.forget(table.tableId, { partition: '', bucket: 0 })
       isDown = true
       return super.create(key, bytes)
     }

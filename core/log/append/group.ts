@@ -7,6 +7,7 @@ import { objectKey } from '../../format/items/entry.ts'
 import type { Head } from '../../format/items/head.ts'
 import { isSluiceError, SluiceError } from '../../kernel/errors.ts'
 import { type Label, labelOf, labelTime, randomId } from '../../kernel/ids.ts'
+import { bucketKey, idOf } from '../../model/partition.ts'
 import type { Table } from '../../model/table.ts'
 import type { World } from '../../ports/world.ts'
 import { openHead } from '../head/birth.ts'
@@ -15,12 +16,13 @@ import type { Waiting } from './batcher.ts'
 import { type CommitContext, commitBucket, type MemberOutcome } from './commit.ts'
 import type { GroupContext } from './context.ts'
 import { rely } from './memos.ts'
-import { type BucketPlan, type GroupPart, type GroupPlan, planGroup } from './plan.ts'
+import { type BucketPlan, type GroupPart, type GroupPlan, type Part, planGroup } from './plan.ts'
 import { tend } from './tend.ts'
 import { type Outcome, verdict } from './verdict.ts'
 
 /** How often an object is written anew because its label was collected before its commit. */
 const rewritesMax = 4
+const openedAtOnceMax = 64
 
 /** Settles every waiting request; never throws. */
 export async function runGroup(context: GroupContext, group: readonly Waiting[]): Promise<void> {
@@ -51,19 +53,19 @@ async function settleUnopened(
   answers: (Outcome | undefined)[][],
 ): Promise<void> {
   const { world, table, memos } = context
-  const buckets = new Set(
-    parts.map((part) => part.encoded.bucket).filter((bucket) => memos.get(table.tableId, bucket) === undefined),
-  )
-  await Promise.all(
-    [...buckets].map(async (bucket) => {
-      try {
-        memos.learn(table.tableId, bucket, await openHead(world, table, bucket))
-      } catch (error) {
-        for (const part of parts)
-          if (part.encoded.bucket === bucket) answer(answers, part, { done: false, error: beforeCommit(error) })
-      }
-    }),
-  )
+  const unopened = new Map<string, Part>()
+  for (const { encoded } of parts)
+    if (memos.get(table.tableId, idOf(encoded)) === undefined) unopened.set(bucketKey(idOf(encoded)), encoded)
+  const open = async ([key, at]: readonly [string, Part]): Promise<void> => {
+    try {
+      memos.learn(table.tableId, idOf(at), await openHead(world, table, at))
+    } catch (error) {
+      for (const part of parts)
+        if (bucketKey(idOf(part.encoded)) === key) answer(answers, part, { done: false, error: beforeCommit(error) })
+    }
+  }
+  const waiting = [...unopened]
+  while (waiting.length > 0) await Promise.all(waiting.splice(0, openedAtOnceMax).map(open))
 }
 
 /** What the heads that we saw already decide needs no object. A gap is not decided here: the head may have moved on. */
@@ -71,7 +73,7 @@ function settleKnown(context: GroupContext, parts: readonly GroupPart[], answers
   const { table, memos } = context
   return parts.filter((part) => {
     if (part.producer === undefined) return true
-    const head = memos.get(table.tableId, part.encoded.bucket)?.head
+    const head = memos.get(table.tableId, idOf(part.encoded))?.head
     const decided = verdict({ ...part.producer, gapDetection: false }, head?.producers.get(part.producer.id))
     if (decided !== undefined) answer(answers, part, decided)
     return decided === undefined
@@ -84,7 +86,7 @@ async function writeAndCommit(
   answers: (Outcome | undefined)[][],
 ): Promise<void> {
   const { world, table, memos } = context
-  const heads = parts.map((part) => memos.get(table.tableId, part.encoded.bucket)?.head)
+  const heads = parts.map((part) => memos.get(table.tableId, idOf(part.encoded))?.head)
   await markBefore(context, parts)
   const plan = await writeObject(world, table, parts, heads)
   const commitContext: CommitContext = { world, table, mark: () => context.marks.mark(table) }
@@ -99,17 +101,17 @@ async function commitPlanned(
   answers: (Outcome | undefined)[][],
 ): Promise<void> {
   const { world, table, memos } = context
-  let memo = memos.get(table.tableId, plan.bucket)
+  let memo = memos.get(table.tableId, idOf(plan))
   try {
-    memo ??= memos.learn(table.tableId, plan.bucket, await openHead(world, table, plan.bucket))
+    memo ??= memos.learn(table.tableId, idOf(plan), await openHead(world, table, plan))
   } catch (error) {
     for (const member of plan.members) answer(answers, member, { done: false, error: beforeCommit(error) })
     return
   }
   const { outcomes, advanced } = await commitBucket(commitContext, plan, memo)
-  if (advanced !== undefined) await tend(context, plan.bucket, advanced)
+  if (advanced !== undefined) await tend(context, plan, advanced)
   if (outcomes.some((outcome) => outcome !== 'rewrite' && !outcome.done && outcome.error.code === 'not-found')) {
-    memos.forget(table.tableId, plan.bucket)
+    memos.forget(table.tableId, idOf(plan))
   }
   plan.members.forEach((member, index) => {
     const outcome = outcomes[index] as MemberOutcome
@@ -120,7 +122,7 @@ async function commitPlanned(
 /** One mark serves all buckets that were learned before it. */
 async function markBefore({ table, memos, marks }: GroupContext, parts: readonly GroupPart[]): Promise<void> {
   await marks.renew(table)
-  const touched = new Set(parts.map((part) => memos.get(table.tableId, part.encoded.bucket)).filter((memo) => memo !== undefined))
+  const touched = new Set(parts.map((part) => memos.get(table.tableId, idOf(part.encoded))).filter((memo) => memo !== undefined))
   await rely([...touched], () => marks.mark(table))
 }
 
@@ -177,5 +179,9 @@ function settleRest(answers: (Outcome | undefined)[][], error: unknown): void {
 }
 
 function appended(waiting: Waiting, outcomes: readonly (Outcome | undefined)[]): readonly BucketAppended[] {
-  return waiting.parts.map(({ partition, bucket }, index) => ({ partition, bucket, outcome: outcomes[index] as Outcome }))
+  return waiting.parts.map(({ partition, bucket }, index) => ({
+    partition: partition.name,
+    bucket,
+    outcome: outcomes[index] as Outcome,
+  }))
 }

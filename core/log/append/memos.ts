@@ -5,6 +5,7 @@
  */
 import type { Head } from '../../format/items/head.ts'
 import { SluiceError } from '../../kernel/errors.ts'
+import { type BucketId, bucketKey } from '../../model/partition.ts'
 
 export interface Memo {
   head: Head
@@ -18,12 +19,12 @@ const marksMax = 16
 export class Memos {
   readonly #memos = new Map<string, Memo>()
 
-  get(tableId: string, bucket: number): Memo | undefined {
-    return this.#memos.get(`${tableId}#${bucket}`)
+  get(tableId: string, at: BucketId): Memo | undefined {
+    return this.#memos.get(`${tableId}#${bucketKey(at)}`)
   }
 
-  learn(tableId: string, bucket: number, head: Head): Memo {
-    const key = `${tableId}#${bucket}`
+  learn(tableId: string, at: BucketId, head: Head): Memo {
+    const key = `${tableId}#${bucketKey(at)}`
     const known = this.#memos.get(key)
     if (known !== undefined) {
       update(known, head)
@@ -35,8 +36,8 @@ export class Memos {
     return memo
   }
 
-  forget(tableId: string, bucket: number): void {
-    this.#memos.delete(`${tableId}#${bucket}`)
+  forget(tableId: string, at: BucketId): void {
+    this.#memos.delete(`${tableId}#${bucketKey(at)}`)
   }
 }
 

@@ -12,11 +12,13 @@ import { present } from '../../kernel/assert.ts'
 import { lengthOf } from '../../kernel/bytes.ts'
 import type { Label } from '../../kernel/ids.ts'
 import { limits } from '../../kernel/limits.ts'
+import { bucketKey, idOf, type Partition } from '../../model/partition.ts'
 import type { Table } from '../../model/table.ts'
 import type { AppendRequest, Producer } from '../types.ts'
 
 /** One request's rows for one bucket, encoded. */
-export interface Part {
+export interface EncodedRows {
+  /** Its name. */
   readonly partition: string
   readonly bucket: number
   readonly rows: number
@@ -24,6 +26,11 @@ export interface Part {
   readonly block: readonly Uint8Array[]
   /** Of the block. */
   readonly bytes: number
+}
+
+/** With the partition that is meant by its name now. */
+export interface Part extends Omit<EncodedRows, 'partition'> {
+  readonly partition: Partition
 }
 
 /** A part in its place in the object; `request` names the request among the group's. */
@@ -44,7 +51,7 @@ export interface ObjectName {
 }
 
 export interface BucketPlan {
-  readonly partition: string
+  readonly partition: Partition
   readonly bucket: number
   readonly object: ObjectName
   /** The committer's clock, ms. */
@@ -66,7 +73,7 @@ export interface GroupPart {
   readonly encoded: Part
 }
 
-export function encodeParts(table: Table, request: AppendRequest): readonly Part[] {
+export function encodeRows(table: Table, request: AppendRequest): readonly EncodedRows[] {
   return request.parts.map(({ partition, bucket, batches }) => {
     const frames = batches.flatMap((batch) => splitBatch(batch, limits.frameBytesMax))
     const rows = frames.reduce((sum, frame) => sum + frame.rows, 0)
@@ -76,29 +83,30 @@ export function encodeParts(table: Table, request: AppendRequest): readonly Part
 }
 
 export function planGroup(parts: readonly GroupPart[], label: Label, random: string, time: number): GroupPlan {
-  const byBucket = new Map<number, GroupPart[]>()
+  const byBucket = new Map<string, [GroupPart, ...GroupPart[]]>()
   for (const part of parts) {
-    const found = byBucket.get(part.encoded.bucket)
-    if (found === undefined) byBucket.set(part.encoded.bucket, [part])
+    const key = bucketKey(idOf(part.encoded))
+    const found = byBucket.get(key)
+    if (found === undefined) byBucket.set(key, [part])
     else found.push(part)
   }
-  const buckets = [...byBucket].sort(([a], [b]) => a - b)
+  const buckets = [...byBucket.values()].sort(([{ encoded: a }], [{ encoded: b }]) => a.bucket - b.bucket)
   const segment = encodeSegment(
-    buckets.map(([bucket, members]) => ({
-      partition: members[0]?.encoded.partition ?? '',
-      bucket,
+    buckets.map((members) => ({
+      partition: members[0].encoded.partition.id,
+      bucket: members[0].encoded.bucket,
       count: members.reduce((rows, member) => rows + member.encoded.rows, 0),
       blocks: members.map((member) => member.encoded.block),
     })),
   )
-  const directory = (buckets[0]?.[0] ?? 0) % 256
+  const directory = (buckets[0]?.[0].encoded.bucket ?? 0) % 256
   const object = { label, random, inline: segment.bytes < limits.inlineObjectBytesMax, directory }
   return {
     object,
     pieces: segment.pieces,
-    buckets: buckets.map(([bucket, members], index) => ({
-      partition: members[0]?.encoded.partition ?? '',
-      bucket,
+    buckets: buckets.map((members, index) => ({
+      partition: members[0].encoded.partition,
+      bucket: members[0].encoded.bucket,
       object,
       time,
       members: placeMembers(members, segment.ranges[index]?.starts ?? []),

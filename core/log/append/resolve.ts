@@ -7,13 +7,14 @@ import { type Head, headKey } from '../../format/items/head.ts'
 import { decodeIndexItem, indexSort } from '../../format/items/index-item.ts'
 import { equalBytes } from '../../kernel/bytes.ts'
 import { type Offset, offsetOf } from '../../kernel/ids.ts'
+import type { BucketId } from '../../model/partition.ts'
 import type { World } from '../../ports/world.ts'
 
 const pageItems = 100
 
 export interface Sought {
   readonly tableId: string
-  readonly bucket: number
+  readonly at: BucketId
   readonly entry: Uint8Array
   /** The end of the bucket before the first attempt: our entry is not below it. */
   readonly endBefore: Offset
@@ -29,11 +30,11 @@ export async function findEntry(world: World, head: Head, sought: Sought): Promi
   return findInIndex(world, head, sought)
 }
 
-async function findInIndex(world: World, head: Head, { tableId, bucket, entry, endBefore }: Sought): Promise<Offset | undefined> {
+async function findInIndex(world: World, head: Head, { tableId, at, entry, endBefore }: Sought): Promise<Offset | undefined> {
   let from: bigint = endBefore + 1n
   while (from <= head.base) {
     const items = await world.items.query({
-      partition: headKey(tableId, bucket).partition,
+      partition: headKey(tableId, at).partition,
       from: indexSort(from),
       to: indexSort(head.base + 1n),
       limit: pageItems,

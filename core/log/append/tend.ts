@@ -5,6 +5,7 @@
  */
 import type { Head } from '../../format/items/head.ts'
 import { limits } from '../../kernel/limits.ts'
+import { type BucketRef, idOf } from '../../model/partition.ts'
 import { evict } from '../head/evict.ts'
 import { spill } from '../head/spill.ts'
 import type { GroupContext } from './context.ts'
@@ -12,14 +13,14 @@ import { named } from './mark-keeper.ts'
 
 export async function tend(
   { world, table, memos }: GroupContext,
-  bucket: number,
+  at: BucketRef,
   { head, bytesBefore }: { readonly head: Head; readonly bytesBefore: bigint },
 ): Promise<void> {
   try {
     let seen = head
-    if (seen.recent.length >= limits.spillAtEntries) seen = await spill(world, table, bucket, seen, limits.spillAtEntries)
-    if (seen.producers.size > limits.producersPerHeadMax) seen = await evict(world, table, bucket, seen)
-    memos.learn(table.tableId, bucket, seen)
+    if (seen.recent.length >= limits.spillAtEntries) seen = await spill(world, table, idOf(at), seen, limits.spillAtEntries)
+    if (seen.producers.size > limits.producersPerHeadMax) seen = await evict(world, table, idOf(at), seen)
+    memos.learn(table.tableId, idOf(at), seen)
     if (table.options.lakeFormat === 'none') return
     const share = BigInt(Math.max(1, Math.floor(table.options.lakeBytes / table.buckets.count)))
     if (bytesBefore / share !== head.bytes / share) await world.queue.send({ kind: 'tier', ...named(table), marks: [] })

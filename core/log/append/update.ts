@@ -5,6 +5,7 @@
  */
 import { encodeProducer, headKey, producerAttribute, producerBaseAttribute } from '../../format/items/head.ts'
 import { limits } from '../../kernel/limits.ts'
+import { idOf } from '../../model/partition.ts'
 import type { Condition, SetAction, Update } from '../../ports/items.ts'
 import type { Producer } from '../types.ts'
 import type { BucketPlan, Member } from './plan.ts'
@@ -41,7 +42,7 @@ export function appendUpdate(tableId: string, plan: BucketPlan, attempt: Attempt
   set['y'] = { plus: 'y', by: BigInt(bytes) }
   set['e'] = { plus: 'e', by: BigInt(rows) }
   return {
-    key: headKey(tableId, plan.bucket),
+    key: headKey(tableId, idOf(plan)),
     set,
     condition: {
       is: 'and',

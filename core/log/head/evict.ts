@@ -15,6 +15,7 @@ import {
 } from '../../format/items/head.ts'
 import { SluiceError } from '../../kernel/errors.ts'
 import { limits } from '../../kernel/limits.ts'
+import type { BucketId } from '../../model/partition.ts'
 import type { Table } from '../../model/table.ts'
 import type { Condition, Item } from '../../ports/items.ts'
 import type { World } from '../../ports/world.ts'
@@ -25,15 +26,14 @@ const dayMs = 86_400_000
 const putAttemptsMax = 8
 
 /** Returns the head as last seen. A lost race evicts nothing. */
-export async function evict(world: World, table: Table, bucket: number, head: Head): Promise<Head> {
+export async function evict(world: World, table: Table, at: BucketId, head: Head): Promise<Head> {
   if (head.producers.size <= limits.producersPerHeadMax) return head
   const idle = [...head.producers].sort(([, a], [, b]) => (a.base < b.base ? -1 : a.base > b.base ? 1 : 0))
   const leaving = idle.slice(0, Math.min(head.producers.size - limits.producersPerHeadMax + evictedAtOnce, idle.length - 1))
   const expiresAt = world.clock.now() + limits.dedupeHorizonMs + dayMs
-  for (const [id, state] of leaving)
-    await keep(world, encodeEvicted(evictedKey(table.tableId, bucket, id), state, expiresAt), state)
+  for (const [id, state] of leaving) await keep(world, encodeEvicted(evictedKey(table.tableId, at, id), state, expiresAt), state)
   const { item } = await world.items.update({
-    key: headKey(table.tableId, bucket),
+    key: headKey(table.tableId, at),
     set: { v: { plus: 'v', by: 1n } },
     remove: leaving.flatMap(([id]) => [producerAttribute(id), producerBaseAttribute(id)]),
     condition: { is: 'and', all: leaving.map(([id, state]) => unchanged(id, state)) },
@@ -45,10 +45,10 @@ export async function evict(world: World, table: Table, bucket: number, head: He
 export async function readEvicted(
   world: World,
   table: Table,
-  bucket: number,
+  at: BucketId,
   producer: string,
 ): Promise<ProducerState | undefined> {
-  const item = await world.items.get(evictedKey(table.tableId, bucket, producer))
+  const item = await world.items.get(evictedKey(table.tableId, at, producer))
   if (item === undefined) return undefined
   const evicted = decodeEvicted(item)
   return evicted.expiresAt < world.clock.now() ? undefined : evicted

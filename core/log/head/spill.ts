@@ -8,24 +8,25 @@ import { decodeIndexItem, encodeIndexItem, type IndexItem } from '../../format/i
 import { assert } from '../../kernel/assert.ts'
 import { offsetOf } from '../../kernel/ids.ts'
 import { limits } from '../../kernel/limits.ts'
+import type { BucketId } from '../../model/partition.ts'
 import type { Table } from '../../model/table.ts'
 import type { World } from '../../ports/world.ts'
 
 /** Spills while the head has at least `whenAtLeast` entries. Returns the head as last seen. */
-export async function spill(world: World, table: Table, bucket: number, head: Head, whenAtLeast: number): Promise<Head> {
+export async function spill(world: World, table: Table, at: BucketId, head: Head, whenAtLeast: number): Promise<Head> {
   let seen = head
   for (let round = 0; round < limits.headEntriesMax / limits.spillEntries; round++) {
     if (seen.recent.length < Math.max(whenAtLeast, limits.spillEntries)) return seen
-    seen = await spillOnce(world, table, bucket, seen)
+    seen = await spillOnce(world, table, at, seen)
   }
   return seen
 }
 
-async function spillOnce(world: World, table: Table, bucket: number, head: Head): Promise<Head> {
+async function spillOnce(world: World, table: Table, at: BucketId, head: Head): Promise<Head> {
   const index = planIndex(head)
-  await writeIndex(world, table, bucket, index)
+  await writeIndex(world, table, at, index)
   const { item } = await world.items.update({
-    key: headKey(table.tableId, bucket),
+    key: headKey(table.tableId, at),
     set: { b: { value: index.end }, m: { value: BigInt(index.maxTime) } },
     removeLeading: { list: 'r', count: limits.spillEntries },
     condition: { is: 'equal', path: 'b', value: index.start },
@@ -44,8 +45,8 @@ function planIndex(head: Head): IndexItem {
   return { start: head.base, end: offsetOf(end), entries, maxTime }
 }
 
-async function writeIndex(world: World, table: Table, bucket: number, index: IndexItem): Promise<void> {
-  const item = encodeIndexItem(table.tableId, bucket, index)
+async function writeIndex(world: World, table: Table, at: BucketId, index: IndexItem): Promise<void> {
+  const item = encodeIndexItem(table.tableId, at, index)
   const { done, item: existing } = await world.items.create(item)
   if (done || existing === undefined) return
   const found = decodeIndexItem(existing)

@@ -7,6 +7,7 @@ import { type Head, headKey } from '../../format/items/head.ts'
 import { decodeIndexItem, indexSort, indexSorts } from '../../format/items/index-item.ts'
 import { assert } from '../../kernel/assert.ts'
 import { type Offset, offsetOf } from '../../kernel/ids.ts'
+import { type BucketId, bucketKey } from '../../model/partition.ts'
 import type { World } from '../../ports/world.ts'
 
 export interface PlacedEntry {
@@ -22,14 +23,14 @@ const itemsAtOnce = 16
 export async function* entriesFrom(
   world: World,
   tableId: string,
-  bucket: number,
+  at: BucketId,
   head: Head,
   from: Offset,
 ): AsyncIterable<PlacedEntry> {
   let next: bigint = from
   while (next < head.base) {
     const items = await world.items.query({
-      partition: headKey(tableId, bucket).partition,
+      partition: headKey(tableId, at).partition,
       from: indexSort(next + 1n),
       to: indexSorts.after,
       limit: itemsAtOnce,
@@ -46,7 +47,12 @@ export async function* entriesFrom(
       next = index.end
       if (next >= head.base) break
     }
-    assert(next > before, 'the index of a bucket reaches its base', { tableId, bucket, wanted: `${next}`, base: `${head.base}` })
+    assert(next > before, 'the index of a bucket reaches its base', {
+      tableId,
+      bucket: bucketKey(at),
+      wanted: `${next}`,
+      base: `${head.base}`,
+    })
   }
   yield* placed(head.recent, head.base, next)
 }

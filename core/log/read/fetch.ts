@@ -2,12 +2,14 @@
  * Fetch of one bucket: head (strong), entries, ranged reads, frames. Frames come as stored, their metadata patched with the
  * place that the commit gave them; the first and the last are cut to the rows asked for. At least one row comes if there is one.
  */
+import { findPartition, partitionNotFound } from '../../catalog/partitions.ts'
 import { findTable, tableNotFound } from '../../catalog/tables.ts'
 import { patchInPlace, sliceFrame } from '../../format/arrow/frame.ts'
 import { objectKey } from '../../format/items/entry.ts'
 import { decodeBlock } from '../../format/segment/block.ts'
 import { isSluiceError, SluiceError } from '../../kernel/errors.ts'
 import { type Offset, offsetOf } from '../../kernel/ids.ts'
+import { idOf, type Partition } from '../../model/partition.ts'
 import type { Table } from '../../model/table.ts'
 import type { World } from '../../ports/world.ts'
 import { readHead } from '../head/birth.ts'
@@ -15,19 +17,18 @@ import type { Fetched, FetchedFrame, FetchRequest } from '../types.ts'
 import { entriesFrom, type PlacedEntry } from './entries.ts'
 import { schemaFields } from './fields.ts'
 
-const zero = offsetOf(0)
 const readsAtOnce = 8
 const damagedReadsMax = 3
 
-/** Errors: `offset-out-of-range` (facts start, end), `not-found` (the table was dropped meanwhile), `internal` (damage). */
+/** Errors: `offset-out-of-range` (facts start, end), `not-found` (the table or the partition was dropped meanwhile), `internal` (damage). */
 export async function fetchBucket(world: World, table: Table, request: FetchRequest): Promise<Fetched> {
-  const head = await readHead(world, table.tableId, request.bucket)
-  if (head === undefined || !head.open) await assertAlive(world, table)
-  const logStart = head?.start ?? zero
-  const end = head?.end ?? zero
+  const head = await readHead(world, table.tableId, idOf(request))
+  if (head === undefined || !head.open) await assertAlive(world, table, request.partition)
+  const logStart = head?.start ?? request.partition.floor
+  const end = head?.end ?? request.partition.floor
   const start = startOf(request, logStart, end)
   if (head === undefined || start >= end) return { frames: [], start, next: start, end, logStart }
-  const chosen = await chooseEntries(entriesFrom(world, table.tableId, request.bucket, head, start), start, request)
+  const chosen = await chooseEntries(entriesFrom(world, table.tableId, idOf(request), head, start), start, request)
   const frames = await readFrames(world, table, request, chosen, start)
   const last = frames.at(-1)
   const next = last === undefined ? start : offsetOf(last.offset + BigInt(last.rows))
@@ -99,7 +100,7 @@ async function readEntry(
     try {
       return await readEntryOnce(world, table, request, placed)
     } catch (error) {
-      if (isSluiceError(error, 'not-found')) await assertAlive(world, table)
+      if (isSluiceError(error, 'not-found')) await assertAlive(world, table, request.partition)
       if (attempt >= damagedReadsMax || !isSluiceError(error, 'internal')) throw error
     }
   }
@@ -157,8 +158,11 @@ function cutFrame(
   return { ...frame, bytes, rows: last - first, offset }
 }
 
-async function assertAlive(world: World, table: Table): Promise<void> {
+async function assertAlive(world: World, table: Table, partition: Partition): Promise<void> {
   const found = await findTable(world, table.database, table.name)
   if (found === undefined || found.tableId !== table.tableId || found.state !== 'alive')
     throw tableNotFound(table.database, table.name)
+  if (partition.id === '') return
+  const still = await findPartition(world, table, partition.name)
+  if (still?.id !== partition.id || still.state !== 'alive') throw partitionNotFound(table, partition.name)
 }

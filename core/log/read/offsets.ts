@@ -1,5 +1,8 @@
-/** Start and end of buckets, each from a strong read of its head; a head that is not born yet is empty. */
-import { offsetOf } from '../../kernel/ids.ts'
+/**
+ * Start and end of buckets, each from a strong read of its head; a head that is not born yet is empty, and begins where its
+ * partition does.
+ */
+import { type BucketRef, idOf } from '../../model/partition.ts'
 import type { Table } from '../../model/table.ts'
 import type { World } from '../../ports/world.ts'
 import { readHead } from '../head/birth.ts'
@@ -7,21 +10,18 @@ import type { BucketOffsets } from '../types.ts'
 
 const readsAtOnce = 64
 
-export async function readOffsets(
-  world: World,
-  table: Table,
-  buckets: { readonly from: number; readonly count: number },
-): Promise<readonly BucketOffsets[]> {
+/** In the order of `buckets`. */
+export async function readOffsets(world: World, table: Table, buckets: readonly BucketRef[]): Promise<readonly BucketOffsets[]> {
   const offsets: BucketOffsets[] = []
-  const end = Math.min(buckets.from + buckets.count, table.buckets.count)
-  for (let from = buckets.from; from < end; from += readsAtOnce) {
-    const wave = Array.from({ length: Math.min(readsAtOnce, end - from) }, (_, index) => from + index)
-    offsets.push(...(await Promise.all(wave.map((bucket) => bucketOffsets(world, table, bucket)))))
+  for (let from = 0; from < buckets.length; from += readsAtOnce) {
+    const wave = buckets.slice(from, from + readsAtOnce)
+    offsets.push(...(await Promise.all(wave.map((at) => bucketOffsets(world, table, at)))))
   }
   return offsets
 }
 
-async function bucketOffsets(world: World, table: Table, bucket: number): Promise<BucketOffsets> {
-  const head = await readHead(world, table.tableId, bucket)
-  return { partition: '', bucket, start: head?.start ?? offsetOf(0), end: head?.end ?? offsetOf(0) }
+async function bucketOffsets(world: World, table: Table, at: BucketRef): Promise<BucketOffsets> {
+  const { partition, bucket } = at
+  const head = await readHead(world, table.tableId, idOf(at))
+  return { partition, bucket, start: head?.start ?? partition.floor, end: head?.end ?? partition.floor }
 }

@@ -2,6 +2,7 @@
 import { decodeFrame } from '../../../core/format/arrow/frame.ts'
 import { type Offset, offsetOf } from '../../../core/kernel/ids.ts'
 import type { Fetched } from '../../../core/log/types.ts'
+import { unpartitioned } from '../../../core/model/partition.ts'
 import type { Table } from '../../../core/model/table.ts'
 import type { History } from '../history.ts'
 import { valuesIn } from '../rows.ts'
@@ -33,7 +34,7 @@ export async function fetchOnce(stage: Stage, bucket: number, cursors: Map<strin
       const table = await tableCache(stage, environment).get(databaseName, tableName)
       const endBefore = history.endSeen(table.tableId, bucket)
       const from = cursors.get(table.tableId) ?? firstFrom(stage)
-      const fetched = await environment.log.fetch(table, { partition: '', bucket, from, rowsMax, bytesMax })
+      const fetched = await environment.log.fetch(table, { partition: unpartitioned, bucket, from, rowsMax, bytesMax })
       return { table, from, fetched, endBefore }
     },
   })

@@ -1,0 +1,49 @@
+/**
+ * A partition's items. Alive or being dropped: partition `p/<tableId>`, sort `<name>`: i id · x state · f floor · c created, ms.
+ * After a drop: partition `pf/<tableId>`, sort `<name>`: f, where the offsets of the next partition of that name begin.
+ * How many there are: partition `pn/<tableId>`, sort `n`: n.
+ */
+import { assert } from '../../kernel/assert.ts'
+import { type Offset, offsetOf } from '../../kernel/ids.ts'
+import type { Partition } from '../../model/partition.ts'
+import type { Item, ItemKey } from '../../ports/items.ts'
+
+export interface PartitionItem extends Partition {
+  readonly state: 'alive' | 'dropping'
+  /** ms since 1970 */
+  readonly createdAt: number
+}
+
+export const partitionsOf = (tableId: string): string => `p/${tableId}`
+export const partitionKey = (tableId: string, name: string): ItemKey => ({ partition: partitionsOf(tableId), sort: name })
+export const floorsOf = (tableId: string): string => `pf/${tableId}`
+export const floorKey = (tableId: string, name: string): ItemKey => ({ partition: floorsOf(tableId), sort: name })
+export const partitionCountKey = (tableId: string): ItemKey => ({ partition: `pn/${tableId}`, sort: 'n' })
+
+export function encodePartition(tableId: string, partition: PartitionItem): Item {
+  const { id, name, state, floor, createdAt } = partition
+  return { key: partitionKey(tableId, name), attributes: { i: id, x: state, f: floor, c: BigInt(createdAt) } }
+}
+
+export function decodePartition(item: Item): PartitionItem {
+  const { i, x, f, c } = item.attributes
+  assert(
+    typeof i === 'string' && (x === 'alive' || x === 'dropping') && typeof f === 'bigint' && typeof c === 'bigint',
+    'a partition item is whole',
+    { key: item.key },
+  )
+  return { id: i, name: item.key.sort, state: x, floor: offsetOf(f), createdAt: Number(c) }
+}
+
+export const encodeFloor = (tableId: string, name: string, floor: Offset): Item => ({
+  key: floorKey(tableId, name),
+  attributes: { f: floor },
+})
+
+export function decodeFloor(item: Item): Offset {
+  const { f } = item.attributes
+  assert(typeof f === 'bigint', 'the floor of a dropped partition is whole', { key: item.key })
+  return offsetOf(f)
+}
+
+export const newPartitionCount = (tableId: string): Item => ({ key: partitionCountKey(tableId), attributes: { n: 0n } })

@@ -1,0 +1,28 @@
+/** All buckets of a table: those of its one partition without a name, or of each partition that it has, in the order of names. */
+import { listPartitions } from '../catalog/partitions.ts'
+import { limits } from '../kernel/limits.ts'
+import { type BucketRef, type Partition, unpartitioned } from '../model/partition.ts'
+import type { Table } from '../model/table.ts'
+import type { World } from '../ports/world.ts'
+
+/** Those that are being dropped too. */
+export async function* partitionsOf(world: World, table: Table): AsyncIterable<Partition> {
+  if (table.partitionBy.length === 0) {
+    yield unpartitioned
+    return
+  }
+  for (let after: string | undefined; ; ) {
+    const page = await listPartitions(world, table, { limit: limits.listLimitMax, ...(after === undefined ? {} : { after }) })
+    yield* page
+    after = page.at(-1)?.name
+    if (page.length < limits.listLimitMax) return
+  }
+}
+
+/** Of one partition. */
+export const bucketsIn = (table: Table, partition: Partition = unpartitioned): readonly BucketRef[] =>
+  Array.from({ length: table.buckets.count }, (_, bucket) => ({ partition, bucket }))
+
+export async function* bucketsOf(world: World, table: Table): AsyncIterable<BucketRef> {
+  for await (const partition of partitionsOf(world, table)) yield* bucketsIn(table, partition)
+}

@@ -1,0 +1,66 @@
+/**
+ * The partitions that this process knows, found or created once and kept. A kept one may be gone: its heads are closed then, so a
+ * commit or a read is refused, and whoever is refused forgets it and asks again. Absence is never kept.
+ */
+import { createPartition, getPartition } from '../catalog/partitions.ts'
+import { SluiceError } from '../kernel/errors.ts'
+import { quoted } from '../model/nearest.ts'
+import { type Partition, unpartitioned } from '../model/partition.ts'
+import type { Table } from '../model/table.ts'
+import type { World } from '../ports/world.ts'
+
+const keptMax = 50_000
+const openedAtOnceMax = 16
+
+export class Partitions {
+  readonly #world: World
+  readonly #kept = new Map<string, Promise<Partition>>()
+
+  constructor(world: World) {
+    this.#world = world
+  }
+
+  /** Those that are missing are created. Errors: those of createPartition. */
+  async open(table: Table, names: Iterable<string>): Promise<ReadonlyMap<string, Partition>> {
+    const found = new Map<string, Partition>()
+    const waiting = [...new Set(names)]
+    const open = async (name: string): Promise<void> => {
+      found.set(name, await this.#get(table, name, async () => (await createPartition(this.#world, table, name)).partition))
+    }
+    while (waiting.length > 0) await Promise.all(waiting.splice(0, openedAtOnceMax).map(open))
+    return found
+  }
+
+  /** Errors: `not-found`, `bad-request` (a name for a table without partitions, or none for one with). */
+  async find(table: Table, name: string): Promise<Partition> {
+    const isNamed = name !== ''
+    if (isNamed !== table.partitionBy.length > 0) {
+      throw new SluiceError(
+        'bad-request',
+        isNamed
+          ? `${table.database}.${table.name} is not partitioned: leave out partition=${quoted(name)}`
+          : `${table.database}.${table.name} is partitioned: name one with partition=`,
+        { facts: { parameter: 'partition' } },
+      )
+    }
+    return this.#get(table, name, () => getPartition(this.#world, table, name))
+  }
+
+  forget(table: Table, name: string): void {
+    this.#kept.delete(`${table.tableId}/${name}`)
+  }
+
+  async #get(table: Table, name: string, look: () => Promise<Partition>): Promise<Partition> {
+    if (table.partitionBy.length === 0) return unpartitioned
+    const key = `${table.tableId}/${name}`
+    const kept = this.#kept.get(key)
+    if (kept !== undefined) return kept
+    if (this.#kept.size >= keptMax) this.#kept.clear()
+    const looking = look()
+    this.#kept.set(key, looking)
+    looking.catch(() => {
+      if (this.#kept.get(key) === looking) this.#kept.delete(key)
+    })
+    return looking
+  }
+}
