@@ -20,7 +20,7 @@ export default defineConfig({
     hookTimeout: 20_000,
     env: { SLUICE_SEED: seed },
     setupFiles: ['./test/setup.ts'],
-    exclude: [...configDefaults.exclude, '**/node_modules/**', 'test/{wire,infra,interop,crash}/**'],
+    exclude: [...configDefaults.exclude, '**/node_modules/**', 'test/{wire,infra,interop,crash,browser}/**'],
     projects: [
       {
         extends: true,

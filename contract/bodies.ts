@@ -58,12 +58,17 @@ function bucketCount(): string {
 export const alterIn = z
   .strictObject({
     setOptions: z.optional(z.record(text, z.nullable(text))),
-    addColumns: z.optional(z.array(z.unknown())),
-    dropColumns: z.optional(z.array(z.unknown())),
-    renameColumns: z.optional(z.record(text, z.unknown())),
-    widenColumns: z.optional(z.record(text, z.unknown())),
+    addColumns: z.optional(z.array(columnIn).check(atMost(limits.columnsMax, `has more than ${limits.columnsMax} entries`))),
+    dropColumns: z.optional(z.array(text).check(atMost(limits.columnsMax, `has more than ${limits.columnsMax} entries`))),
+    renameColumns: z.optional(z.record(text, text)),
+    widenColumns: z.optional(z.record(text, text)),
   })
-  .check(z.meta({ id: 'Alteration', description: 'null takes an option back to its default' }))
+  .check(
+    z.meta({
+      id: 'Alteration',
+      description: 'columns by name, all names those before the change; null takes an option back to its default',
+    }),
+  )
 
 export const databaseAlterIn = z.strictObject({ setOptions: z.optional(z.record(text, z.nullable(text))) })
 
@@ -90,7 +95,8 @@ export const tableOut = z
     name: text,
     tableId: z.string().check(z.regex(/^[0-9a-f]{16}$/)),
     schemaId: z.int().check(z.minimum(1)),
-    status: z.enum(['alive', 'dropping']),
+    /** `lake-behind`: rows are kept past `log.ttl`, because they are not in the lake yet. */
+    status: z.enum(['alive', 'lake-behind', 'dropping']),
     createdAt: z.int(),
     columns: z.array(
       z.looseObject({

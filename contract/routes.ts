@@ -45,18 +45,18 @@ const partitionName = (description: string) =>
 
 const dropQuery = z.strictObject({ ifExists: z.optional(flag) })
 
+const text = (description: string) => z.string().check(z.meta({ description }))
+
 export const fetchQuery = z.strictObject({
-  bucket: z.optional(
-    z.string().check(z.meta({ description: 'the bucket; lists and ranges (the whole table) are not in this build: 501' })),
-  ),
-  offset: z.optional(z.string().check(z.meta({ description: 'a number, earliest or latest; @time is not in this build: 501' }))),
+  bucket: z.optional(text('a bucket, or several such as 0-7,12; all if absent')),
+  offset: z.optional(text('where to begin: earliest, latest, @2026-11-21T09:30:00Z, or a number where one bucket is read')),
+  cursor: z.optional(text('Sluice-Cursor of the answer before: where to go on; beats offset')),
   limit: z.optional(uint63('rows at most; 1,000 if absent, 100,000 as Arrow')),
   maxBytes: z.optional(uint63('bytes at most, 4 MiB if absent; one row comes whatever it says')),
-  partition: z.optional(partitionName('the partition of the bucket')),
-  columns: z.optional(lacking('columns to read')),
-  where: z.optional(lacking('a filter')),
-  wait: z.optional(lacking('wait for rows')),
-  cursor: z.optional(lacking('where to go on')),
+  partition: z.optional(partitionName('a partition, or the beginning of the names of several; all if absent')),
+  columns: z.optional(text('columns to read, in that order, such as a,b or *,__offset')),
+  where: z.optional(text('a filter: only rows for which it is true')),
+  wait: z.optional(wait),
   form: z.optional(lacking('form of changes')),
 })
 
@@ -79,11 +79,13 @@ const produceHeaders = z.looseObject({
 
 const decimal = z.string().check(z.regex(/^[0-9]{1,19}$/))
 const fetchHeaders = z.looseObject({
-  'Sluice-Rows': decimal,
-  'Sluice-Start-Offset': decimal,
-  'Sluice-Next-Offset': decimal,
-  'Sluice-End-Offset': decimal,
-  'Sluice-Cursor': z.string().check(z.minLength(1)),
+  'Sluice-Rows': z.optional(decimal),
+  'Sluice-Poll-After': z.optional(decimal),
+  /** Where one bucket is read. */
+  'Sluice-Start-Offset': z.optional(decimal),
+  'Sluice-Next-Offset': z.optional(decimal),
+  'Sluice-End-Offset': z.optional(decimal),
+  'Sluice-Cursor': z.optional(z.string().check(z.minLength(1))),
 })
 
 const base = { body: noBody, bodyBytesMax: limits.jsonBodyBytesMax, produces: json, errors: [] } as const
@@ -196,13 +198,13 @@ export const routes = {
     ...base,
     method: 'PATCH',
     path: tablePath,
-    summary: 'Set options of a table',
+    summary: 'Change the columns and the options of a table',
     function: 'admin',
     operation: 'ALTER',
     body: jsonBody(alterIn),
     headers: z.looseObject({ 'If-Match': z.optional(z.string().check(z.meta({ description: 'the schemaId in quotes' }))) }),
     answers: { 200: answer('the table', tableOut, etag) },
-    errors: ['not-found', 'changed', 'conflict'],
+    errors: ['not-found', 'changed', 'conflict', 'invalid-schema', 'full'],
   },
   dropTable: {
     ...base,
@@ -281,19 +283,19 @@ export const routes = {
     ...base,
     method: 'GET',
     path: `${tablePath}/log`,
-    summary: 'Fetch rows of a bucket',
+    summary: 'Fetch rows of a bucket, or of the table by cursor',
     function: 'read',
     operation: 'READ',
     query: fetchQuery,
-    produces: rowMedia,
+    produces: [...rowMedia, media.sse],
     answers: {
       200: {
-        description: 'rows from exactly the offset',
+        description: 'rows from exactly where the reader is',
         headers: fetchHeaders,
-        content: { [media.ndjson]: undefined, [media.json]: rowsOut, [media.arrow]: undefined },
+        content: { [media.ndjson]: undefined, [media.json]: rowsOut, [media.arrow]: undefined, [media.sse]: undefined },
       },
     },
-    errors: ['not-found', 'offset-out-of-range', 'gone'],
+    errors: ['not-found', 'offset-out-of-range', 'gone', 'bad-cursor', 'invalid-filter'],
   },
   offsets: {
     ...base,

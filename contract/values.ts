@@ -77,7 +77,7 @@ export const wait = z.pipe(
   z.string().check(
     z.regex(/^[0-9]{1,9}(ms|s|m)$/, 'must be a duration such as 20s'),
     z.refine((text) => waitMs(text) <= limits.waitMsMax, 'must be at most 20s'),
-    z.meta({ description: 'how long to wait, at most 20s' }),
+    z.meta({ description: 'how long to wait for rows or work, at most 20s' }),
   ),
   z.transform(waitMs),
 )

@@ -5,6 +5,7 @@
 import type * as z from 'zod/mini'
 import type { Route, Schema } from '../contract/route.ts'
 import type { RouteId, Routes } from '../contract/routes.ts'
+import type { Pieces } from '../core/kernel/bytes.ts'
 import type { FunctionWorld } from './world.ts'
 
 /** Lower-case names. */
@@ -35,7 +36,10 @@ export interface Call<Query = unknown, Value = unknown> {
 export interface Reply {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
-  readonly body: Uint8Array
+  /** In pieces where rows pass through. */
+  readonly body: Pieces
+  /** Instead of a body: chunks as they come. Whoever stops early returns it. */
+  readonly stream?: AsyncGenerator<Uint8Array>
 }
 
 type QueryOf<R> = R extends { readonly query: infer Q extends Schema } ? z.output<Q> : undefined

@@ -1,5 +1,7 @@
 /** A job to the part of the core that does it. Whoever triggers it may do so twice: jobs are idempotent. */
 import { collect } from '../core/log/collect.ts'
+import { compact } from '../core/log/keep/compact.ts'
+import { retain } from '../core/log/keep/retain.ts'
 import { purge } from '../core/log/purge.ts'
 import type { Job } from '../core/ports/queue.ts'
 import { runTier } from '../core/tier/run.ts'
@@ -33,5 +35,17 @@ export async function runJob(world: FunctionWorld, job: Job, time: JobTime): Pro
       return
     case 'purge':
       await purge(world, job, time.deadlineMs)
+      return
+    case 'retain': {
+      const { items } = await retain(world, job, time.deadlineMs)
+      world.meter.add('items.retired', items)
+      return
+    }
+    case 'compact': {
+      const { deadlineMs } = time
+      const { items, bytes } = await compact(world, job, { deadlineMs })
+      world.meter.add('items.joined', items)
+      world.meter.add('bytes.joined', bytes)
+    }
   }
 }

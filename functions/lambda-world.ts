@@ -10,7 +10,7 @@ import { openSqs } from '../stores/queue/sqs.ts'
 import { Meter } from './meter.ts'
 import { systemClock, systemRandom } from './system.ts'
 import { TableCache } from './tables.ts'
-import type { FunctionWorld } from './world.ts'
+import { type FunctionWorld, lambdaWaits } from './world.ts'
 
 export function lambdaWorld(parquet: ParquetWriter = noParquet): () => Promise<FunctionWorld> {
   let world: Promise<FunctionWorld> | undefined
@@ -46,6 +46,7 @@ async function openWorld(parquet: ParquetWriter): Promise<FunctionWorld> {
     tables: new TableCache(core),
     meter: new Meter(),
     counter,
+    waits: lambdaWaits,
     rotate: () => count++,
   }
 }

@@ -6,6 +6,7 @@
 import middy from '@middy/core'
 import httpRouterHandler from '@middy/http-router'
 import { routes } from '../contract/routes.ts'
+import { joined, lengthOf } from '../core/kernel/bytes.ts'
 import { isSluiceError } from '../core/kernel/errors.ts'
 import type { Handlers, Headers, Reply } from './call.ts'
 import { admit, answer } from './http/answer.ts'
@@ -72,10 +73,11 @@ async function respond(event: UrlEvent, { handlers, world, newRequestId, logErro
   try {
     const target = event.rawQueryString ? `${event.rawPath}?${event.rawQueryString}` : event.rawPath
     const admitted = admit({ method, target, headers: event.headers }, { loopbackOnly: false })
-    reply =
+    const answered =
       'status' in admitted
         ? admitted
         : await answer(admitted, { body: bodyOf(event), signal: neverAborts, handlers, world: await world() })
+    reply = await buffered(answered)
   } catch (error) {
     reply = errorReply(error)
     if (reply.status === 500 || !isSluiceError(error)) logError(requestId, error)
@@ -84,11 +86,19 @@ async function respond(event: UrlEvent, { handlers, world, newRequestId, logErro
   const headers = {
     ...reply.headers,
     ...(encoded === undefined ? {} : { 'Content-Encoding': encoded.encoding }),
-    ...(reply.body.length === 0 ? {} : { Vary: 'Accept, Accept-Encoding' }),
+    ...(lengthOf(reply.body) === 0 ? {} : { Vary: 'Accept, Accept-Encoding' }),
     'Sluice-Request-Id': requestId,
     'Server-Timing': `total;dur=${(performance.now() - started).toFixed(2)}`,
   }
-  return resultOf(reply.status, headers, method === 'HEAD' ? new Uint8Array(0) : (encoded?.bytes ?? reply.body))
+  return resultOf(reply.status, headers, method === 'HEAD' ? new Uint8Array(0) : (encoded?.bytes ?? joined(reply.body)))
+}
+
+/** A stream is short here: it ends with its first rows. */
+async function buffered({ stream, ...reply }: Reply): Promise<Reply> {
+  if (stream === undefined) return reply
+  const chunks: Uint8Array[] = []
+  for await (const chunk of stream) chunks.push(chunk)
+  return { ...reply, body: chunks }
 }
 
 function bodyOf(event: UrlEvent): Uint8Array {

@@ -7,7 +7,7 @@ import { isSluiceError } from '../core/kernel/errors.ts'
 import type { Table } from '../core/model/table.ts'
 import type { World } from '../core/ports/world.ts'
 
-/** A read: when it turns out that the table it knew is gone, it looks again, once. */
+/** A read: when it turns out that the table it knew is gone or has other columns by now, it looks again, once. */
 export async function withTable<T>(
   tables: TableCache,
   { db, table: name }: { readonly db: string; readonly table: string },
@@ -17,10 +17,11 @@ export async function withTable<T>(
   try {
     return await read(first)
   } catch (error) {
-    if (!isSluiceError(error, 'gone') && !isSluiceError(error, 'not-found')) throw error
+    const isStale = isSluiceError(error, 'gone') || isSluiceError(error, 'not-found') || isSluiceError(error, 'changed')
+    if (!isStale) throw error
     tables.forget(db, name)
     const second = await tables.get(db, name)
-    if (second.tableId === first.tableId) throw error
+    if (second.tableId === first.tableId && second.schema.schemaId === first.schema.schemaId) throw error
     return read(second)
   }
 }

@@ -1,10 +1,22 @@
 /** What handlers touch: the core's world, the log over it, and what this process counts. Built by a composition root. */
+import { limits } from '../core/kernel/limits.ts'
 import type { Log } from '../core/log/log.ts'
 import type { ParquetWriter } from '../core/ports/parquet.ts'
 import type { World } from '../core/ports/world.ts'
 import type { Counter } from '../stores/decorators/count.ts'
 import type { Meter } from './meter.ts'
 import type { TableCache } from './tables.ts'
+
+/** How long a host holds a call that waits for rows. */
+export interface Waits {
+  readonly fetchMsMax: number
+  readonly tailMsMax: number
+  /** Answers leave as a whole, and holding one costs: callers are told when to ask again. */
+  readonly isBuffered: boolean
+}
+
+export const processWaits: Waits = { fetchMsMax: limits.waitMsMax, tailMsMax: limits.tailMsMax, isBuffered: false }
+export const lambdaWaits: Waits = { fetchMsMax: 1_000, tailMsMax: 10_000, isBuffered: true }
 
 export interface FunctionWorld extends World {
   readonly log: Log
@@ -13,6 +25,7 @@ export interface FunctionWorld extends World {
   readonly meter: Meter
   /** Storage requests of this process, and of the request at hand. */
   readonly counter: Counter
+  readonly waits: Waits
   /** Differs from call to call: spreads rows that nothing routes. */
   readonly rotate: () => number
 }

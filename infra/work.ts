@@ -13,10 +13,16 @@ export const tier = room('Tier', {
   timeout: '15 minutes',
   install: { 'parquet-wasm': '0.8.0' },
   permissions: [
-    objects(['t'], ['s3:GetObject', 's3:DeleteObject']),
-    objects(['lake'], ['s3:GetObject', 's3:PutObject', 's3:DeleteObject']),
+    objects(['t', 'lake'], ['s3:GetObject', 's3:PutObject', 's3:DeleteObject']),
     keys(),
-    items(['dynamodb:GetItem', 'dynamodb:Query', 'dynamodb:PutItem', 'dynamodb:UpdateItem', 'dynamodb:DeleteItem']),
+    items([
+      'dynamodb:GetItem',
+      'dynamodb:Query',
+      'dynamodb:PutItem',
+      'dynamodb:UpdateItem',
+      'dynamodb:DeleteItem',
+      'dynamodb:ConditionCheckItem',
+    ]),
     receiveJobs(),
   ],
 })

@@ -3,7 +3,9 @@
  * storage requests that it caused. Errors that are not the caller's are logged here, with the id, and nowhere else.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { joined, lengthOf } from '../core/kernel/bytes.ts'
 import { isSluiceError } from '../core/kernel/errors.ts'
+import { limits } from '../core/kernel/limits.ts'
 import type { Handlers, Headers, Reply } from '../functions/call.ts'
 import { admit, answer } from '../functions/http/answer.ts'
 import { compress } from '../functions/http/encoding.ts'
@@ -20,8 +22,8 @@ export interface Exchanges {
   readonly pool: BodyPool
   readonly logError: (requestId: string, error: unknown) => void
   readonly newRequestId: () => string
-  /** While it is true every answer closes its connection. */
-  readonly draining: () => boolean
+  /** Aborted when the server stops: who waits is answered, and every answer closes its connection. */
+  readonly stopping: AbortSignal
 }
 
 export async function exchange(request: IncomingMessage, response: ServerResponse, exchanges: Exchanges): Promise<void> {
@@ -47,7 +49,7 @@ export async function exchange(request: IncomingMessage, response: ServerRespons
         onAccepted: () => headers.expect?.toLowerCase() === '100-continue' && response.writeContinue(),
       })
       held = body.length
-      const signal = admitted.route.function === 'admin' ? abortOnClose(response) : neverAborts
+      const signal = waiting.has(admitted.route.function) ? abortWith(response, exchanges.stopping) : neverAborts
       const onExpanded = (bytes: number) => {
         budget.take(bytes)
         held += bytes
@@ -71,7 +73,7 @@ export async function exchange(request: IncomingMessage, response: ServerRespons
       'Sluice-Request-Id': requestId,
       'Server-Timing': `total;dur=${ms.toFixed(2)}`,
       'Sluice-Requests': counts.header() || noRequests,
-      ...(exchanges.draining() ? { Connection: 'close' } : undefined),
+      ...(exchanges.stopping.aborted ? { Connection: 'close' } : undefined),
     },
     budget,
   )
@@ -82,9 +84,18 @@ export const noRequests = 'items.get=0'
 
 const neverAborts = new AbortController().signal
 
-function abortOnClose(response: ServerResponse): AbortSignal {
+/** Functions whose calls may wait. */
+const waiting: ReadonlySet<string> = new Set(['admin', 'read'])
+
+function abortWith(response: ServerResponse, stopping: AbortSignal): AbortSignal {
   const controller = new AbortController()
-  response.on('close', () => controller.abort())
+  const abort = (): void => controller.abort()
+  if (stopping.aborted) abort()
+  stopping.addEventListener('abort', abort)
+  response.on('close', () => {
+    stopping.removeEventListener('abort', abort)
+    abort()
+  })
   return controller.signal
 }
 
@@ -103,23 +114,76 @@ async function send(
   added: Readonly<Record<string, string>>,
   budget: ByteBudget,
 ): Promise<void> {
+  if (reply.stream !== undefined) return sendStream(request, response, reply, reply.stream, added, budget)
   if (response.destroyed) return
   const encoded = await compress(reply.body, chooseEncoding(request.headers['accept-encoding'] as string | undefined))
   const body = encoded?.bytes ?? reply.body
+  const length = lengthOf(body)
   const headers: Record<string, string | number> = { ...reply.headers, ...added }
-  if (reply.status !== 204) headers['Content-Length'] = body.length
+  if (reply.status !== 204) headers['Content-Length'] = length
   if (encoded !== undefined) headers['Content-Encoding'] = encoded.encoding
-  if (reply.body.length > 0) headers.Vary = 'Accept, Accept-Encoding'
+  if (lengthOf(reply.body) > 0) headers.Vary = 'Accept, Accept-Encoding'
   if (!request.complete) {
     if (request.headers.expect !== undefined) headers.Connection = 'close'
     discardRest(request)
   }
-  budget.hold(body.length)
-  response.on('close', () => budget.give(body.length))
+  budget.hold(length)
+  response.on('close', () => budget.give(length))
   response.writeHead(reply.status, headers)
   if (request.method === 'HEAD') response.end()
-  else if (body.length <= oneWriteBytesMax) response.end(latin1(body), 'latin1')
-  else response.end(body)
+  else if (length <= oneWriteBytesMax) response.end(latin1(joined(body)), 'latin1')
+  else if (body instanceof Uint8Array) response.end(body)
+  else {
+    // one write of the socket for all of them
+    response.cork()
+    for (const piece of body) response.write(piece)
+    response.end()
+  }
+}
+
+/** A reader who does not read holds one chunk, which counts, and no longer than the stream may last. */
+async function sendStream(
+  request: IncomingMessage,
+  response: ServerResponse,
+  reply: Reply,
+  stream: AsyncGenerator<Uint8Array>,
+  added: Readonly<Record<string, string>>,
+  budget: ByteBudget,
+): Promise<void> {
+  const late = setTimeout(() => response.destroy(), limits.tailMsMax + streamGraceMs)
+  try {
+    if (response.destroyed) return
+    response.writeHead(reply.status, { ...reply.headers, ...added })
+    if (request.method !== 'HEAD') {
+      response.flushHeaders()
+      for await (const chunk of stream) if (!(await sendChunk(response, chunk, budget))) return
+    }
+    response.end()
+  } catch (error) {
+    response.destroy()
+    throw error
+  } finally {
+    clearTimeout(late)
+    await stream.return(undefined)
+  }
+}
+
+const streamGraceMs = 10_000
+
+/** False: nobody is there any more. */
+async function sendChunk(response: ServerResponse, chunk: Uint8Array, budget: ByteBudget): Promise<boolean> {
+  if (response.destroyed) return false
+  if (response.write(chunk)) return true
+  budget.hold(chunk.length)
+  await new Promise<void>((resolve) => {
+    const done = (): void => {
+      response.off('drain', done).off('close', done)
+      resolve()
+    }
+    response.on('drain', done).on('close', done)
+  })
+  budget.give(chunk.length)
+  return !response.destroyed
 }
 
 /** Node sends a head and a short text in one write, a head and bytes in two. Latin-1 text is bytes, one for one. */

@@ -3,8 +3,10 @@
  * accepting first; connections that are open go on to be answered, each answer closing its own; idle ones are closed
  * after a moment in which a request that was on its way arrives.
  */
+import { setMaxListeners } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { type AddressInfo, Server as NetServer, type Socket } from 'node:net'
+import { joined, lengthOf } from '../core/kernel/bytes.ts'
 import { SluiceError } from '../core/kernel/errors.ts'
 import { limits } from '../core/kernel/limits.ts'
 import { errorReply } from '../functions/http/reply.ts'
@@ -34,12 +36,13 @@ export interface HttpServer {
 }
 
 export async function listen(
-  exchanges: Omit<Exchanges, 'draining'>,
+  exchanges: Omit<Exchanges, 'stopping'>,
   port: number,
   bounds: HttpLimits = defaultHttpLimits,
 ): Promise<HttpServer> {
-  let draining = false
-  const full: Exchanges = { ...exchanges, draining: () => draining }
+  const stopping = new AbortController()
+  setMaxListeners(0, stopping.signal)
+  const full: Exchanges = { ...exchanges, stopping: stopping.signal }
   let inFlight = 0
   let onIdle = () => {}
   const onRequest = (request: IncomingMessage, response: ServerResponse) => {
@@ -74,7 +77,7 @@ export async function listen(
   return {
     port: (server.address() as AddressInfo).port,
     async drain(deadlineMs) {
-      draining = true
+      stopping.abort()
       await closeGently(server, { deadlineMs, idle: () => inFlight === 0, whenIdle: (then) => (onIdle = then) })
     },
   }
@@ -126,10 +129,10 @@ function refuse(error: NodeJS.ErrnoException, socket: Socket, requestId: string)
     `Sluice-Request-Id: ${requestId}`,
     'Server-Timing: total;dur=0',
     `Sluice-Requests: ${noRequests}`,
-    `Content-Length: ${reply.body.length}`,
+    `Content-Length: ${lengthOf(reply.body)}`,
     'Connection: close',
   ]
-  socket.end(Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1'), reply.body]))
+  socket.end(Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1'), joined(reply.body)]))
   // closing over unread bytes would reset the connection before the answer is read
   setTimeout(() => socket.destroy(), lingerMs).unref()
 }

@@ -17,7 +17,7 @@ import { type JobTime, runJob } from '../functions/jobs.ts'
 import { Meter } from '../functions/meter.ts'
 import { requestIds } from '../functions/request-ids.ts'
 import { TableCache } from '../functions/tables.ts'
-import type { FunctionWorld } from '../functions/world.ts'
+import { type FunctionWorld, processWaits } from '../functions/world.ts'
 import { type Counter, Counts } from '../stores/decorators/count.ts'
 import { LocalQueue } from '../stores/queue/local.ts'
 import { BodyPool, ByteBudget } from './body.ts'
@@ -98,6 +98,7 @@ export async function serveOver(stores: ServedStores, options: ServeOptions): Pr
     tables: new TableCache(core),
     meter: new Meter(),
     counter: stores.counter,
+    waits: processWaits,
     rotate: rotation(),
   }
   const http = await listen(

@@ -5,13 +5,15 @@
 import { databaseKey } from '../format/items/database.ts'
 import { newLakeItem } from '../format/items/lake.ts'
 import { newPartitionCount } from '../format/items/partition.ts'
+import { decodeSchema, encodeSchema, schemaKey } from '../format/items/schema.ts'
 import { decodeTable, encodeDefinition, encodeTable, tableKey, tablePartition } from '../format/items/table.ts'
 import { SluiceError } from '../kernel/errors.ts'
 import { labelOf, newTableId } from '../kernel/ids.ts'
+import { evolve, isSchemaChange, type SchemaChange } from '../model/evolve.ts'
 import { parseOptions, printOptions } from '../model/options.ts'
 import { assignIds, sameSpec, specOf } from '../model/spec.ts'
-import type { Table, TableSpec } from '../model/table.ts'
-import type { Condition, Item, TransactAction } from '../ports/items.ts'
+import type { Schema, Table, TableSpec } from '../model/table.ts'
+import type { Condition, Item, TransactAction, Update } from '../ports/items.ts'
 import type { World } from '../ports/world.ts'
 import { beingDropped, databaseNotFound, getDatabase, listNames, type NamePage, type Page } from './databases.ts'
 
@@ -71,12 +73,19 @@ export async function createTable(
   return { table: found, created: false }
 }
 
-/** `ifMatch`: the schema id that the caller saw. Errors: `changed`, `not-found`, those of the options. */
+export interface TableChange extends SchemaChange {
+  readonly setOptions?: Readonly<Record<string, string | null>> | undefined
+}
+
+/**
+ * Columns and options in one step. `ifMatch`: the schema id that the caller saw. A schema that is superseded is kept beside, in
+ * the same transaction, for the rows that were written under it. Errors: `changed`, `not-found`, those of evolve and of options.
+ */
 export async function alterTable(
   world: World,
   database: string,
   name: string,
-  change: { readonly setOptions: Readonly<Record<string, string | null>> },
+  change: TableChange,
   ifMatch?: number,
 ): Promise<Table> {
   for (let attempt = 0; attempt < alterAttemptsMax; attempt++) {
@@ -90,16 +99,38 @@ export async function alterTable(
         },
       )
     }
-    const altered: Table = { ...table, options: alteredOptions(table, change.setOptions) }
-    const { done } = await world.items.update({
-      key: tableKey(database, name),
-      set: { d: { value: encodeDefinition(altered) } },
-      condition: { is: 'and', all: [isAlive(table), { is: 'equal', path: 'd', value: encodeDefinition(table) }] },
-    }) // COMMIT POINT
-    if (done) return altered
+    const options = { ...table, options: alteredOptions(table, change.setOptions ?? {}) }
+    const altered = isSchemaChange(change) ? evolve(options, change) : options
+    if (await replaceDefinition(world, table, altered)) return altered
     if (encodeDefinition(await getTable(world, database, name)) === encodeDefinition(altered)) return altered
   }
   throw new SluiceError('conflict', `table ${database}.${name} is being altered by others: try again`, { action: 'retry' })
+}
+
+async function replaceDefinition(world: World, table: Table, altered: Table): Promise<boolean> {
+  const update: Update = {
+    key: tableKey(table.database, table.name),
+    set: { d: { value: encodeDefinition(altered) } },
+    condition: { is: 'and', all: [isAlive(table), { is: 'equal', path: 'd', value: encodeDefinition(table) }] },
+  }
+  if (altered.schema.schemaId === table.schema.schemaId) return (await world.items.update(update)).done // COMMIT POINT
+  const kept = encodeSchema(table.tableId, table.schema)
+  return (await world.items.transact([{ update }, { create: kept }])).done // COMMIT POINT
+}
+
+/** A schema that the table had, or has. Undefined: it is newer than this copy of the table. */
+export async function readSchema(world: World, table: Table, schemaId: number): Promise<Schema | undefined> {
+  if (schemaId === table.schema.schemaId) return table.schema
+  const item = await world.items.get(schemaKey(table.tableId, schemaId))
+  return item === undefined ? undefined : decodeSchema(item)
+}
+
+/** For whoever describes the table: since when its rows wait for the lake. Written where it changes. */
+export async function noteLakeBehind(world: World, table: Table, isBehind: boolean): Promise<void> {
+  if (isBehind === (table.lakeBehindSince !== undefined)) return
+  const same: Condition = { is: 'equal', path: 'i', value: table.tableId }
+  const change = isBehind ? { set: { b: { ifAbsent: BigInt(world.clock.now()) } } } : { remove: ['b'] }
+  await world.items.update({ key: tableKey(table.database, table.name), ...change, condition: same })
 }
 
 /** From here on no head is born. Repeatable. */

@@ -21,7 +21,7 @@ test('marks that a failing table has heaped up do not hide the marks of another'
 test('a mark of a kind that this build does not know is left alone', async () => {
   const world = testWorld()
   const { tableId } = tableOf(4)
-  const key = markKey(tableId, `0000000000001#compact#${tableId}#00000000000000ff`)
+  const key = markKey(tableId, `0000000000001#polish#${tableId}#00000000000000ff`)
   await world.items.create({ key, attributes: { d: 'd', t: 't4', n: 1n } })
   await putMark(world, { kind: 'tier', table: tableOf(4), buckets: 1, due: world.time.now })
   expect(await sweep(world)).toEqual({ jobs: 1 })

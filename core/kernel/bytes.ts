@@ -35,6 +35,13 @@ export function joined(bytes: Pieces): Uint8Array {
   return bytes.length === 1 && first !== undefined ? first : concat(bytes)
 }
 
+/** Of [start, end). `slice` of a Node Buffer is a view, so it is not used on bytes that may be one. */
+export const copyOf = (bytes: Uint8Array, start = 0, end = bytes.length): Uint8Array => new Uint8Array(bytes.subarray(start, end))
+
+/** The same bytes, not as a Node Buffer. */
+export const plainBytes = (bytes: Uint8Array): Uint8Array =>
+  Object.getPrototypeOf(bytes) === Uint8Array.prototype ? bytes : new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length)
+
 export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   if (a.length !== b.length) return false
   for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false
@@ -49,6 +56,16 @@ export function compareBytes(a: Uint8Array, b: Uint8Array): number {
     if (d !== 0) return d
   }
   return a.length - b.length
+}
+
+/** The least byte string of at most `length` bytes that is above every one that begins as `bytes` does; undefined if there is none. */
+export function raised(bytes: Uint8Array, length: number): Uint8Array | undefined {
+  let end = Math.min(length, bytes.length)
+  while (end > 0 && bytes[end - 1] === 0xff) end--
+  if (end === 0) return undefined
+  const above = copyOf(bytes, 0, end)
+  above[end - 1] = (above[end - 1] as number) + 1
+  return above
 }
 
 export function hex(bytes: Uint8Array): string {

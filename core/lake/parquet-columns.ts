@@ -91,6 +91,7 @@ function castColumn(column: ColumnData, type: DataType, name: string): ColumnDat
   if ((from.kind === 'timestamp' || from.kind === 'timestamp_ltz') && from.precision <= 3) {
     return { ...column, type, values: timestampMicros(column, unitOfPrecision(from.precision), name) }
   }
+  if (from.kind === 'vector') return listOf(column, from.dimension, type)
   if (column.children.length === 0) return { ...column, type }
   const types = childTypes(type)
   return { ...column, type, children: column.children.map((child, i) => castColumn(child, types[i] as DataType, name)) }
@@ -105,8 +106,14 @@ function childTypes(type: DataType): readonly DataType[] {
     case 'row':
       return type.fields.map((field) => field.type)
     default:
-      return [{ kind: 'float' }]
+      return []
   }
+}
+
+/** A list of as many elements in every row, that of a null too. Iceberg has no other, and readers compare Arrow's types with its own. */
+function listOf(column: ColumnData, dimension: number, type: DataType): ColumnData {
+  const offsets = Int32Array.from({ length: column.length + 1 }, (_, row) => row * dimension)
+  return { ...column, type, offsets }
 }
 
 function widened({ type, values, length }: ColumnData): Uint8Array {

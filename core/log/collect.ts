@@ -1,13 +1,14 @@
 /**
  * Collect: the orphans of one table (protocol section 3). List what is old → mark what is referred to → nothing left: stop →
- * raise `gc` in the table, then in the heads, so that no commit can refer to a candidate any more → mark again, from the very
- * heads that the raise returned → delete what is still unmarked. No clock is trusted for safety: age only chooses candidates.
+ * raise `gc` in the table, then in the heads and claims, so that no commit can refer to a candidate any more → mark again, from the
+ * very items that the raise returned → delete what is still unmarked. No clock is trusted for safety: age only chooses candidates.
  */
 import { findTable } from '../catalog/tables.ts'
+import { type Claim, claimKey, decodeClaim } from '../format/items/claim.ts'
 import { keyLabel, objectKey } from '../format/items/entry.ts'
 import { decodeEvicted, evictedSorts } from '../format/items/evicted.ts'
 import { decodeHead, type Head, headKey } from '../format/items/head.ts'
-import { decodeIndexItem, indexSorts } from '../format/items/index-item.ts'
+import { decodeIndexItem, indexSort, indexSorts } from '../format/items/index-item.ts'
 import { tableKey } from '../format/items/table.ts'
 import { dropMarks } from '../jobs/marks.ts'
 import { type Label, labelOf } from '../kernel/ids.ts'
@@ -18,6 +19,12 @@ import type { Job } from '../ports/queue.ts'
 import type { World } from '../ports/world.ts'
 import { bucketsOf } from './buckets.ts'
 import { readHead } from './head/birth.ts'
+import { readClaim } from './keep/claim.ts'
+
+interface Referrers {
+  readonly head: Head
+  readonly claim: Claim | undefined
+}
 
 export interface Collected {
   readonly state: 'collected' | 'gone'
@@ -60,23 +67,36 @@ async function* oldObjects(world: World, table: Table, before: Label): AsyncIter
 async function collectChunk(world: World, table: Table, candidates: Set<string>): Promise<number> {
   for await (const at of bucketsOf(world, table)) {
     const head = await readHead(world, table.tableId, idOf(at))
-    if (head !== undefined) await unmarkReferred(world, table, idOf(at), head, candidates)
+    if (head === undefined) continue
+    const claim = await readClaim(world, table.tableId, idOf(at))
+    await unmarkReferred(world, table, idOf(at), { head, claim }, candidates)
     if (candidates.size === 0) return 0
   }
   await raiseTable(world, table, greatestLabel(candidates))
   for await (const at of bucketsOf(world, table)) {
     const head = await raiseHead(world, table, idOf(at), greatestLabel(candidates))
-    if (head !== undefined) await unmarkReferred(world, table, idOf(at), head, candidates)
+    const claim = await raiseClaim(world, table, idOf(at), greatestLabel(candidates))
+    if (head !== undefined) await unmarkReferred(world, table, idOf(at), { head, claim }, candidates)
     if (candidates.size === 0) return 0
   }
   if (candidates.size > 0) await world.objects.delete([...candidates])
   return candidates.size
 }
 
-/** Takes out of `candidates` what the bucket refers to: the given head first, then the index. Entries move only that way. */
-async function unmarkReferred(world: World, table: Table, at: BucketId, head: Head, candidates: Set<string>): Promise<void> {
+/**
+ * Takes out of `candidates` what the bucket refers to: the given head and claim first, then the index. Entries move only that way.
+ * Items below the start were given up.
+ */
+async function unmarkReferred(
+  world: World,
+  table: Table,
+  at: BucketId,
+  { head, claim }: Referrers,
+  candidates: Set<string>,
+): Promise<void> {
   for (const entry of head.recent) candidates.delete(objectKey(table.tableId, entry))
-  let from: string = indexSorts.first
+  for (const entry of claim?.pending?.entries ?? []) candidates.delete(objectKey(table.tableId, entry))
+  let from: string = indexSort(head.start + 1n)
   for (;;) {
     const items = await world.items.query({
       partition: headKey(table.tableId, at).partition,
@@ -115,6 +135,16 @@ async function raiseHead(world: World, table: Table, at: BucketId, label: Label)
     condition: { is: 'less', path: 'g', value: label },
   })
   return item === undefined ? undefined : decodeHead(item)
+}
+
+/** The compactor's claim after the raise; one that is born later copies the table's label. */
+async function raiseClaim(world: World, table: Table, at: BucketId, label: Label): Promise<Claim | undefined> {
+  const { item } = await world.items.update({
+    key: claimKey(table.tableId, at),
+    set: { g: { value: label } },
+    condition: { is: 'less', path: 'g', value: label },
+  })
+  return item === undefined ? undefined : decodeClaim(item)
 }
 
 function greatestLabel(candidates: ReadonlySet<string>): Label {

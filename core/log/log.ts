@@ -13,17 +13,26 @@ import { MarkKeeper } from './append/mark-keeper.ts'
 import { Memos } from './append/memos.ts'
 import { type EncodedRows, encodeRows, type Part } from './append/plan.ts'
 import { Partitions } from './partitions.ts'
-import { fetchBucket } from './read/fetch.ts'
+import { fetchBucket } from './read/bucket.ts'
 import { readOffsets } from './read/offsets.ts'
+import { type Page, type PageRequest, readPage } from './read/page.ts'
+import { Ranges } from './read/ranges.ts'
+import type { Reading } from './read/reading.ts'
+import { Schemas } from './schemas.ts'
 import type { AppendRequest, BucketAppended, BucketOffsets, Fetched, FetchRequest, Producer } from './types.ts'
+import { type Watch, Watchers } from './watch.ts'
 
-export type LogConfig = BatcherConfig
+export interface LogConfig extends BatcherConfig {
+  /** Of verified ranges that reads keep. */
+  readonly cacheBytesMax: number
+}
 
 export const defaultLogConfig: LogConfig = {
   groupIntervalMs: 5,
   groupBytesMax: 8 * 1024 * 1024,
   groupsInFlightMax: 4,
   pendingBytesMax: 256 * 1024 * 1024,
+  cacheBytesMax: 64 * 1024 * 1024,
 }
 
 export class Log {
@@ -32,6 +41,8 @@ export class Log {
   readonly #memos = new Memos()
   readonly #marks: MarkKeeper
   readonly #partitions: Partitions
+  readonly #reading: Reading
+  readonly #watchers: Watchers
   readonly #tables = new Map<string, { table: Table; readonly batcher: Batcher }>()
   #inFlight = 0
   #drained: (() => void)[] = []
@@ -41,6 +52,8 @@ export class Log {
     this.#config = config
     this.#marks = new MarkKeeper(world)
     this.#partitions = new Partitions(world)
+    this.#watchers = new Watchers(world.clock)
+    this.#reading = { world, ranges: new Ranges(world.objects, config.cacheBytesMax), schemas: new Schemas(world) }
   }
 
   /** An answer for every part, in the order of the request. Throws only where nothing was attempted (`throttled`, bad rows). */
@@ -58,6 +71,7 @@ export class Log {
       return answers
     } finally {
       this.#inFlight -= 1
+      this.#watchers.notify(table.tableId)
       if (this.#inFlight === 0) for (const drained of this.#drained.splice(0)) drained()
     }
   }
@@ -69,7 +83,22 @@ export class Log {
 
   async fetch(table: Table, request: FetchRequest): Promise<Fetched> {
     assertBucket(table, request.bucket)
-    return fetchBucket(this.#world, table, request)
+    return fetchBucket(this.#reading, table, request)
+  }
+
+  /** Rows of a table or a part of it. Errors: as `readPage` says. */
+  readPage(table: Table, request: PageRequest): Promise<Page> {
+    return readPage(this.#reading, this.#partitions, table, request)
+  }
+
+  /** Tells of rows that this process commits. */
+  watch({ tableId }: Table): Watch {
+    return this.#watchers.watch(tableId)
+  }
+
+  /** Those of now, in the order of their names; also those that are being dropped. */
+  partitions(table: Table): Promise<readonly Partition[]> {
+    return this.#partitions.list(table, 'fresh')
   }
 
   /** In the order of `buckets`. */

@@ -4,7 +4,6 @@ import { MemoryItems } from '../../stores/items/memory.ts'
 import { createPartition, listPartitions } from '../catalog/partitions.ts'
 import { columnOf, fieldOf } from '../format/arrow/batch.case.ts'
 import type { Batch } from '../format/arrow/column.ts'
-import { decodeFrame } from '../format/arrow/frame.ts'
 import { limits } from '../kernel/limits.ts'
 import type { Table } from '../model/table.ts'
 import type { Update, UpdateResult } from '../ports/items.ts'
@@ -14,7 +13,7 @@ import { dropPartition, dropTable } from './drop.ts'
 import type { Log } from './log.ts'
 import { purge } from './purge.ts'
 import { routeRows } from './route.ts'
-import { partitionedTable, producerWith, testLog, testWorld } from './world.case.ts'
+import { partitionedTable, producerWith, testLog, testWorld, valuesOf } from './world.case.ts'
 
 const fields = [fieldOf('v', { kind: 'bigint' }, false, 4), fieldOf('k', { kind: 'string' }, false, 5)]
 
@@ -47,11 +46,7 @@ const produce = (
 async function read(log: Log, table: Table, name: string): Promise<{ from: bigint; values: number[] }> {
   const partition = await log.partition(table, name)
   const fetched = await log.fetch(table, { partition, bucket: 0, from: 'earliest', rowsMax: 1_000, bytesMax: 1 << 20 })
-  const values = fetched.frames.flatMap(({ bytes, rows }) => {
-    const [column] = decodeFrame(bytes, fields).columns
-    return [...new BigInt64Array((column?.values ?? new Uint8Array()).slice().buffer, 0, rows)].map(Number)
-  })
-  return { from: fetched.start, values }
+  return { from: fetched.start, values: valuesOf(fetched.rows) }
 }
 
 const heads = async (world: World, table: Table): Promise<string[]> =>

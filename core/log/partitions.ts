@@ -2,19 +2,29 @@
  * The partitions that this process knows, found or created once and kept. A kept one may be gone: its heads are closed then, so a
  * commit or a read is refused, and whoever is refused forgets it and asks again. Absence is never kept.
  */
-import { createPartition, getPartition } from '../catalog/partitions.ts'
+import { createPartition, getPartition, listPartitions } from '../catalog/partitions.ts'
 import { SluiceError } from '../kernel/errors.ts'
+import { limits } from '../kernel/limits.ts'
 import { quoted } from '../model/nearest.ts'
 import { type Partition, unpartitioned } from '../model/partition.ts'
 import type { Table } from '../model/table.ts'
 import type { World } from '../ports/world.ts'
 
 const keptMax = 50_000
+/** How long after it was made a partition may be unknown to who reads a table. */
+const listKeptMs = 1_000
+const listsMax = 100
 const openedAtOnceMax = 16
+
+interface KeptList {
+  readonly partitions: readonly Partition[]
+  readonly until: number
+}
 
 export class Partitions {
   readonly #world: World
   readonly #kept = new Map<string, Promise<Partition>>()
+  readonly #lists = new Map<string, KeptList>()
 
   constructor(world: World) {
     this.#world = world
@@ -46,8 +56,24 @@ export class Partitions {
     return this.#get(table, name, () => getPartition(this.#world, table, name))
   }
 
+  /**
+   * In the order of their names. `kept`: as they were at most a second ago. Those that are being dropped too: a partition leaves a
+   * reader when its heads are closed, which every process sees, or it would come back where one knows of the drop and another does not.
+   */
+  async list(table: Table, age: 'fresh' | 'kept'): Promise<readonly Partition[]> {
+    if (table.partitionBy.length === 0) return [unpartitioned]
+    const now = this.#world.clock.now()
+    const kept = this.#lists.get(table.tableId)
+    if (age === 'kept' && kept !== undefined && now < kept.until && kept.until <= now + listKeptMs) return kept.partitions
+    const partitions = await listPartitions(this.#world, table, { limit: limits.listLimitMax })
+    if (this.#lists.size >= listsMax) this.#lists.clear()
+    this.#lists.set(table.tableId, { partitions, until: now + listKeptMs })
+    return partitions
+  }
+
   forget(table: Table, name: string): void {
     this.#kept.delete(`${table.tableId}/${name}`)
+    this.#lists.delete(table.tableId)
   }
 
   async #get(table: Table, name: string, look: () => Promise<Partition>): Promise<Partition> {

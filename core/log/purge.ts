@@ -1,6 +1,6 @@
 /**
  * Purge: a day after a drop, what it left goes. Of a table: objects of the log and the lake, heads, index, evicted producers, the
- * items of its partitions, the lake item. Of a partition: its heads with what stands beside them; its rows lie in objects that
+ * items of its partitions and older schemas, the lake item. Of a partition: its heads with what stands beside them; its rows lie in objects that
  * others may share, and go when nothing refers to them. Heads were closed before, and an update never creates, so nothing late
  * can bring a row back. An object that a stalled writer puts after this run is found by the next: the purge of a table repeats
  * until it finds nothing. What is alive keeps everything: its drop was refused after it had put the mark.
@@ -10,6 +10,7 @@ import { findTable } from '../catalog/tables.ts'
 import { headKey } from '../format/items/head.ts'
 import { lakeItemKey } from '../format/items/lake.ts'
 import { decodePartition, floorsOf, partitionCountKey, partitionsOf } from '../format/items/partition.ts'
+import { schemasOf } from '../format/items/schema.ts'
 import { dropMarks, putMark } from '../jobs/marks.ts'
 import { limits } from '../kernel/limits.ts'
 import type { Job } from '../ports/queue.ts'
@@ -45,6 +46,7 @@ async function purgeTable(world: World, job: Job, deadlineMs: number): Promise<P
     await world.items.delete(item.key)
   }
   await purgeItems(world, floorsOf(tableId))
+  await purgeItems(world, schemasOf(tableId))
   await world.items.delete(partitionCountKey(tableId))
   await world.items.delete(lakeItemKey(tableId))
   return objects > 0 ? 'again' : 'purged'

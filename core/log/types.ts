@@ -1,8 +1,11 @@
 /** What goes into the log and what comes out of it. */
-import type { Batch } from '../format/arrow/column.ts'
+import type { Batch, Field } from '../format/arrow/column.ts'
 import type { SluiceError } from '../kernel/errors.ts'
 import type { Offset } from '../kernel/ids.ts'
+import type { Filter } from '../model/filter.ts'
 import type { Partition } from '../model/partition.ts'
+import type { FetchedRows } from './read/rows.ts'
+import type { Position } from './read/walk.ts'
 
 /** A producer as the head knows it; `id` = base64url of the first 8 bytes of SHA-256(principal, NUL, Producer-Id). */
 export interface Producer {
@@ -41,26 +44,20 @@ export interface BucketAppended {
 export interface FetchRequest {
   readonly partition: Partition
   readonly bucket: number
-  readonly from: Offset | 'earliest' | 'latest'
+  readonly from: Position
+  /** Of the table; all of them where absent. */
+  readonly fields?: readonly Field[]
+  readonly filter?: Filter
   readonly rowsMax: number
-  /** Of stored frames; at least one row comes whatever it says. */
+  /** Of Arrow; at least one row comes whatever it says. */
   readonly bytesMax: number
 }
 
-/** Stored frames, first and last cut to the rows asked for. */
-export interface FetchedFrame {
-  /** One Arrow RecordBatch message, metadata patched: partition, bucket, offset of its first row, timestamp. */
-  readonly bytes: Uint8Array
-  readonly schemaId: number
-  readonly rows: number
-  readonly offset: Offset
-  /** ms since 1970: the committer's clock. */
-  readonly timestamp: number
-}
-
 export interface Fetched {
-  readonly frames: readonly FetchedFrame[]
+  /** In order; without a hole unless a filter left rows out. */
+  readonly rows: readonly FetchedRows[]
   readonly start: Offset
+  /** Past what a filter left out. */
   readonly next: Offset
   /** From a strong read. */
   readonly end: Offset

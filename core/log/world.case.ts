@@ -4,7 +4,6 @@ import { MemoryObjects } from '../../stores/objects/memory.ts'
 import { createDatabase } from '../catalog/databases.ts'
 import { createTable } from '../catalog/tables.ts'
 import type { Batch, Field } from '../format/arrow/column.ts'
-import { decodeFrame } from '../format/arrow/frame.ts'
 import { viewOf } from '../kernel/bytes.ts'
 import { defaultOptions } from '../model/options.ts'
 import { type BucketId, unpartitioned } from '../model/partition.ts'
@@ -15,7 +14,9 @@ import type { Job } from '../ports/queue.ts'
 import type { World } from '../ports/world.ts'
 import { defaultLogConfig, Log } from './log.ts'
 import { producerOf } from './producer.ts'
-import type { AppendRequest, FetchedFrame, Producer } from './types.ts'
+import { decodeBuffers } from './read/conform.ts'
+import type { FetchedRows } from './read/rows.ts'
+import type { AppendRequest, Producer } from './types.ts'
 
 export interface TestWorld extends World {
   readonly time: { now: number }
@@ -119,11 +120,12 @@ export function producerWith(
   })
 }
 
-export function valuesOf(frames: readonly FetchedFrame[]): number[] {
-  return frames.flatMap((frame) => {
-    const [column] = decodeFrame(frame.bytes, [valueField]).columns
+/** Of the first column, which is `v`. */
+export function valuesOf(fetched: readonly FetchedRows[]): number[] {
+  return fetched.flatMap((batch) => {
+    const [column] = decodeBuffers([valueField], batch.rows, batch.columns().slice(0, 1)).columns
     const bytes = column?.values?.slice() ?? new Uint8Array()
-    return [...new BigInt64Array(bytes.buffer, 0, frame.rows)].map(Number)
+    return [...new BigInt64Array(bytes.buffer, 0, batch.rows)].map(Number)
   })
 }
 
@@ -137,7 +139,7 @@ export async function readAll(log: Log, table: Table, bucket = 0): Promise<numbe
       rowsMax: 7,
       bytesMax: 1 << 20,
     })
-    values.push(...valuesOf(fetched.frames))
+    values.push(...valuesOf(fetched.rows))
     if (fetched.next >= fetched.end) return values
     from = fetched.next
   }

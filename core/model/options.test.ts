@@ -8,8 +8,16 @@ test('options come back from their text', () => {
     'lake.freshness': '20s',
     'lake.bytes': '4MiB',
     'lake.format-version': '2',
+    'log.ttl': '2d',
+    'log.ttl-after-tier': '1h',
   })
-  expect(options).toEqual({ lakeFormat: 'iceberg', lakeFreshnessMs: 20_000, lakeBytes: 4 * 1024 * 1024 })
+  expect(options).toEqual({
+    lakeFormat: 'iceberg',
+    lakeFreshnessMs: 20_000,
+    lakeBytes: 4 * 1024 * 1024,
+    logTtlMs: 2 * 86_400_000,
+    logTtlAfterTierMs: 3_600_000,
+  })
   expect(parseOptions(printOptions(options))).toEqual(options)
   expect(parseOptions(printOptions(defaultOptions))).toEqual(defaultOptions)
 })
@@ -17,12 +25,15 @@ test('options come back from their text', () => {
 test('null takes an option back to its default', () => {
   const options = parseOptions({ 'lake.freshness': '1s', 'lake.format': 'iceberg' })
   expect(parseOptions({ 'lake.freshness': null }, options)).toEqual({ ...options, lakeFreshnessMs: 180_000 })
+  const shorter = parseOptions({ 'log.ttl': '1h', 'log.ttl-after-tier': '1m' }, options)
+  expect(parseOptions({ 'log.ttl': null, 'log.ttl-after-tier': null }, shorter)).toEqual(options)
 })
 
 test.each([
   ['lake.freshnes', '1s', 'unknown-field', 'lake.freshness'],
   ['constructor', 'x', 'unknown-field', 'constructor'],
-  ['log.ttl', '7d', 'not-supported', 'log.ttl'],
+  ['log.ttl', '59s', 'bad-request', '7d'],
+  ['log.ttl-after-tier', '7', 'bad-request', '7d'],
   ['merge-engine', 'last-row', 'not-supported', 'merge-engine'],
   ['fields.a.agg', 'sum', 'not-supported', 'fields.a.agg'],
   ['auto-partition.unit', 'day', 'not-supported', 'auto-partition.unit'],

@@ -11,9 +11,18 @@ export interface TableOptions {
   /** ms */
   readonly lakeFreshnessMs: number
   readonly lakeBytes: number
+  /** ms: rows that are older may leave the log. */
+  readonly logTtlMs: number
+  /** ms: the same for rows that are in the lake; absent: as the others. */
+  readonly logTtlAfterTierMs?: number
 }
 
-export const defaultOptions: TableOptions = { lakeFormat: 'none', lakeFreshnessMs: 180_000, lakeBytes: 64 * 1024 * 1024 }
+export const defaultOptions: TableOptions = {
+  lakeFormat: 'none',
+  lakeFreshnessMs: 180_000,
+  lakeBytes: 64 * 1024 * 1024,
+  logTtlMs: 7 * 86_400_000,
+}
 
 /** Changes `base` by key; null takes a key back to its default. Errors: `unknown-field`, `not-supported`, `bad-request`. */
 export function parseOptions(record: Readonly<Record<string, string | null>>, base: TableOptions = defaultOptions): TableOptions {
@@ -34,6 +43,8 @@ export function printOptions(options: TableOptions): Record<string, string> {
     ...(options.lakeFormat === 'iceberg' ? { 'lake.format-version': '2' } : {}),
     'lake.freshness': printDuration(options.lakeFreshnessMs),
     'lake.bytes': printSize(options.lakeBytes),
+    'log.ttl': printDuration(options.logTtlMs),
+    ...(options.logTtlAfterTierMs === undefined ? {} : { 'log.ttl-after-tier': printDuration(options.logTtlAfterTierMs) }),
   }
 }
 
@@ -41,6 +52,8 @@ const lakeFreshnessMsMin = 100
 const lakeFreshnessMsMax = 30 * 86_400_000
 const lakeBytesMin = 1024
 const lakeBytesMax = 1024 ** 4
+const logTtlMsMin = 60_000
+const logTtlMsMax = 3_650 * 86_400_000
 
 type Reader = (options: TableOptions, value: string | null, key: string) => TableOptions
 const readers: Readonly<Record<string, Reader>> = {
@@ -66,17 +79,19 @@ const readers: Readonly<Record<string, Reader>> = {
       throw invalid(key, 'use a size from 1KiB to 1024GiB, such as 64MiB')
     return { ...options, lakeBytes: bytes }
   },
+  'log.ttl': (options, value, key) => ({ ...options, logTtlMs: value === null ? defaultOptions.logTtlMs : ttlOf(value, key) }),
+  'log.ttl-after-tier': ({ logTtlAfterTierMs: _, ...options }, value, key) =>
+    value === null ? options : { ...options, logTtlAfterTierMs: ttlOf(value, key) },
+}
+
+function ttlOf(text: string, key: string): number {
+  const ms = parseDuration(text)
+  if (ms === undefined || ms < logTtlMsMin || ms > logTtlMsMax) throw invalid(key, 'use a duration from 1m to 3650d, such as 7d')
+  return ms
 }
 
 /** In the contract, not in this build. */
-const notYet = [
-  'log.ttl',
-  'log.ttl-after-tier',
-  'merge-engine',
-  'merge-engine.version-column',
-  'changelog.image',
-  'delete.behavior',
-]
+const notYet = ['merge-engine', 'merge-engine.version-column', 'changelog.image', 'delete.behavior']
 const notYetFamilies = ['auto-partition.', 'fields.']
 
 function unreadable(key: string): SluiceError {

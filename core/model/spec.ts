@@ -105,7 +105,7 @@ export function printSpec(table: Table) {
     name: table.name,
     tableId: table.tableId as string,
     schemaId: table.schema.schemaId,
-    status: table.state,
+    status: table.state === 'alive' && table.lakeBehindSince !== undefined ? 'lake-behind' : table.state,
     createdAt: table.createdAt,
     ...printBody(specOf(table)),
     columns: printBody(specOf(table)).columns.map((column, i) => ({ id: ids[i]?.id ?? 0, ...column })),
@@ -130,7 +130,8 @@ function printBody(spec: TableSpec) {
   }
 }
 
-function columnOf(body: ColumnBody): TableSpec['columns'][number] {
+/** Errors: `invalid-name`, `invalid-schema`, `not-supported`. */
+export function columnOf(body: ColumnBody): TableSpec['columns'][number] {
   if (body.autoIncrement === true) throw unsupported('autoIncrement')
   return {
     name: columnName(body.name),

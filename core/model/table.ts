@@ -53,4 +53,8 @@ export interface Table {
   readonly createdAt: number
   /** Greatest column or nested field id given so far. */
   readonly lastColumnId: number
+  /** Names that columns had under older schemas, to their ids; none that a column has now. */
+  readonly formerNames?: Readonly<Record<string, number>>
+  /** ms since 1970: since then rows are kept past `log.ttl`, because the lake does not have them yet. */
+  readonly lakeBehindSince?: number
 }

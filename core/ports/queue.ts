@@ -5,9 +5,12 @@ export interface JobQueue {
 
 /**
  * `tier`: bring a table's log into its lake · `collect`: delete a table's orphaned objects ·
- * `purge`: finish a drop and remove what a dropped table left.
+ * `purge`: finish a drop and remove what a dropped table left · `retain`: give up rows that are older than the table's `log.ttl` ·
+ * `compact`: join small objects of the log into larger ones.
  */
-export type JobKind = 'tier' | 'collect' | 'purge'
+export const jobKinds = ['tier', 'collect', 'purge', 'retain', 'compact'] as const
+export type JobKind = (typeof jobKinds)[number]
+export const isJobKind = (text: string | undefined): text is JobKind => jobKinds.some((kind) => kind === text)
 
 export interface Job {
   readonly kind: JobKind

@@ -1,19 +1,20 @@
 /**
- * Collects the frames of one bucket, in order, into one data file's Arrow stream and metrics. Small frames are joined, because
- * Parquet writers pay per batch. It keeps no view of a frame that it was given once `take` has returned.
+ * Collects the batches of one bucket, in order, into one data file's Arrow stream and metrics. Small ones are joined, because
+ * Parquet writers pay per batch. It keeps no view of a batch that it was given once `take` has returned.
  */
 import type { Batch, ColumnData, Field } from '../format/arrow/column.ts'
-import { decodeFrame, encodeFrame } from '../format/arrow/frame.ts'
+import { encodeFrame } from '../format/arrow/frame.ts'
 import { childFields } from '../format/arrow/layout.ts'
 import { encodeSchemaMessage, endOfStream } from '../format/arrow/schema.ts'
 import { mergeStatistics, type Statistics, statisticsById } from '../format/arrow/statistics.ts'
 import { concatBatches } from '../format/arrow/take.ts'
-import { assert, present } from '../kernel/assert.ts'
+import { present } from '../kernel/assert.ts'
 import { concat } from '../kernel/bytes.ts'
 import type { ColumnMetrics } from '../lake/iceberg/bounds.ts'
 import { cutMetrics } from '../lake/iceberg/bounds.ts'
 import { fileBatch, fileFields } from '../lake/parquet-columns.ts'
-import type { FetchedFrame } from '../log/types.ts'
+import { decodeBuffers } from '../log/read/conform.ts'
+import type { FetchedRows } from '../log/read/rows.ts'
 import type { Schema } from '../model/table.ts'
 import type { DataType } from '../model/types.ts'
 
@@ -28,7 +29,6 @@ export interface BuiltFile {
 
 export class FileBuilder {
   readonly #columns: readonly Field[]
-  readonly schemaId: number
   readonly #bucket: number
   readonly #fields: readonly Field[]
   readonly #parts: Uint8Array[]
@@ -43,24 +43,24 @@ export class FileBuilder {
 
   constructor(schema: Schema, bucket: number) {
     this.#columns = schema.columns
-    this.schemaId = schema.schemaId
     this.#bucket = bucket
     this.#fields = fileFields(schema)
     this.#parts = [encodeSchemaMessage(this.#fields, { ids: true })]
     this.#types = typesById(this.#fields)
   }
 
-  bytesWith(frame: FetchedFrame): number {
-    return this.bytes + frame.bytes.length + frame.rows * systemBytesPerRow
+  bytesWith({ bytes, rows }: FetchedRows): number {
+    return this.bytes + bytes + rows * systemBytesPerRow
   }
 
-  add(frame: FetchedFrame): void {
-    const batch = decodeFrame(frame.bytes, this.#columns)
-    assert(batch.rows === frame.rows, 'a frame has the rows that the log says', { bucket: this.#bucket })
-    this.#waiting.push(fileBatch(batch, this.#fields, { bucket: this.#bucket, offset: frame.offset, timestamp: frame.timestamp }))
-    this.#waitingRows += frame.rows
-    this.rows += frame.rows
-    this.bytes = this.bytesWith(frame)
+  /** `fetched`: all columns of the schema. */
+  add(fetched: FetchedRows): void {
+    const { offset, timestamp, rows } = fetched
+    const batch = decodeBuffers(this.#columns, rows, fetched.columns())
+    this.#waiting.push(fileBatch(batch, this.#fields, { bucket: this.#bucket, offset, timestamp }))
+    this.#waitingRows += rows
+    this.rows += rows
+    this.bytes = this.bytesWith(fetched)
     if (this.#waitingRows >= joinedRowsMin) this.#join()
   }
 

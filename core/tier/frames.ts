@@ -1,11 +1,12 @@
 /**
- * The frames of one bucket's log in [from, end), in order and without a hole, one read ahead of its consumer. Memory: two reads.
+ * The rows of one bucket's log in [from, end), as batches were committed, in order and without a hole, one read ahead of its consumer. Memory: two reads.
  * A consumer that stops early leaves nothing running behind it.
  */
 import { isSluiceError, SluiceError } from '../kernel/errors.ts'
 import { type Offset, offsetOf } from '../kernel/ids.ts'
 import type { Log } from '../log/log.ts'
-import type { Fetched, FetchedFrame } from '../log/types.ts'
+import type { FetchedRows } from '../log/read/rows.ts'
+import type { Fetched } from '../log/types.ts'
 import { unpartitioned } from '../model/partition.ts'
 import type { Table } from '../model/table.ts'
 
@@ -18,24 +19,18 @@ export interface BucketRange {
   readonly end: Offset
 }
 
-export async function* readFrames(
-  log: LogReader,
-  table: Table,
-  { bucket, from, end }: BucketRange,
-): AsyncGenerator<FetchedFrame> {
+export async function* readRows(log: LogReader, table: Table, { bucket, from, end }: BucketRange): AsyncGenerator<FetchedRows> {
   let expected = from
-  let ahead: Promise<Fetched> | undefined = fetchFrom(log, table, bucket, from, end)
+  let ahead: Promise<Fetched> | undefined = fetchAhead(log, table, bucket, from, end)
   try {
     while (ahead !== undefined) {
-      const { frames }: Fetched = await ahead
-      const last: FetchedFrame | undefined = frames.at(-1)
-      const next: Offset = last === undefined ? end : offsetOf(last.offset + BigInt(last.rows))
-      if (last === undefined) throw hole(bucket, expected)
-      ahead = next < end ? fetchFrom(log, table, bucket, next, end) : undefined
-      for (const frame of frames) {
-        if (frame.offset !== expected || frame.rows === 0) throw hole(bucket, expected)
-        expected = offsetOf(expected + BigInt(frame.rows))
-        yield frame
+      const { rows, next }: Fetched = await ahead
+      if (rows.length === 0) throw hole(bucket, expected)
+      ahead = next < end ? fetchAhead(log, table, bucket, next, end) : undefined
+      for (const batch of rows) {
+        if (batch.offset !== expected || batch.rows === 0) throw hole(bucket, expected)
+        expected = offsetOf(expected + BigInt(batch.rows))
+        yield batch
       }
     }
   } finally {
@@ -45,6 +40,13 @@ export async function* readFrames(
 
 const readBytesMax = 8 * 1024 * 1024
 const rowsMax = 10_000_000
+
+/** Its failure is thrown where it is awaited; until then it is not unhandled. */
+function fetchAhead(...of: Parameters<typeof fetchFrom>): Promise<Fetched> {
+  const fetched = fetchFrom(...of)
+  fetched.catch(() => undefined)
+  return fetched
+}
 
 async function fetchFrom(log: LogReader, table: Table, bucket: number, from: Offset, end: Offset): Promise<Fetched> {
   const left = end - from

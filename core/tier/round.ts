@@ -11,19 +11,17 @@ import type { DataFile } from '../lake/iceberg/manifest.ts'
 import { systemColumns } from '../lake/iceberg/schema.ts'
 import { dataKey } from '../lake/layout.ts'
 import { createNew } from '../lake/objects.ts'
-import type { FetchedFrame } from '../log/types.ts'
-import type { Schema, Table } from '../model/table.ts'
+import type { FetchedRows } from '../log/read/rows.ts'
+import type { Table } from '../model/table.ts'
 import type { ParquetWriter } from '../ports/parquet.ts'
 import type { World } from '../ports/world.ts'
 import { type BuiltFile, FileBuilder } from './file-builder.ts'
-import { type BucketRange, type LogReader, readFrames } from './frames.ts'
+import { type BucketRange, type LogReader, readRows } from './frames.ts'
 
 export interface RoundContext {
   readonly world: World
   readonly log: LogReader
   readonly parquet: ParquetWriter
-  /** Reads the table again: a frame came under a schema that this copy does not know. */
-  readonly schemaOf: (schemaId: number) => Promise<Schema>
   /** Called between files; throws where another worker has taken over. */
   readonly stillMine: () => Promise<void>
 }
@@ -75,21 +73,21 @@ async function stageBucket(
   spent: { rows: bigint; bytes: number },
 ): Promise<Point> {
   let file: FileBuilder | undefined
-  let last: FetchedFrame | undefined
-  for await (const frame of readFrames(context.log, table, range)) {
+  let last: FetchedRows | undefined
+  for await (const batch of readRows(context.log, table, range)) {
     // The rows of one commit share its time, so where the time changes a batch has ended.
-    if (last !== undefined && frame.timestamp !== last.timestamp && isOver(limits, spent.bytes)) break
-    if (file !== undefined && (file.bytesWith(frame) > limits.fileBytesMax || file.schemaId !== frame.schemaId)) {
+    if (last !== undefined && batch.timestamp !== last.timestamp && isOver(limits, spent.bytes)) break
+    if (file !== undefined && file.bytesWith(batch) > limits.fileBytesMax) {
       await stage.write(file.take())
       file = undefined
     }
-    file ??= new FileBuilder(await context.schemaOf(frame.schemaId), range.bucket)
-    spent.bytes += file.bytesWith(frame) - file.bytes
-    spent.rows += BigInt(frame.rows)
-    file.add(frame)
-    last = frame
+    file ??= new FileBuilder(table.schema, range.bucket)
+    spent.bytes += file.bytesWith(batch) - file.bytes
+    spent.rows += BigInt(batch.rows)
+    file.add(batch)
+    last = batch
   }
-  assert(file !== undefined && last !== undefined, 'a range of the log has frames', { bucket: range.bucket })
+  assert(file !== undefined && last !== undefined, 'a range of the log has rows', { bucket: range.bucket })
   await stage.write(file.take())
   return { offset: offsetOf(last.offset + BigInt(last.rows)), time: last.timestamp }
 }

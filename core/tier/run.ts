@@ -15,7 +15,7 @@ import { readPoints } from '../lake/objects.ts'
 import { publish, repairPublished } from '../lake/publish.ts'
 import { bucketsIn } from '../log/buckets.ts'
 import type { BucketOffsets } from '../log/types.ts'
-import type { Schema, Table } from '../model/table.ts'
+import type { Table } from '../model/table.ts'
 import type { ParquetWriter } from '../ports/parquet.ts'
 import type { Job } from '../ports/queue.ts'
 import type { World } from '../ports/world.ts'
@@ -138,6 +138,7 @@ class TierRun {
     try {
       return await this.#rounds()
     } catch (error) {
+      this.#isFenced ||= await this.#isSuperseded()
       if (this.#isFenced) return this.#outcome('fenced')
       throw error
     } finally {
@@ -174,6 +175,13 @@ class TierRun {
     }
   }
 
+  /** Another may have brought the rows into the lake while this worker slept, and they may have left the log since. */
+  async #isSuperseded(): Promise<boolean> {
+    const { world, table } = this.#with
+    const lake = await readLakeItem(world.items, table.tableId).catch(() => undefined)
+    return lake !== undefined && lake.epoch !== this.#mine.epoch
+  }
+
   /** Read every time: a deadline may come nearer, when a process is told to stop. */
   #isLate(): boolean {
     return this.#with.world.clock.now() >= this.#with.options.deadlineMs
@@ -190,21 +198,8 @@ class TierRun {
       world,
       log,
       parquet,
-      schemaOf: (schemaId: number): Promise<Schema> => this.#schemaOf(schemaId),
       stillMine: (): Promise<void> => this.#renew(),
     }
-  }
-
-  async #schemaOf(schemaId: number): Promise<Schema> {
-    if (schemaId === this.#table.schema.schemaId) return this.#table.schema
-    const { world, table } = this.#with
-    const now = await aliveTable(world, { table: named(table) })
-    if (now === undefined) throw new SluiceError('not-found', `table ${table.database}.${table.name} was dropped`)
-    this.#table = now
-    if (schemaId === now.schema.schemaId) return now.schema
-    throw new SluiceError('not-supported', `rows under schema ${schemaId} of a table whose schema is ${now.schema.schemaId}`, {
-      action: 'stop',
-    })
   }
 
   /** Half a lease before it ends. */
@@ -230,8 +225,6 @@ async function aliveTable(world: World, { table: { database, table, tableId } }:
   const found = await findTable(world, database, table)
   return found !== undefined && found.tableId === tableId && found.state === 'alive' ? found : undefined
 }
-
-const named = ({ database, name, tableId }: Table): Job['table'] => ({ database, table: name, tableId })
 
 const outcome = (state: TierOutcome['state'], more: Partial<TierOutcome> = {}): TierOutcome => ({
   state,

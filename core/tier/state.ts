@@ -98,8 +98,8 @@ function stateOf(lake: LakeItem | undefined, now: number): TierState['state'] {
 async function lagMs(world: World, log: LogReader, table: Table, ranges: readonly BucketRange[]): Promise<number> {
   const oldest = await Promise.all(
     ranges.slice(0, bucketsReadMax).map(async ({ bucket, from }) => {
-      const { frames } = await log.fetch(table, { partition: unpartitioned, bucket, from, rowsMax: 1, bytesMax: 1 })
-      return frames[0]?.timestamp
+      const { rows } = await log.fetch(table, { partition: unpartitioned, bucket, from, fields: [], rowsMax: 1, bytesMax: 1 })
+      return rows[0]?.timestamp
     }),
   )
   const now = world.clock.now()

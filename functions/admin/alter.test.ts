@@ -16,3 +16,15 @@ test('a shorter freshness holds for rows that wait under a mark of the longer on
   world.time.now += 5_000
   expect(await sweep(world)).toEqual({ jobs: 1 })
 })
+
+test('a shorter time to live is looked after as soon as no process knows the old one', async () => {
+  const world = testWorld()
+  await testTable(world)
+  const call = { params: { db: 'd', table: 't' }, headers: {}, value: { setOptions: { 'log.ttl': '1h' } } }
+  const functionWorld = { ...world, tables: new TableCache(world) } as unknown as FunctionWorld
+  const reply = await alter(call as never, functionWorld)
+  expect(JSON.parse(new TextDecoder().decode(reply.body as Uint8Array))).toMatchObject({ options: { 'log.ttl': '1h' } })
+  world.time.now += 60_000
+  expect(await sweep(world)).toEqual({ jobs: 1 })
+  expect(world.jobs[0]).toMatchObject({ kind: 'retain' })
+})

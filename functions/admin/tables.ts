@@ -25,15 +25,9 @@ export const create: Handler<'createTable'> = async ({ params, value }, world) =
 }
 
 export const alter: Handler<'alterTable'> = async ({ params, headers, value }, world) => {
-  refuseLacking(value)
-  const table = await alterTable(
-    world,
-    params.db,
-    params.table,
-    { setOptions: value.setOptions ?? {} },
-    schemaIdOf(headers['if-match']),
-  )
+  const table = await alterTable(world, params.db, params.table, value, schemaIdOf(headers['if-match']))
   if (value.setOptions?.['lake.freshness'] !== undefined) await markSooner(world, table)
+  if (ttlOptions.some((name) => value.setOptions?.[name] !== undefined)) await markRetention(world, table)
   world.tables.forget(params.db, params.table)
   return tableReply(200, table)
 }
@@ -48,19 +42,18 @@ async function markSooner(world: World, { database, name, tableId, buckets, opti
   await putMark(world, { kind: 'tier', table: { database, table: name, tableId }, buckets: buckets.count, due })
 }
 
+const ttlOptions = ['log.ttl', 'log.ttl-after-tier'] as const
+
+/** Rows may have to go sooner than the marks that stand say; what stays is marked again by the new options. */
+async function markRetention(world: World, { database, name, tableId, buckets }: Table): Promise<void> {
+  const due = world.clock.now() + 2 * tableKeptMs
+  await putMark(world, { kind: 'retain', table: { database, table: name, tableId }, buckets: buckets.count, due })
+}
+
 export const drop: Handler<'dropTable'> = async ({ params, query }, world) => {
   const reply = await droppedReply(query.ifExists ?? false, () => dropTable(world, params.db, params.table))
   world.tables.forget(params.db, params.table)
   return reply
-}
-
-const lackingChanges = ['addColumns', 'dropColumns', 'renameColumns', 'widenColumns'] as const
-
-function refuseLacking(value: Parameters<Handler<'alterTable'>>[0]['value']): void {
-  for (const change of lackingChanges) {
-    if (value[change] !== undefined)
-      throw new SluiceError('not-supported', `${change} is not in this build`, { facts: { field: change } })
-  }
 }
 
 /** `"<schemaId>"`; absent or `*`: whatever is there. */

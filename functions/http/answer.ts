@@ -8,6 +8,7 @@ import { media } from '../../contract/media.ts'
 import type { Route } from '../../contract/route.ts'
 import { allowOf, matchRoute } from '../../contract/router.ts'
 import type { RouteId } from '../../contract/routes.ts'
+import { plainBytes } from '../../core/kernel/bytes.ts'
 import { SluiceError } from '../../core/kernel/errors.ts'
 import { limits } from '../../core/kernel/limits.ts'
 import { databaseName, tableName } from '../../core/model/names.ts'
@@ -91,8 +92,8 @@ export async function answer(admitted: Admitted, { body, signal, handlers, world
   const handler = handlers[id] as Handler<RouteId> | undefined
   if (handler === undefined)
     throw new SluiceError('not-supported', `${route.method} ${route.path} is answered by the function ${route.function}`)
-  const expanded = await bodyOf(route, admitted.headers, body)
-  if (expanded !== body) onExpanded?.(expanded.length)
+  const expanded = plainBytes(await bodyOf(route, admitted.headers, body))
+  if (expanded.buffer !== body.buffer) onExpanded?.(expanded.length)
   const call: Call = { ...admitted, body: expanded, value: jsonValueOf(route, admitted.headers, expanded), signal }
   return handler(call as Parameters<Handler<RouteId>>[0], world)
 }

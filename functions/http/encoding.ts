@@ -5,7 +5,7 @@
 import { promisify } from 'node:util'
 import { constants, gunzip, gzip, zstdCompress, zstdDecompress, zstdDecompressSync } from 'node:zlib'
 import type { Encoding } from '../../contract/media.ts'
-import { concat } from '../../core/kernel/bytes.ts'
+import { concat, joined, lengthOf, type Pieces } from '../../core/kernel/bytes.ts'
 import { isSluiceError, SluiceError } from '../../core/kernel/errors.ts'
 
 const gunzipOf = promisify(gunzip)
@@ -72,10 +72,11 @@ function tooLarge(limit: number): SluiceError {
 const worthBytesMin = 1024
 
 export async function compress(
-  body: Uint8Array,
+  pieces: Pieces,
   encoding: Encoding | undefined,
 ): Promise<{ bytes: Uint8Array; encoding: Encoding } | undefined> {
-  if (encoding === undefined || body.length < worthBytesMin) return undefined
+  if (encoding === undefined || lengthOf(pieces) < worthBytesMin) return undefined
+  const body = joined(pieces)
   const bytes =
     encoding === 'gzip'
       ? await gzipOf(body, { level: 1 })

@@ -22,9 +22,6 @@ export function chooseMedia(accept: string | undefined, offers: readonly string[
     }
   }
   if (best !== undefined) return best
-  if (offers.length > 1 && qualityOf(wishes, 'text/event-stream') > 0) {
-    throw new SluiceError('not-supported', 'text/event-stream is not in this build', { facts: { accepted: offers.map(bare) } })
-  }
   throw new SluiceError('not-acceptable', `none of Accept can be answered here: ${offers.map(bare).join(', ')}`, {
     facts: { accepted: offers.map(bare) },
   })

@@ -1,6 +1,7 @@
 /** The status of a produce over several buckets, as a table. */
 import { describe, expect, test } from 'vitest'
 import { errorBody, statusOf } from '../../contract/errors.ts'
+import { joined } from '../../core/kernel/bytes.ts'
 import { type ErrorCode, isSluiceError, SluiceError } from '../../core/kernel/errors.ts'
 import { offsetOf } from '../../core/kernel/ids.ts'
 import type { BucketAppended } from '../../core/log/types.ts'
@@ -25,7 +26,7 @@ function appended(outcomes: readonly Outcome[]): BucketAppended[] {
 function answerTo(outcomes: readonly Outcome[]) {
   try {
     const reply = producedReply(appended(outcomes))
-    return { status: reply.status, body: JSON.parse(Buffer.from(reply.body).toString()) }
+    return { status: reply.status, body: JSON.parse(Buffer.from(joined(reply.body)).toString()) }
   } catch (error) {
     if (!isSluiceError(error)) throw error
     return { status: statusOf[error.code], error: errorBody(error) }

@@ -90,8 +90,9 @@ function partitionOf(table: Table, { partition = '', bucket }: Query): string | 
 
 function decodeBody(table: Table, { headers, body }: { headers: Call['headers']; body: Uint8Array }): readonly Batch[] {
   const type = rowsMediaOf(headers['content-type'])
-  if (type === media.arrow) return readArrowStream(body, table.schema.columns, { zstd: expandBuffer })
-  return decodeRows(body, table.schema.columns, type === media.ndjson ? 'ndjson' : 'json')
+  const former = table.formerNames === undefined ? {} : { formerNames: table.formerNames }
+  if (type === media.arrow) return readArrowStream(body, table.schema.columns, { zstd: expandBuffer, ...former })
+  return decodeRows(body, table.schema.columns, type === media.ndjson ? 'ndjson' : 'json', former)
 }
 
 function rowsOf(request: AppendRequest): number {

@@ -1,21 +1,25 @@
 /**
- * Fetched frames as JSON rows, up to a number of bytes but at least one row. Rows are written as lines, a slice of a
- * frame at a time, because JSON may be many times larger than the frame; the body is cut after the last line that fits.
- * No line end stands inside a row, so one object of rows is the same lines with commas for line ends.
+ * Rows as JSON, up to a number of bytes but at least one row. They are written as lines, a slice of a batch at a time, because JSON
+ * may be many times larger than Arrow; the body is cut after the last line that fits. No line end stands inside a row, so one object
+ * of rows is the same lines with commas for line ends.
  */
-import { decodeFrame } from '../../core/format/arrow/frame.ts'
 import { sliceBatch } from '../../core/format/arrow/take.ts'
-import { encodeRows } from '../../core/format/json/encode.ts'
-import { concat, utf8 } from '../../core/kernel/bytes.ts'
-import type { Fetched } from '../../core/log/types.ts'
-import type { Table } from '../../core/model/table.ts'
+import { encodeRows, type RowsPosition } from '../../core/format/json/encode.ts'
+import { utf8 } from '../../core/kernel/bytes.ts'
+import { decodeBuffers } from '../../core/log/read/conform.ts'
+import { type FetchedRows, offsetAt } from '../../core/log/read/rows.ts'
+import { bucketColumn, partitionColumn } from '../../core/model/system-columns.ts'
+import { type AnswerColumn, storedColumns } from './columns.ts'
+import type { AnswerRows, RowsWriter } from './rows-writer.ts'
 
 export interface JsonForm {
-  readonly ndjson: boolean
-  readonly bytesMax: number
+  /** `lines`: NDJSON · `object`: `{"rows":[…]}` · `array` */
+  readonly wrapping: 'lines' | 'object' | 'array'
+  /** Rows end with partition and bucket too. */
+  readonly isTable: boolean
 }
 
-export interface JsonRows {
+interface Slice {
   readonly bytes: Uint8Array
   readonly rows: number
 }
@@ -24,34 +28,64 @@ const sliceRows = 2_048
 const lineEnd = 0x0a
 const comma = 0x2c
 
-export function encodeJsonRows(table: Table, fetched: Fetched, { ndjson, bytesMax }: JsonForm): JsonRows {
-  const lines: Uint8Array[] = []
+/** Rows always end with where they lie, so `columns` need not name that. */
+export function jsonWriter(columns: readonly AnswerColumn[], { wrapping, isTable }: JsonForm): RowsWriter {
+  const isPlaced = isTable || columns.some(({ id }) => id === partitionColumn.id || id === bucketColumn.id)
+  const stored = storedColumns(columns)
+  const [head, tail] = wrappings[wrapping]
+  return {
+    // the last line's end is not in it
+    wrappingBytes: wrapping === 'lines' ? 0 : head.length + tail.length - 1,
+    write: (fetched, bytesMax) => {
+      const { pieces, rows } = takeLines(slices(stored, fetched, isPlaced), bytesMax)
+      return { pieces: wrapping === 'lines' ? pieces : [head, ...joinedByCommas(pieces), tail], rows }
+    },
+  }
+}
+
+const wrappings = {
+  lines: [new Uint8Array(0), new Uint8Array(0)],
+  object: [utf8('{"rows":['), utf8(']}')],
+  array: [utf8('['), utf8(']')],
+} as const
+
+function takeLines(slices: Iterable<Slice>, bytesMax: number): AnswerRows {
+  const pieces: Uint8Array[] = []
   let rows = 0
   let left = bytesMax
-  for (const { bytes, rows: count } of slices(table, fetched)) {
+  for (const { bytes, rows: count } of slices) {
     const kept = left >= bytes.length ? { bytes, rows: count } : cutLines(bytes, left, rows === 0)
-    if (kept.rows > 0) lines.push(kept.bytes)
+    if (kept.rows > 0) pieces.push(kept.bytes)
     rows += kept.rows
     left -= kept.bytes.length
     if (kept.rows < count) break
   }
-  return { bytes: ndjson ? concat(lines) : oneObject(lines), rows }
+  return { pieces, rows }
 }
 
-function* slices(table: Table, { frames }: Fetched): Iterable<JsonRows> {
-  for (const frame of frames) {
-    const batch = decodeFrame(frame.bytes, table.schema.columns)
+function* slices(columns: readonly AnswerColumn[], fetched: readonly FetchedRows[], isPlaced: boolean): Iterable<Slice> {
+  for (const rows of fetched) {
+    const batch = decodeBuffers(columns, rows.rows, rows.columns())
     for (let start = 0; start < batch.rows; start += sliceRows) {
       const end = Math.min(batch.rows, start + sliceRows)
       const slice = end - start === batch.rows ? batch : sliceBatch(batch, start, end)
-      const position = { offset: frame.offset + BigInt(start), timestamp: frame.timestamp }
-      yield { bytes: encodeRows(slice, position, 'ndjson'), rows: end - start }
+      yield { bytes: encodeRows(slice, positionOf(rows, start, end, isPlaced), 'ndjson'), rows: end - start }
     }
   }
 }
 
+function positionOf(rows: FetchedRows, start: number, end: number, isPlaced: boolean): RowsPosition {
+  const { partition, bucket, timestamp, picked } = rows
+  return {
+    offset: offsetAt(rows, start),
+    timestamp,
+    ...(picked && { picked: { base: picked.base, indices: picked.indices.subarray(start, end) } }),
+    ...(isPlaced && { partition: partition.name, bucket }),
+  }
+}
+
 /** The lines that fit; the first one in any case where `atLeastOne`. */
-function cutLines(bytes: Uint8Array, bytesMax: number, atLeastOne: boolean): JsonRows {
+function cutLines(bytes: Uint8Array, bytesMax: number, atLeastOne: boolean): Slice {
   let rows = 0
   let end = 0
   for (let next = bytes.indexOf(lineEnd); next !== -1; next = bytes.indexOf(lineEnd, end)) {
@@ -62,13 +96,8 @@ function cutLines(bytes: Uint8Array, bytesMax: number, atLeastOne: boolean): Jso
   return { bytes: bytes.subarray(0, end), rows }
 }
 
-const head = utf8('{"rows":[')
-const tail = utf8(']}')
-/** Around the lines of an object of rows; the last line's end is not in it. */
-export const jsonWrappingBytes = head.length + tail.length - 1
-
-function oneObject(lines: readonly Uint8Array[]): Uint8Array {
-  const rows = concat(lines)
-  for (let i = rows.indexOf(lineEnd); i !== -1; i = rows.indexOf(lineEnd, i + 1)) rows[i] = comma
-  return concat([head, rows.subarray(0, Math.max(0, rows.length - 1)), tail])
+/** In place: the lines are ours. */
+function joinedByCommas(pieces: readonly Uint8Array[]): readonly Uint8Array[] {
+  for (const piece of pieces) for (let i = piece.indexOf(lineEnd); i !== -1; i = piece.indexOf(lineEnd, i + 1)) piece[i] = comma
+  return pieces.map((piece, i) => (i === pieces.length - 1 ? piece.subarray(0, -1) : piece))
 }

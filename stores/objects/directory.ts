@@ -6,16 +6,16 @@
  */
 import { randomBytes } from 'node:crypto'
 import { linkSync } from 'node:fs'
-import { type FileHandle, mkdir, open, readdir, readFile, rename, stat, unlink } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rename, stat, unlink } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { equalBytes, joined, type Pieces } from '../../core/kernel/bytes.ts'
-import { SluiceError } from '../../core/kernel/errors.ts'
 import type { ByteRange, ListedObject, ObjectStore } from '../../core/ports/objects.ts'
+import { readRange } from './directory-read.ts'
 import { DirectorySync, makeFolder } from './directory-sync.ts'
 import { discard, TemporaryFiles } from './directory-write.ts'
 import { codeOf, fileError } from './file-error.ts'
-import { absent, checkKey, checkPrefix, checkRange, outOfRange } from './key.ts'
+import { absent, checkKey, checkPrefix, checkRange } from './key.ts'
 
 /** No key can contain `~`, so these never meet an object. */
 const temporaryFolder = '~temporary'
@@ -67,16 +67,11 @@ export class DirectoryObjects implements ObjectStore {
   async read(key: string, range?: ByteRange): Promise<Uint8Array> {
     const path = this.#path(key)
     if (range !== undefined) checkRange(key, range)
-    let file: FileHandle | undefined
     try {
-      if (range === undefined) return plain(await readFile(path))
-      file = await open(path, 'r')
-      return await readRange(key, file, range)
+      return range === undefined ? plain(await readFile(path)) : await readRange(key, path, range)
     } catch (error) {
       if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') throw absent(key)
       throw fileError(error, `object ${key} cannot be read`, 'none')
-    } finally {
-      await file?.close()
     }
   }
 
@@ -222,18 +217,6 @@ async function sizeOf(path: string): Promise<number | undefined> {
     if (codeOf(error) === 'ENOENT') return undefined
     throw fileError(error, `object ${path} cannot be listed`, 'none')
   }
-}
-
-async function readRange(key: string, file: FileHandle, range: ByteRange): Promise<Uint8Array> {
-  const size = (await file.stat()).size
-  if (range.end > size) throw outOfRange(key, range, size)
-  const bytes = new Uint8Array(range.end - range.start)
-  for (let at = 0; at < bytes.length; ) {
-    const { bytesRead } = await file.read(bytes, at, bytes.length - at, range.start + at)
-    if (bytesRead === 0) throw new SluiceError('internal', `object ${key} became shorter while it was read`, { facts: { key } })
-    at += bytesRead
-  }
-  return bytes
 }
 
 async function removeFile(path: string): Promise<void> {

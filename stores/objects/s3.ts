@@ -13,7 +13,7 @@ import {
   PutObjectCommand,
   S3Client,
 } from '@aws-sdk/client-s3'
-import { equalBytes, joined, type Pieces } from '../../core/kernel/bytes.ts'
+import { equalBytes, joined, type Pieces, plainBytes } from '../../core/kernel/bytes.ts'
 import { isSluiceError, SluiceError } from '../../core/kernel/errors.ts'
 import type { ByteRange, ListedObject, ObjectStore } from '../../core/ports/objects.ts'
 import { awsError, connectionMsMax, statusOf } from '../aws-error.ts'
@@ -91,7 +91,7 @@ export class S3Objects implements ObjectStore {
       if (range !== undefined && range.start === range.end) return await this.#readNothing(key, range)
       const wanted = range === undefined ? {} : { Range: `bytes=${range.start}-${range.end - 1}` }
       const answer = await this.#client.send(new GetObjectCommand({ ...at, ...wanted }), this.#limits())
-      const bytes = (await answer.Body?.transformToByteArray()) ?? new Uint8Array()
+      const bytes = plainBytes((await answer.Body?.transformToByteArray()) ?? new Uint8Array())
       return complete({ key, range, bytes, length: answer.ContentLength, contentRange: answer.ContentRange })
     } catch (error) {
       if (statusOf(error) === 404 && nameOf(error) !== 'NoSuchBucket') throw absent(key)

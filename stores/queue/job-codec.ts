@@ -1,10 +1,9 @@
 /** A job as JSON text, for queues that carry text. Version 1. Decoding refuses what no sender of ours writes. */
 import { SluiceError } from '../../core/kernel/errors.ts'
 import { limits } from '../../core/kernel/limits.ts'
-import type { Job, JobKind } from '../../core/ports/queue.ts'
+import { isJobKind, type Job } from '../../core/ports/queue.ts'
 
 const version = 1
-const kinds: readonly JobKind[] = ['tier', 'collect', 'purge']
 const marksMax = 1_000
 const bytesMax = 256 * 1024
 
@@ -27,8 +26,8 @@ export function decodeJob(text: string): Job {
   if (text.length > bytesMax) throw damaged('it is too long')
   const value = fieldsOf(parse(text))
   const table = fieldsOf(value.table)
-  const kind = kinds.find((known) => known === value.kind)
-  if (value.version !== version || kind === undefined) throw damaged('its version or kind is unknown')
+  const { kind } = value
+  if (value.version !== version || typeof kind !== 'string' || !isJobKind(kind)) throw damaged('its version or kind is unknown')
   const buckets = value.buckets
   if (typeof buckets !== 'number' || !Number.isInteger(buckets) || buckets < 1 || buckets > limits.bucketsMax)
     throw damaged('its buckets are no count')

@@ -19,7 +19,7 @@ import { lambdaHandler } from '../../functions/lambda.ts'
 import { Meter } from '../../functions/meter.ts'
 import { readHandlers } from '../../functions/read/handlers.ts'
 import { TableCache } from '../../functions/tables.ts'
-import type { FunctionWorld } from '../../functions/world.ts'
+import { type FunctionWorld, lambdaWaits } from '../../functions/world.ts'
 import { Counter } from '../../stores/decorators/count.ts'
 import { inlineObjects } from '../../stores/decorators/inline.ts'
 import { MemoryItems } from '../../stores/items/memory.ts'
@@ -61,6 +61,8 @@ test('each function asks for what its role grants, and every grant is asked for'
   for (let producer = 0; producer < 40; producer++) await ingest('POST', `${tablePath}/records`, rows(1), `p${producer}`)
   await ingest('POST', `${tablePath}/records`, rows(1), 'p0')
   await ingest('POST', `${tablePath}/records`, rows(200), 'large')
+  // As many as compaction does not leave alone.
+  for (let i = 0; i < 40; i++) await ingest('POST', `${tablePath}/records`, rows(1))
   await read('GET', `${tablePath}/log`, undefined, undefined, 'bucket=0&offset=earliest')
   await read('GET', `${tablePath}/offsets`)
   await admin('POST', `${tablePath}/tier`)
@@ -151,6 +153,7 @@ function worldOf(shared: ReturnType<typeof testWorld>, used: Set<string>): Funct
     tables: new TableCache(core),
     meter: new Meter(),
     counter: new Counter(),
+    waits: lambdaWaits,
     rotate: () => 0,
   }
 }

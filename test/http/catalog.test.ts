@@ -93,7 +93,11 @@ test('options of the lake are altered, only on the schema that the caller saw', 
   expect((await alter({ setOptions: {} }, { 'If-Match': '1' })).json.error.code).toBe('bad-request')
   expect((await alter({ setOptions: { 'lake.fresness': '1s' } })).json.error).toMatchObject({ code: 'unknown-field' })
   expect((await alter({ setOptions: { 'lake.freshness': 'soon' } })).status).toBe(400)
-  expect((await alter({ addColumns: [] })).json.error.code).toBe('not-supported')
+  const added = [{ name: 'more', type: 'int' }]
+  expect((await alter({ addColumns: added })).json.error).toMatchObject({
+    code: 'not-supported',
+    facts: { option: 'lake.format' },
+  })
   expect((await alter({ setOption: {} })).json.error.message).toContain('setOptions')
 })
 
@@ -156,7 +160,7 @@ describe('specifications that are refused, by name', () => {
     ['a partition column that is not there', { columns: [id], partitionBy: ['idd'] }, 400, 'invalid-schema'],
     ['auto-increment', { columns: [{ ...id, autoIncrement: true }] }, 501, 'not-supported'],
     ['a Lance lake', { columns: [id], options: { 'lake.format': 'lance' } }, 501, 'not-supported'],
-    ['a TTL', { columns: [id], options: { 'log.ttl': '7d' } }, 501, 'not-supported'],
+    ['a changelog image', { columns: [id], options: { 'changelog.image': 'wal' } }, 501, 'not-supported'],
   ])('%s', async (_what, json, status, code) => {
     await site.client.put('/v1/databases/d')
     const answer = await site.client.put('/v1/databases/d/tables/refused', json)

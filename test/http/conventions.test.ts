@@ -74,13 +74,6 @@ describe('what the contract names and this build lacks is said, never ignored', 
     ['GET', `${table}/rows`],
     ['POST', `${table}/search`],
     ['GET', '/iceberg/v1/config'],
-    ['GET', `${table}/log?cursor=x`],
-    ['GET', `${table}/log?offset=earliest`],
-    ['GET', `${table}/log?bucket=0-7,12&offset=earliest`],
-    ['GET', `${table}/log?bucket=0&offset=@2026-11-21T00:00:00Z`],
-    ['GET', `${table}/log?bucket=0&offset=0&where=id%3D1`],
-    ['GET', `${table}/log?bucket=0&offset=0&columns=id`],
-    ['GET', `${table}/log?bucket=0&offset=0&wait=1s`],
     ['GET', `${table}/log?bucket=0&offset=0&form=binlog`],
   ])('%s %s', async (method, path) => {
     const { status, json } = await site.client.send(method, path)
@@ -89,11 +82,6 @@ describe('what the contract names and this build lacks is said, never ignored', 
       'not-supported',
       expect.stringContaining('not in this build'),
     ])
-  })
-
-  test('an event stream', async () => {
-    const { status } = await site.client.get(`${table}/log?bucket=0&offset=0`, { Accept: 'text/event-stream' })
-    expect(status).toBe(501)
   })
 })
 
@@ -156,7 +144,7 @@ describe('numbers are exact, or refused', () => {
   ]
   test.each(huge)('offset=%s is above the end', async (number) => {
     const { status, json } = await site.client.get(`${table}/log?bucket=0&offset=${number}`)
-    expect([status, json.error.facts]).toEqual([416, { start: '0', end: '0' }])
+    expect([status, json.error.facts]).toEqual([416, { partition: '', bucket: 0, start: '0', end: '0' }])
     expect(json.error.message).toContain(number)
   })
   test.each(huge)('limit and maxBytes=%s are bounded', async (number) => {
@@ -225,6 +213,7 @@ describe('media types', () => {
       'application/x-ndjson',
       'application/json',
       'application/vnd.apache.arrow.stream',
+      'text/event-stream',
     ])
   })
 

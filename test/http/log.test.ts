@@ -149,7 +149,11 @@ describe('at and beyond the end', () => {
 
   test('above the end: 416 with start and end', async () => {
     const { status, json } = await get('offset=41')
-    expect([status, json.error.code, json.error.facts]).toEqual([416, 'offset-out-of-range', { start: '0', end: '40' }])
+    expect([status, json.error.code, json.error.facts]).toEqual([
+      416,
+      'offset-out-of-range',
+      { partition: '', bucket: 0, start: '0', end: '40' },
+    ])
   })
 
   test('an empty table, and a bucket that nobody wrote to', async () => {

@@ -1,7 +1,7 @@
 /** Produce over HTTP: three forms in, producers, several buckets, bodies that are refused. */
 
 import { gzipSync, zstdCompressSync } from 'node:zlib'
-import { Int64, Table, tableToIPC, Utf8, vectorFromArray } from 'apache-arrow'
+import { Int32, Int64, Table, tableToIPC, Utf8, vectorFromArray } from 'apache-arrow'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { lines, makeTable, memorySite, ndjson, readLines, type Site } from './harness.ts'
 
@@ -324,4 +324,27 @@ test('a table that was dropped and made again by another process is found at onc
   const { json } = await site.client.send('POST', `${path}/records`, { body: '{"id":3}', headers: ndjson })
   expect(json.buckets[0]).toMatchObject({ baseOffset: '0', endOffset: '1' })
   expect((await readAll(path)).map(({ id }) => id)).toEqual(['3'])
+})
+
+test('long text and bytes are stored as they came, in whatever memory they came', async () => {
+  const path = await makeTable(site.client, 'long-values', {
+    columns: [
+      { name: 't', type: 'string' },
+      { name: 'n', type: 'int' },
+    ],
+  })
+  const texts = ['a'.repeat(33), 'b'.repeat(500), 'é'.repeat(40)]
+  for (const text of texts) {
+    const body = tableToIPC(
+      new Table({ t: vectorFromArray([text, '0'], new Utf8()), n: vectorFromArray([1, 2], new Int32()) }),
+      'stream',
+    )
+    const { status } = await site.client.send('POST', `${path}/records`, {
+      body,
+      headers: { 'Content-Type': 'application/vnd.apache.arrow.stream' },
+    })
+    expect(status).toBe(200)
+  }
+  const { text } = await site.client.get(`${path}/log?bucket=0&offset=0`)
+  expect(readLines(text).flatMap(({ t }) => (t === '0' ? [] : [t]))).toEqual(texts)
 })

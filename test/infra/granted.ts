@@ -28,10 +28,10 @@ export const granted: Readonly<Record<string, Readonly<Record<string, readonly s
     'AdminLog:log-stream:*': write,
   },
   Tier: {
-    'ObjectsBucket/t/*': ['s3:DeleteObject', 's3:GetObject'],
+    'ObjectsBucket/t/*': ['s3:DeleteObject', 's3:GetObject', 's3:PutObject'],
     'ObjectsBucket/lake/*': ['s3:DeleteObject', 's3:GetObject', 's3:PutObject'],
     ObjectsBucket: ['s3:ListBucket'],
-    ItemsTable: [...readItems, 'dynamodb:DeleteItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem'],
+    ItemsTable: [...addItems, ...readItems, 'dynamodb:DeleteItem'],
     JobsQueue: consume,
     'TierLog:log-stream:*': write,
   },

@@ -48,10 +48,19 @@ export interface DropRecord {
   readonly goneAt: number
 }
 
+export interface Retired {
+  readonly start: bigint
+  readonly values: bigint[]
+  readonly times: number[]
+  readonly boundaries: Set<bigint>
+}
+
 export class History {
   readonly requests = new Map<number, RequestRecord>()
   readonly drops = new Map<string, DropRecord>()
   readonly broken: Broken[] = []
+  /** `<tableId>#<bucket>` → the rows that left its log, in order from its first. */
+  readonly retired = new Map<string, Retired>()
   /** A request's effect may come after its caller gave up: a keyless request may then be in the log twice. */
   lateEffects = false
   readonly #trace: Trace

@@ -4,21 +4,26 @@
  */
 import type { Field } from '../../core/format/arrow/column.ts'
 import { decodeFrame } from '../../core/format/arrow/frame.ts'
+import { claimKey, decodeClaim } from '../../core/format/items/claim.ts'
 import { type Entry, objectKey } from '../../core/format/items/entry.ts'
 import { decodeHead, type Head, headKey } from '../../core/format/items/head.ts'
 import { decodeIndexItem, type IndexItem, indexSorts } from '../../core/format/items/index-item.ts'
+import { decodeSchema, schemaKey } from '../../core/format/items/schema.ts'
+import { decodeTable, tableKey } from '../../core/format/items/table.ts'
 import { decodeBlock } from '../../core/format/segment/block.ts'
 import type { Schema } from '../../core/model/table.ts'
 import type { ItemKey } from '../../core/ports/items.ts'
+import type { Retired } from './history.ts'
 import type { Stores } from './product.ts'
 import { valuesIn } from './rows.ts'
+import { databaseName, tableName } from './stage.ts'
 
 export interface BucketLog {
   readonly bucket: number
   readonly head: Head
   readonly start: bigint
   readonly end: bigint
-  /** From `start` on, dense. */
+  /** From `start` on, dense; those that left the log were read before. */
   readonly values: readonly bigint[]
   /** The committer's clock, per row. */
   readonly times: readonly number[]
@@ -29,49 +34,102 @@ export interface BucketLog {
 }
 
 /** Undefined for a bucket without a head. */
-export function readBucket(stores: Stores, tableId: string, bucket: number, schema: Schema): BucketLog | undefined {
+export function readBucket(
+  stores: Stores,
+  tableId: string,
+  bucket: number,
+  schema: Schema,
+  retired?: Retired,
+): BucketLog | undefined {
   const item = stores.items.get(headKey(tableId, { partition: '', bucket }), 'plain')
   if (item === undefined) return undefined
-  const problems: string[] = []
-  const head = decodeHead(item)
-  const index = indexItems(stores, tableId, bucket)
-  const entries: { readonly entry: Entry; readonly offset: bigint }[] = []
-  let cursor: bigint = head.start
-  const take = (entry: Entry): void => {
-    entries.push({ entry, offset: cursor })
-    cursor += BigInt(entry.count)
+  const log = readFrom(stores, tableId, bucket, decodeHead(item), schema)
+  if (retired === undefined) return log
+  const problems = [...log.problems]
+  const left = retired.start + BigInt(retired.values.length)
+  if (left !== log.start) problems.push(`rows up to ${left} left the log, which begins at ${log.start}`)
+  return {
+    ...log,
+    start: retired.start,
+    values: [...retired.values, ...log.values],
+    times: [...retired.times, ...log.times],
+    boundaries: new Set([...retired.boundaries, ...log.boundaries]),
+    problems,
   }
-  for (const spilled of index.filter(({ end }) => end <= head.base)) {
+}
+
+/** What a reader meets who has read this head. */
+export function readFrom(stores: Stores, tableId: string, bucket: number, head: Head, schema: Schema): BucketLog {
+  const problems: string[] = []
+  const index = indexItems(stores, tableId, bucket)
+  const entries: Entry[] = []
+  let cursor: bigint = head.start
+  for (const spilled of index.filter(({ end }) => end > head.start && end <= head.base)) {
     if (spilled.start !== cursor) problems.push(`index item ${spilled.start} to ${spilled.end} follows offset ${cursor}`)
-    cursor = spilled.start
-    spilled.entries.forEach(take)
+    cursor = spilled.end
+    entries.push(...spilled.entries)
   }
   if (cursor !== head.base) problems.push(`the index ends at ${cursor}, the head begins at ${head.base}`)
-  cursor = head.base
-  head.recent.forEach(take)
-  const boundaries = new Set<bigint>([head.end])
-  const references = new Set<string>()
-  const values: bigint[] = []
-  const times: number[] = []
-  for (const { entry, offset } of entries) {
-    for (let i = 0; i < entry.count; i++) times.push(entry.time)
-    boundaries.add(offset)
-    references.add(objectKey(tableId, entry))
-    values.push(...entryValues(stores, tableId, entry, offset, schema, problems))
-  }
-  for (const spilled of index) for (const entry of spilled.entries) references.add(objectKey(tableId, entry))
+  entries.push(...head.recent)
+  const { values, times, boundaries } = entryRows(stores, tableId, entries, head.start, schema, problems)
+  boundaries.add(head.end)
+  const references = bucketReferences(stores, tableId, bucket)
   return { bucket, head, start: head.start, end: head.end, values, times, boundaries, references, problems }
 }
 
-/** Every object that a bucket's items name, whatever their shape. */
+export interface Rows {
+  readonly values: bigint[]
+  readonly times: number[]
+  readonly boundaries: Set<bigint>
+}
+
+/** Of entries that follow each other. Where the rows of several commits were joined, each of their frames may begin a batch. */
+export function entryRows(
+  stores: Stores,
+  tableId: string,
+  entries: readonly Entry[],
+  start: bigint,
+  schema: Schema,
+  problems: string[],
+): Rows {
+  const rows: Rows = { values: [], times: [], boundaries: new Set() }
+  let offset = start
+  for (const entry of entries) {
+    const found = entryFrames(stores, tableId, entry, offset, schema, problems)
+    rows.boundaries.add(offset)
+    let at = offset
+    for (const { values, time } of found) {
+      if (time !== undefined) rows.boundaries.add(at)
+      for (const value of values) {
+        rows.values.push(value)
+        rows.times.push(time ?? entry.time)
+      }
+      at += BigInt(values.length)
+    }
+    offset += BigInt(entry.count)
+  }
+  return rows
+}
+
+export function headOf(stores: Stores, tableId: string, bucket: number): Head | undefined {
+  const item = stores.items.get(headKey(tableId, { partition: '', bucket }), 'plain')
+  return item === undefined ? undefined : decodeHead(item)
+}
+
+/** Every object that a reader can come to, whatever the shape of the items. */
 export function bucketReferences(stores: Stores, tableId: string, bucket: number): ReadonlySet<string> {
   const references = new Set<string>()
   const item = stores.items.get(headKey(tableId, { partition: '', bucket }), 'plain')
   if (item === undefined) return references
-  for (const entry of decodeHead(item).recent) references.add(objectKey(tableId, entry))
+  const { start, recent } = decodeHead(item)
+  for (const entry of recent) references.add(objectKey(tableId, entry))
   for (const spilled of indexItems(stores, tableId, bucket)) {
+    if (spilled.end <= start) continue
     for (const entry of spilled.entries) references.add(objectKey(tableId, entry))
   }
+  const claim = stores.items.get(claimKey(tableId, { partition: '', bucket }), 'plain')
+  if (claim !== undefined)
+    for (const entry of decodeClaim(claim).pending?.entries ?? []) references.add(objectKey(tableId, entry))
   return references
 }
 
@@ -85,44 +143,67 @@ function indexItems(stores: Stores, tableId: string, bucket: number): readonly I
   return stores.items.query(query, 'plain').map(decodeIndexItem)
 }
 
-function entryValues(
+interface FrameRows {
+  readonly values: readonly bigint[]
+  /** Of a joined frame. */
+  readonly time: number | undefined
+}
+
+function entryFrames(
   stores: Stores,
   tableId: string,
   entry: Entry,
   offset: bigint,
   schema: Schema,
   problems: string[],
-): readonly bigint[] {
+): readonly FrameRows[] {
   const key = objectKey(tableId, entry)
-  const fields = schema.columns.map(({ id, name, type, nullable }) => ({ id, name, type, nullable }))
-  const values: bigint[] = []
+  const fieldsOf = (schemaId: number): readonly Field[] => columnsOf(stores, tableId, schemaId) ?? schema.columns
+  let frames: readonly FrameRows[] = []
   try {
-    values.push(...rangeValues(storedObject(stores, key), entry, key, fields))
+    frames = rangeFrames(storedObject(stores, key), entry, key, fieldsOf)
   } catch (error) {
     problems.push(`offset ${offset}: ${key}: ${error instanceof Error ? error.message : String(error)}`)
   }
-  if (values.length !== entry.count)
-    problems.push(`offset ${offset}: ${values.length} rows in ${key} where the entry counts ${entry.count}`)
-  return Array.from({ length: entry.count }, (_, i) => values[i] ?? -1n)
+  const count = frames.reduce((sum, { values }) => sum + values.length, 0)
+  if (count === entry.count) return frames
+  problems.push(`offset ${offset}: ${count} rows in ${key} where the entry counts ${entry.count}`)
+  const values = frames.flatMap((frame) => frame.values)
+  return [{ values: Array.from({ length: entry.count }, (_, i) => values[i] ?? -1n), time: undefined }]
+}
+
+/** Under which rows were written: of before, or of now. */
+function columnsOf(stores: Stores, tableId: string, schemaId: number): Schema['columns'] | undefined {
+  const before = stores.items.get(schemaKey(tableId, schemaId), 'plain')
+  if (before !== undefined) return decodeSchema(before).columns
+  const now = stores.items.get(tableKey(databaseName, tableName), 'plain')
+  const table = now === undefined ? undefined : decodeTable(now)
+  return table?.tableId === tableId && table.schema.schemaId === schemaId ? table.schema.columns : undefined
 }
 
 /** Objects are immutable, and runs of the small world share those of their prelude: each range is decoded once. */
-const decoded = new WeakMap<Uint8Array, Map<number, readonly bigint[]>>()
+const decoded = new WeakMap<Uint8Array, Map<number, readonly FrameRows[]>>()
 
-function rangeValues(object: Uint8Array, { start, length }: Entry, key: string, fields: readonly Field[]): readonly bigint[] {
+function rangeFrames(
+  object: Uint8Array,
+  { start, length }: Entry,
+  key: string,
+  fieldsOf: (schemaId: number) => readonly Field[],
+): readonly FrameRows[] {
   const place = start * 2 ** 32 + length
   const known = decoded.get(object)?.get(place)
   if (known !== undefined) return known
   const range = object.subarray(start, start + length)
   if (range.length !== length) throw new Error('the range is not in the object')
-  const values: bigint[] = []
+  const frames: FrameRows[] = []
   for (let at = 0; at < range.length; ) {
-    const block = decodeBlock(range, at, key, start)
-    for (const frame of block.frames) values.push(...valuesIn(decodeFrame(frame.bytes, fields)))
-    at = block.end
+    const block = decodeBlock(range.subarray(at), key, start + at)
+    const fields = fieldsOf(block.schemaId)
+    for (const { message, time } of block.frames) frames.push({ values: valuesIn(decodeFrame(message, fields)), time })
+    at += block.bytes
   }
-  decoded.set(object, (decoded.get(object) ?? new Map()).set(place, values))
-  return values
+  decoded.set(object, (decoded.get(object) ?? new Map()).set(place, frames))
+  return frames
 }
 
 const inlineKey = /^t\/([0-9a-f]{16})\/([0-9a-f]{2})\/(([0-9a-f]{12})-[0-9a-f]{16}i)$/

@@ -3,6 +3,7 @@ import type { Batch, ColumnData } from '../../core/format/arrow/column.ts'
 import { utf8, utf8Text, viewOf } from '../../core/kernel/bytes.ts'
 import { defaultOptions } from '../../core/model/options.ts'
 import type { Schema, TableSpec } from '../../core/model/table.ts'
+import type { DataType } from '../../core/model/types.ts'
 
 export const rowsPerRequestMax = 16
 
@@ -12,6 +13,7 @@ export function specOf(options: {
   readonly lake: boolean
   readonly lakeBytes: number
   readonly lakeFreshnessMs: number
+  readonly logTtlMs: number
 }): TableSpec {
   return {
     columns: [
@@ -25,8 +27,14 @@ export function specOf(options: {
       lakeFormat: options.lake ? 'iceberg' : 'none',
       lakeBytes: options.lakeBytes,
       lakeFreshnessMs: options.lakeFreshnessMs,
+      logTtlMs: options.logTtlMs,
     },
   }
+}
+
+/** As the table is born. */
+export function schemaOf(options: Parameters<typeof specOf>[0]): Schema {
+  return { schemaId: 1, columns: specOf(options).columns.map((column, i) => ({ ...column, id: i + 4 })) }
 }
 
 export const valuesOf = (request: number, rows: number): readonly bigint[] =>
@@ -36,25 +44,55 @@ export const requestOf = (value: bigint): number => Number(value / BigInt(rowsPe
 /** Every fourth string is null, so that validity travels too. */
 export const textOf = (value: bigint): string | undefined => (value % 4n === 3n ? undefined : `row-${value}`)
 
+/** `v` and `s` by their ids, because they may have other names by then, and a number made of `v` in each column that came later. */
 export function batchOf(schema: Schema, values: readonly bigint[]): Batch {
   const fields = schema.columns.map(({ id, name, type, nullable }) => ({ id, name, type, nullable }))
-  return { rows: values.length, fields, columns: [integers(values), strings(values)] }
+  const columns = fields.flatMap(({ id, type }) => {
+    if (id === valueId) return [integers(values)]
+    if (id === textId) return [strings(values)]
+    return type.kind === 'int' || type.kind === 'bigint' ? [laterColumn(values, type)] : []
+  })
+  return { rows: values.length, fields, columns }
 }
 
-/** The values of a decoded batch; a row whose string is not that of its value counts as another value. */
+const valueId = 4
+export const textId = 5
+const laterOf = (value: bigint): number => Number(value % 1_000n)
+
+function laterColumn(values: readonly bigint[], type: DataType): ColumnData {
+  const later = values.map(laterOf)
+  const typed = type.kind === 'int' ? Int32Array.from(later) : BigInt64Array.from(later.map(BigInt))
+  const bytes = new Uint8Array(typed.buffer)
+  return { type, length: values.length, nullCount: 0, validity: undefined, offsets: undefined, values: bytes, children: [] }
+}
+
+/** The values of a decoded batch; a row whose other columns are not made of its value counts as another value. */
 export function valuesIn(batch: Batch): readonly bigint[] {
-  const v = batch.columns[batch.fields.findIndex((field) => field.name === 'v')]
-  const s = batch.columns[batch.fields.findIndex((field) => field.name === 's')]
+  const columnOf = (id: number): ColumnData | undefined => batch.columns[batch.fields.findIndex((field) => field.id === id)]
+  const v = columnOf(valueId)
+  const s = columnOf(textId)
   if (v?.values === undefined || s?.values === undefined || s.offsets === undefined) throw new Error('a batch without v and s')
+  const later = batch.columns.filter(
+    ({ type }, i) => type.kind === 'int' || (type.kind === 'bigint' && batch.fields[i]?.id !== valueId),
+  )
   const view = viewOf(v.values)
   const values: bigint[] = []
   for (let i = 0; i < batch.rows; i++) {
     const value = view.getBigInt64(8 * i, true)
-    const valid = s.validity === undefined || (((s.validity[i >> 3] ?? 0) >> (i & 7)) & 1) === 1
-    const text = valid ? utf8Text(s.values.subarray(s.offsets[i], s.offsets[i + 1])) : undefined
-    values.push(text === textOf(value) ? value : -1n)
+    const text = isThere(s, i) ? utf8Text(s.values.subarray(s.offsets[i], s.offsets[i + 1])) : undefined
+    const isSame =
+      text === textOf(value) && later.every((column) => !isThere(column, i) || numberAt(column, i) === laterOf(value))
+    values.push(isSame ? value : -1n)
   }
   return values
+}
+
+const isThere = ({ validity }: ColumnData, row: number): boolean =>
+  validity === undefined || (((validity[row >> 3] ?? 0) >> (row & 7)) & 1) === 1
+
+/** Null in rows that were written before the column was there. */
+function numberAt({ type, values = new Uint8Array() }: ColumnData, row: number): number {
+  return type.kind === 'int' ? viewOf(values).getInt32(4 * row, true) : Number(viewOf(values).getBigInt64(8 * row, true))
 }
 
 /** What a request's body would be: decides the crc. */

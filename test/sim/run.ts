@@ -5,10 +5,13 @@
 import { createDatabase } from '../../core/catalog/databases.ts'
 import { decodeHead, headKey, newHead } from '../../core/format/items/head.ts'
 import { labelOf, type Offset, offsetOf } from '../../core/kernel/ids.ts'
+import type { JobKind } from '../../core/ports/queue.ts'
+import { alterSome } from './actors/alterer.ts'
 import { createUntilThere, dropAndCreate } from './actors/dropper.ts'
 import { fetchOnce, follow } from './actors/fetcher.ts'
 import { startWorkers, sweepOnce, trigger } from './actors/jobs.ts'
 import { produceWithId, produceWithoutId } from './actors/producer.ts'
+import { TableReader } from './actors/table-reader.ts'
 import { checkLake, lagging } from './checks/lake.ts'
 import { checkDropped, checkLog } from './checks/log.ts'
 import { watch } from './checks/watch.ts'
@@ -18,12 +21,13 @@ import { type Broken, History } from './history.ts'
 import { ItemsState } from './items.ts'
 import { SimulatedNetwork } from './network.ts'
 import { ObjectsState } from './objects.ts'
+import { tellPartitions } from './partition-story.ts'
 import { Process } from './process.ts'
 import { buildProduct, type Stores } from './product.ts'
 import { QueueState } from './queue.ts'
 import { Seeded } from './random.ts'
 import { type BucketLog, bucketReferences, readBucket, storedKeys } from './reader.ts'
-import { specOf } from './rows.ts'
+import { schemaOf } from './rows.ts'
 import { type RunEnd, SeededScheduler } from './scheduler.ts'
 import { databaseName, type Stage, startMs, tableName } from './stage.ts'
 import { drawSwarm, type ScenarioName, type Swarm } from './swarm.ts'
@@ -46,6 +50,8 @@ const faultyMsMax = { collect: 72 * 3_600_000, other: 6 * 3_600_000 }
 const calmMsMax = 2 * 3_600_000
 /** The lake follows its log so long after its freshness: a lease, a visibility time, sweeps. */
 const tierBoundMs = 30 * 60_000
+/** A window of marks, their grid, clocks that differ, sweeps and a worker that died. */
+const retainBoundMs = 60 * 60_000
 /** A lease, on the slowest clock. */
 const leaseMsMax = 60_000 + 2 * 150_000
 /** The largest backlog that a seed draws takes a worker 35 seconds, read entry by entry; a livelock never ends. */
@@ -89,12 +95,12 @@ export async function runSeed(scenario: ScenarioName, seed: number): Promise<Run
     calm: { yes: false },
     nextRequest: () => ++requests,
   }
-  watch(history, stores, stage.tables, () => scheduler.now)
+  watch(history, stores, stage.tables, { now: () => scheduler.now, schema: schemaOf(swarm), logTtlMs: swarm.logTtlMs })
   const unhandled = (error: unknown): void =>
     history.break('harness', 'unhandled', error instanceof Error ? (error.stack ?? error.message) : String(error))
   process.on('unhandledRejection', unhandled)
   try {
-    const story = tell(stage, fates)
+    const story = scenario === 'partitions' ? tellPartitions(stage, fates) : tell(stage, fates)
     let end: 'told' | 'failed' | undefined
     story.then(
       () => {
@@ -137,15 +143,20 @@ async function tell(stage: Stage, fates: SeededFates): Promise<void> {
     ...Array.from({ length: swarm.producers }, (_, i) => produceWithId(stage, `p${i}`)),
     ...Array.from({ length: swarm.keylessProducers }, () => produceWithoutId(stage)),
     dropAndCreate(stage),
+    alterSome(stage),
   ]
   const acted = Promise.all(actors).then(() => {
     working.yes = false
   })
+  const readers = Array.from({ length: swarm.tableReaders }, () => new TableReader(stage))
   const others = [
+    ...readers.map((reader) => reader.follow(() => !working.yes)),
     ...Array.from({ length: swarm.fetchers }, () => follow(stage, random.below(swarm.buckets), () => !working.yes)),
     sweepWhile(stage, () => working.yes),
     triggerWhile(stage, 'tier', swarm.extraTierJobs, () => working.yes),
     triggerWhile(stage, 'collect', swarm.extraCollects, () => working.yes),
+    triggerWhile(stage, 'retain', swarm.extraRetains, () => working.yes),
+    triggerWhile(stage, 'compact', swarm.extraCompactions, () => working.yes),
   ]
   await Promise.race([acted, cluster.sleep(swarm.collect ? faultyMsMax.collect : faultyMsMax.other)])
   fates.stop()
@@ -165,9 +176,11 @@ async function tell(stage: Stage, fates: SeededFates): Promise<void> {
     return
   }
   await readAll(stage)
+  for (const reader of readers) await reader.finish()
   if (swarm.lake) await tierAll(stage)
+  if (swarm.retain) await retainAll(stage)
   if (swarm.collect || swarm.drops > 0) await collectAll(stage)
-  judge(stage)
+  judge(stage, readers)
 }
 
 /** Without faults: a database, a table, in some runs heads whose offsets are near a power of two. */
@@ -193,13 +206,13 @@ async function setUp(stage: Stage): Promise<void> {
 
 async function sweepWhile(stage: Stage, isWorking: () => boolean): Promise<void> {
   const { swarm, cluster, random } = stage
-  while (isWorking() && (swarm.lake || swarm.collect || swarm.drops > 0)) {
+  while (isWorking() && (swarm.lake || swarm.collect || swarm.retain || swarm.drops > 0 || swarm.extraCompactions > 0)) {
     await cluster.sleep(random.magnitude(10_000, swarm.sweepMsMax))
     await sweepOnce(stage)
   }
 }
 
-async function triggerWhile(stage: Stage, kind: 'tier' | 'collect', count: number, isWorking: () => boolean): Promise<void> {
+async function triggerWhile(stage: Stage, kind: JobKind, count: number, isWorking: () => boolean): Promise<void> {
   for (let i = 0; i < count && isWorking(); i++) {
     await stage.cluster.sleep(stage.random.magnitude(10, Math.max(1_000, 4 * stage.swarm.thinkMs)))
     trigger(stage, kind)
@@ -261,6 +274,24 @@ function behindInLake({ stores, swarm, tables }: Stage): readonly number[] {
   return lagging(stores, tableId, ends)
 }
 
+/** What was spilled leaves once it is too old, with no trigger but the sweep. */
+async function retainAll(stage: Stage): Promise<void> {
+  const { cluster, swarm, scheduler, stores, history, tables } = stage
+  const tableId = tables.at(-1)?.tableId ?? ''
+  const until = scheduler.now + swarm.logTtlMs + retainBoundMs
+  for (;;) {
+    const heads = Array.from({ length: swarm.buckets }, (_, bucket) =>
+      stores.items.get(headKey(tableId, { partition: '', bucket }), 'plain'),
+    )
+    const late = heads.flatMap((item) => (item === undefined ? [] : [decodeHead(item)])).filter((head) => head.start < head.base)
+    if (late.length === 0) return
+    if (scheduler.now > until)
+      return history.break('G12', 'live', `rows of ${late.length} buckets are there ${retainBoundMs} ms past their time to live`)
+    await cluster.sleep(60_000)
+    await sweepOnce(stage)
+  }
+}
+
 /** Orphans are deleted within the stated time, with no trigger but the sweep; so is what a drop left. */
 async function collectAll(stage: Stage): Promise<void> {
   const { cluster, scheduler, stores, history } = stage
@@ -291,21 +322,20 @@ async function collectAll(stage: Stage): Promise<void> {
   }
 }
 
-function judge(stage: Stage): void {
+function judge(stage: Stage, readers: readonly TableReader[]): void {
   const { stores, history, swarm } = stage
   for (const { tableId, buckets } of stage.tables) {
     if (history.drops.has(tableId)) {
       checkDropped(history, tableId)
       continue
     }
-    const table = specOf(swarm)
-    const schema = { schemaId: 1, columns: table.columns.map((column, i) => ({ ...column, id: i + 4 })) }
     const logs: BucketLog[] = []
     for (let bucket = 0; bucket < buckets; bucket++) {
-      const log = readBucket(stores, tableId, bucket, schema)
+      const log = readBucket(stores, tableId, bucket, schemaOf(swarm), history.retired.get(`${tableId}#${bucket}`))
       if (log !== undefined) logs.push(log)
     }
     checkLog(history, tableId, logs)
+    for (const reader of readers) reader.check(tableId, logs)
     checkLake(history, stores, tableId, logs)
   }
 }

@@ -2,11 +2,25 @@
  * What one run is made of, drawn from its seed: which faults exist at all, how often, how many of everything. Some kinds
  * are fully off in most runs, because a system under every fault at once explores little.
  */
+import { type RunLimits, runLimits } from '../../core/log/keep/runs.ts'
 import type { LogConfig } from '../../core/log/log.ts'
 import type { Rates } from './fates.ts'
 import type { Seeded } from './random.ts'
 
-export const scenarioNames = ['append', 'producers', 'spill', 'evict', 'collect', 'tier', 'drop', 'all'] as const
+export const scenarioNames = [
+  'append',
+  'alter',
+  'producers',
+  'spill',
+  'evict',
+  'collect',
+  'tier',
+  'drop',
+  'partitions',
+  'all',
+  'retain',
+  'compact',
+] as const
 export type ScenarioName = (typeof scenarioNames)[number]
 
 export interface Swarm {
@@ -32,6 +46,9 @@ export interface Swarm {
   /** Mean pause of a producer between requests. */
   readonly thinkMs: number
   readonly fetchers: number
+  readonly tableReaders: number
+  /** Changes of the table's columns; none where it has a lake. */
+  readonly alters: number
   readonly cacheTable: boolean
   readonly group: LogConfig
   readonly lake: boolean
@@ -48,14 +65,22 @@ export interface Swarm {
   readonly inline: boolean
   readonly retries: boolean
   readonly sweepMsMax: number
+  readonly logTtlMs: number
+  /** Rows grow too old within the run. */
+  readonly retain: boolean
+  readonly extraRetains: number
+  readonly extraCompactions: number
+  /** Small, so that short logs have several runs. */
+  readonly runLimits: RunLimits
 }
 
 export function drawSwarm(scenario: ScenarioName, random: Seeded): Swarm {
   const traits = traitsOf[scenario]
   const has = (trait: Trait, rate: number): boolean => traits.includes(trait) || (scenario === 'all' && random.chance(rate))
   const many = has('many', 0.1)
-  const collect = has('collect', 0.3)
-  const lake = has('lake', 0.5)
+  const isKeeping = scenario === 'retain' || scenario === 'compact'
+  const collect = has('collect', 0.3) || (isKeeping && random.chance(scenario === 'compact' ? 0.7 : 0.3))
+  const lake = has('lake', 0.5) || (isKeeping && random.chance(scenario === 'compact' ? 0.3 : 0.5))
   return {
     scenario,
     rates: drawRates(random),
@@ -74,17 +99,18 @@ export function drawSwarm(scenario: ScenarioName, random: Seeded): Swarm {
     keylessProducers: many ? 0 : random.between(traits.includes('producers') ? 0 : 1, 2),
     requestsEach: many ? random.between(1, 4) : has('spill', 0.3) ? random.between(8, 24) : random.between(1, 6),
     rowsMax: random.between(1, 4),
-    thinkMs: random.pick([0, 20, 500, 60_000]),
+    thinkMs: traits.includes('retain') ? random.pick([500, 60_000, 300_000]) : random.pick([0, 20, 500, 60_000]),
     fetchers: random.between(0, 3),
     cacheTable: random.chance(0.5),
     group: {
       groupIntervalMs: random.pick([0, 5, 50]),
       groupBytesMax: random.pick([1, 1_024, 1 << 20]),
+      cacheBytesMax: 1 << 20,
       groupsInFlightMax: random.pick([1, 2, 8]),
       pendingBytesMax: random.pick([1, 1 << 20]),
     },
     lake,
-    lakeFreshnessMs: random.pick([1_000, 180_000]),
+    lakeFreshnessMs: random.pick([1_000, traits.includes('retain') ? 1_800_000 : 180_000]),
     extraTierJobs: lake ? random.between(0, 6) : 0,
     extraCollects: collect ? random.between(0, 12) : 0,
     storm: lake && random.chance(0.3),
@@ -96,20 +122,38 @@ export function drawSwarm(scenario: ScenarioName, random: Seeded): Swarm {
     inline: random.chance(0.3),
     retries: random.chance(0.7),
     sweepMsMax: collect ? 3_600_000 : 120_000,
+    tableReaders: random.between(0, 2),
+    alters: has('alter', 0.3) && !lake ? random.between(1, 6) : 0,
+    ...drawRetention(has('retain', 0.3), random),
+    ...drawCompaction(has('compact', 0.3), random),
   }
 }
 
-type Trait = 'producers' | 'spill' | 'many' | 'collect' | 'lake' | 'drop'
+function drawRetention(retain: boolean, random: Seeded): Pick<Swarm, 'retain' | 'logTtlMs' | 'extraRetains'> {
+  if (!retain) return { retain, logTtlMs: 7 * 86_400_000, extraRetains: 0 }
+  return { retain, logTtlMs: random.pick([600_000, 3_600_000]), extraRetains: random.between(0, 12) }
+}
+
+function drawCompaction(compact: boolean, random: Seeded): Pick<Swarm, 'extraCompactions' | 'runLimits'> {
+  const limits = { itemsMin: 1, bytesMin: 1, itemsMax: random.between(1, 4), bytesMax: 1 << 20, itemBytesMax: 1 << 20 }
+  return { extraCompactions: compact ? random.between(1, 24) : 0, runLimits: compact ? limits : runLimits }
+}
+
+type Trait = 'alter' | 'producers' | 'spill' | 'many' | 'collect' | 'lake' | 'drop' | 'retain' | 'compact'
 
 const traitsOf: Readonly<Record<ScenarioName, readonly Trait[]>> = {
   append: [],
+  alter: ['alter'],
   producers: ['producers'],
   spill: ['spill'],
   evict: ['many', 'producers'],
   collect: ['collect', 'spill'],
   tier: ['lake'],
   drop: ['drop'],
+  partitions: [],
   all: [],
+  retain: ['retain', 'spill'],
+  compact: ['compact', 'spill'],
 }
 
 function drawRates(random: Seeded): Rates {

@@ -3,7 +3,10 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { concat } from '../../kernel/bytes.ts'
 import { anyBatch, batchOf, fieldOf, rowsOf } from './batch.case.ts'
-import { decodeFrame, encodeFrame, patchFrame, readPosition, scanFrame, sliceFrame } from './frame.ts'
+import type { Field } from './column.ts'
+import { decodeColumn, flatLayout, isFlat, nullBuffers, slicedBuffers } from './column-buffers.ts'
+import { assembleFrame, decodeFrame, encodeFrame, patchedPieces, patchFrame, scanFrame, sliceFrame } from './frame.ts'
+import { readPosition } from './frame-metadata.ts'
 import { encodeSchemaMessage, endOfStream } from './schema.ts'
 
 const fields = [
@@ -61,17 +64,62 @@ test('another reader finds rows and metadata in our frames', () => {
   expect(table.getChild('tags')?.get(0)?.toJSON()).toEqual(['a', null])
 })
 
-test('a scan walks frames and knows where each column lies', () => {
-  const bytes = concat([encodeFrame(batch), encodeFrame(batch, { partition: 'x' })])
-  const first = scanFrame(bytes, 0, fields)
-  const second = scanFrame(bytes, first.end, fields)
-  expect(second.end).toBe(bytes.length)
-  expect(first.rows).toBe(3)
-  expect(first.buffers).toHaveLength(2 + 2 + 3)
-  expect(first.columnRanges).toEqual([
-    { start: 0, end: 24 },
-    { start: 24, end: first.bodyLength },
+test('a scan knows where each column lies, without the body', () => {
+  const frame = encodeFrame(batch, { partition: 'x' })
+  const scanned = scanFrame(frame, fields)
+  expect(scanned).toMatchObject({ rows: 3, bodyBytes: frame.length - scanned.metadataBytes })
+  expect(scanned.columns.map(({ start, end, buffers }) => [start, end, buffers.length])).toEqual([
+    [0, 24, 2],
+    [24, scanned.bodyBytes, 2 + 3],
   ])
+  expect(scanFrame(frame.subarray(0, scanned.metadataBytes), fields)).toEqual(scanned)
+})
+
+test('columns go from one frame into another as they lie', () => {
+  fc.assert(
+    fc.property(anyBatch, fc.nat(), (any, pick) => {
+      const frame = encodeFrame(any)
+      const { metadataBytes, columns } = scanFrame(frame, any.fields)
+      const wanted = any.fields.map((_, i) => i).filter((i) => (pick >> (i % 30)) & 1)
+      const taken = wanted.map((i) => {
+        const column = columns[i] as (typeof columns)[number]
+        const bytes = frame.subarray(metadataBytes + column.start, metadataBytes + column.end)
+        const field = any.fields[i] as (typeof any.fields)[number]
+        const layout = isFlat(field.type) ? flatLayout(field, any.rows, column.nodes[1] ?? 0, bytes) : column
+        return slicedBuffers(layout, bytes)
+      })
+      const projected = { rows: any.rows, fields: wanted.map((i) => any.fields[i]), columns: wanted.map((i) => any.columns[i]) }
+      const assembled = concat(assembleFrame(any.rows, taken).pieces)
+      expect(assembled).toEqual(encodeFrame(projected as typeof any))
+    }),
+  )
+})
+
+test('a column that is missing is all null in every type', () => {
+  fc.assert(
+    fc.property(anyBatch, (any) => {
+      const nulls = any.fields.map(({ type }) => nullBuffers(type, any.rows))
+      const frame = concat(assembleFrame(any.rows, nulls).pieces)
+      const back = decodeFrame(frame, any.fields)
+      expect(rowsOf(back)).toEqual(rowsOf(any).map((row) => row.map(() => null)))
+      const table = tableFromIPC(concat([encodeSchemaMessage(any.fields.map(nullable)), frame, endOfStream]))
+      expect(table.numRows).toBe(any.rows)
+      for (const [i, field] of any.fields.entries()) {
+        expect(decodeColumn(field, any.rows, nulls[i] as (typeof nulls)[number]).nullCount).toBe(any.rows)
+        if (any.rows > 0) expect(table.getChildAt(i)?.get(0)).toBeNull()
+      }
+    }),
+  )
+})
+
+const nullable = (field: Field): Field => ({ ...field, nullable: true })
+
+test('a frame is patched without copying its body', () => {
+  const frame = encodeFrame(batch, { partition: 'p=1' })
+  const position = { bucket: 7, offset: 9n, timestamp: 1 }
+  const pieces = patchedPieces(frame, position)
+  expect(concat(pieces)).toEqual(patchFrame(frame, position))
+  expect(pieces[1]?.buffer).toBe(frame.buffer)
 })
 
 test('a cut frame begins at the offset of its first row', () => {

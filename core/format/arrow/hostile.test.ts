@@ -9,7 +9,8 @@ import { anyBatch, batchOf, fieldOf, rowsOf } from './batch.case.ts'
 import { bucketRows } from './bucket.ts'
 import type { Field } from './column.ts'
 import { type ForeignField, foreignSchema } from './foreign.ts'
-import { decodeFrame, encodeFrame, patchFrame, readPosition, scanFrame, sliceFrame } from './frame.ts'
+import { decodeFrame, encodeFrame, patchFrame, scanFrame, sliceFrame } from './frame.ts'
+import { readPosition } from './frame-metadata.ts'
 import { decodeLz4Frame } from './lz4.ts'
 import { messageAt } from './message.ts'
 import { fuzzRounds, mutated, survive } from './mutate.case.ts'
@@ -94,7 +95,7 @@ describe('only our errors escape', () => {
       fc.property(anyBatch, fc.nat(), (batch, seed) => {
         const frame = encodeFrame(batch, { partition: 'p=1' })
         survive(frame, { seed, rounds: 20, msMax: 1000, ours: true }, (damaged) => {
-          scanFrame(damaged, 0, batch.fields)
+          scanFrame(damaged, batch.fields)
           readPosition(patchFrame(damaged, { bucket: 1, offset: 1n, timestamp: 1 }))
           sliceFrame(damaged, batch.fields, 0, Math.min(1, decodeFrame(damaged, batch.fields).rows))
           const decoded = decodeFrame(damaged, batch.fields)
@@ -213,19 +214,19 @@ describe('a small body cannot ask for much', () => {
     const frame = encodeFrame({ rows: 1, fields, columns: wide })
     const grown = concat([frame, new Uint8Array(3_000_000).fill(97)])
     const view = viewOf(grown)
-    const scanned = scanFrame(frame, 0)
-    const body = frame.length - scanned.bodyLength
+    const scanned = scanFrame(frame)
+    const body = frame.length - scanned.bodyBytes
     view.setInt32(body + 4, 3_000_000, true)
     for (let at = 8; at + 16 <= body; at += 8) {
       const [offset, length] = [Number(view.getBigInt64(at, true)), Number(view.getBigInt64(at + 8, true))]
-      if (length === 8 && offset % 8 === 0 && offset < scanned.bodyLength) view.setBigInt64(at, 0n, true)
+      if (length === 8 && offset % 8 === 0 && offset < scanned.bodyBytes) view.setBigInt64(at, 0n, true)
       if (length === 500) {
         view.setBigInt64(at, 0n, true)
         view.setBigInt64(at + 8, 3_000_000n, true)
       }
     }
     const bodyLengthAt = 8 + 32
-    view.setBigInt64(bodyLengthAt, BigInt(scanned.bodyLength + 3_000_000), true)
+    view.setBigInt64(bodyLengthAt, BigInt(scanned.bodyBytes + 3_000_000), true)
     const started = performance.now()
     expect(() => readArrowStream(concat([encodeSchemaMessage(fields), grown]), fields)).toThrow(
       expect.objectContaining({ code: expect.stringMatching(/too-large|invalid-rows/) }),

@@ -2,6 +2,7 @@
  * How each column type lies in Arrow buffers (Columnar.rst): which buffers, how wide, which children. Everything that walks
  * a column asks here, so that reader, writer, take and statistics agree. Values are little-endian; so are the machines.
  */
+import { copyOf } from '../../kernel/bytes.ts'
 import type { DataType } from '../../model/types.ts'
 import type { ColumnData, Field } from './column.ts'
 
@@ -66,6 +67,10 @@ export function bufferCount(type: DataType): number {
   return childFields(type).reduce((sum, child) => sum + bufferCount(child.type), own)
 }
 
+/** Arrow field nodes of a column, children included. */
+export const nodeCount = (type: DataType): number =>
+  childFields(type).reduce((sum, child) => sum + nodeCount(child.type), type.kind === 'map' ? 2 : 1)
+
 export const bitmapBytes = (length: number): number => (length + 7) >>> 3
 export const isValid = (column: ColumnData, row: number): boolean =>
   column.validity === undefined || (((column.validity[row >>> 3] as number) >>> (row & 7)) & 1) === 1
@@ -73,7 +78,7 @@ export const isValid = (column: ColumnData, row: number): boolean =>
 /** Views where the bytes are aligned, copies where they are not. */
 export function int32s(bytes: Uint8Array, length: number): Int32Array {
   if ((bytes.byteOffset & 3) === 0) return new Int32Array(bytes.buffer, bytes.byteOffset, length)
-  return new Int32Array(bytes.slice(0, length * 4).buffer, 0, length)
+  return new Int32Array(copyOf(bytes, 0, length * 4).buffer, 0, length)
 }
 export function uint32s(bytes: Uint8Array, length: number): Uint32Array {
   const signed = int32s(bytes, length)
@@ -81,7 +86,7 @@ export function uint32s(bytes: Uint8Array, length: number): Uint32Array {
 }
 export function int16s(bytes: Uint8Array, length: number): Int16Array {
   if ((bytes.byteOffset & 1) === 0) return new Int16Array(bytes.buffer, bytes.byteOffset, length)
-  return new Int16Array(bytes.slice(0, length * 2).buffer, 0, length)
+  return new Int16Array(copyOf(bytes, 0, length * 2).buffer, 0, length)
 }
 export const int8s = (bytes: Uint8Array, length: number): Int8Array => new Int8Array(bytes.buffer, bytes.byteOffset, length)
 export function float32s(bytes: Uint8Array, length: number): Float32Array {
@@ -90,6 +95,6 @@ export function float32s(bytes: Uint8Array, length: number): Float32Array {
 }
 export function float64s(bytes: Uint8Array, length: number): Float64Array {
   if ((bytes.byteOffset & 7) === 0) return new Float64Array(bytes.buffer, bytes.byteOffset, length)
-  return new Float64Array(bytes.slice(0, length * 8).buffer, 0, length)
+  return new Float64Array(copyOf(bytes, 0, length * 8).buffer, 0, length)
 }
 export const bytesOf = (view: ArrayBufferView): Uint8Array => new Uint8Array(view.buffer, view.byteOffset, view.byteLength)

@@ -19,12 +19,17 @@ import {
 
 export const messageKind = { schema: 1, dictionary: 2, recordBatch: 3 } as const
 
-export interface Message {
+/** What stands before a message's body. */
+export interface MessageHead {
   /** One of messageKind, or a kind that is not read. */
   readonly kind: number
   readonly header: FlatTable
   readonly message: FlatTable
   readonly metadataLength: number
+  readonly bodyLength: number
+}
+
+export interface Message extends MessageHead {
   readonly body: Uint8Array
   /** Position after the body. */
   readonly end: number
@@ -42,6 +47,16 @@ export interface RecordBatchHeader {
 
 /** The message at `at`, or undefined at an end-of-stream marker or the end of the bytes. */
 export function messageAt(bytes: Uint8Array, at: number): Message | undefined {
+  const head = messageHeadAt(bytes, at)
+  if (head === undefined) return undefined
+  const start = at + 8 + head.metadataLength
+  const end = start + head.bodyLength
+  if (end > bytes.length) throw damaged('it ends inside a body')
+  return { ...head, body: bytes.subarray(start, end), end }
+}
+
+/** The same without the body, which need not be there. */
+export function messageHeadAt(bytes: Uint8Array, at: number): MessageHead | undefined {
   if (at === bytes.length) return undefined
   const view = viewOf(bytes)
   if (at + 8 > bytes.length) throw damaged('it ends inside a message')
@@ -55,12 +70,10 @@ export function messageAt(bytes: Uint8Array, at: number): Message | undefined {
   const version = int16Field(message, 0)
   if (version !== 3 && version !== 4) throw damaged('its metadata version is not 4 or 5')
   const bodyLength = int64Field(message, 3)
-  const end = start + metadataLength + bodyLength
-  if (bodyLength < 0 || end > bytes.length) throw damaged('it ends inside a body')
+  if (bodyLength < 0) throw damaged('it ends inside a body')
   const header = tableField(message, 2)
   if (header === undefined) throw damaged('a message has no header')
-  const kind = int8Field(message, 1)
-  return { kind, header, message, metadataLength, body: bytes.subarray(start + metadataLength, end), end }
+  return { kind: int8Field(message, 1), header, message, metadataLength, bodyLength }
 }
 
 export function recordBatchHeader(header: FlatTable): RecordBatchHeader {

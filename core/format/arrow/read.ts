@@ -26,6 +26,8 @@ export interface ReadOptions {
   readonly expandedBytesMax?: number
   /** Without it, ZSTD-compressed buffers are `not-supported`. */
   readonly zstd?: Zstd
+  /** Names that columns had before, to their ids. */
+  readonly formerNames?: Readonly<Record<string, number>>
 }
 
 /**
@@ -45,7 +47,7 @@ export function readArrowStream(bytes: Uint8Array, fields: readonly Field[], opt
     if (message.kind === messageKind.schema) {
       if (schema !== undefined) throw damaged('it has a second schema')
       schema = foreignSchema(message.header)
-      stream.plan = planColumns(schema, fields)
+      stream.plan = planColumns(schema, fields, options.formerNames ?? {})
       for (const field of schema) findDictionaries(field, stream.dictionaryFields)
     } else if (schema === undefined) throw damaged('it does not begin with a schema')
     else if (message.kind === messageKind.recordBatch) readBatch(stream, message, schema)
@@ -92,14 +94,19 @@ function beginStream(fields: readonly Field[], options: ReadOptions): Stream {
   }
 }
 
-/** By name; system columns are ignored. */
-function planColumns(schema: readonly ForeignField[], fields: readonly Field[]): readonly number[] {
+/** By name, or by one that it had; system columns and those that are gone are ignored. */
+function planColumns(
+  schema: readonly ForeignField[],
+  fields: readonly Field[],
+  formerNames: Readonly<Record<string, number>>,
+): readonly number[] {
   const known = new Map(fields.map((field, i) => [field.name, i]))
   const plan = new Array<number>(fields.length).fill(-1)
   for (const [i, { name }] of schema.entries()) {
-    const column = known.get(name)
+    const former = Object.hasOwn(formerNames, name) ? formerNames[name] : undefined
+    const column = known.get(name) ?? indexOfId(fields, former)
     if (column === undefined) {
-      if ((systemColumns as readonly string[]).includes(name)) continue
+      if (former !== undefined || (systemColumns as readonly string[]).includes(name)) continue
       throw new SluiceError('unknown-field', `the table has no column ${quoted(name)}${suggestion(name, known.keys())}`, {
         facts: { field: name },
       })
@@ -109,6 +116,11 @@ function planColumns(schema: readonly ForeignField[], fields: readonly Field[]):
     plan[column] = i
   }
   return plan
+}
+
+function indexOfId(fields: readonly Field[], id: number | undefined): number | undefined {
+  const found = id === undefined ? -1 : fields.findIndex((field) => field.id === id)
+  return found < 0 ? undefined : found
 }
 
 function readBatch(stream: Stream, message: Message, schema: readonly ForeignField[]): void {

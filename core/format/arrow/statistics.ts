@@ -3,7 +3,7 @@
  * appendix D) of the value that Iceberg stores: small integers as int, times and timestamps in µs (ns stays ns), decimals
  * big-endian and minimal, text whole. NaN is no bound, and -0 precedes +0. Nested types have no bounds of their own.
  */
-import { compareBytes, viewOf } from '../../kernel/bytes.ts'
+import { compareBytes, copyOf, viewOf } from '../../kernel/bytes.ts'
 import { type DataType, type TimeUnit, unitOfPrecision } from '../../model/types.ts'
 import { countBits } from './bits.ts'
 import { putDecimal } from './bucket.ts'
@@ -92,7 +92,7 @@ export function compareBounds(type: DataType, a: Uint8Array, b: Uint8Array): num
     case 'decimal':
       return compareIntegers(a, b)
     default:
-      return compareIntegers(a.slice().reverse(), b.slice().reverse())
+      return compareIntegers(copyOf(a).reverse(), copyOf(b).reverse())
   }
 }
 
@@ -113,7 +113,7 @@ function addStatistics(found: Map<number, Statistics>, field: Field, column: Col
 /** A child with the nulls of its row added to its own. */
 function under(parent: ColumnData, child: ColumnData): ColumnData {
   if (parent.validity === undefined) return child
-  const bits = parent.validity.slice(0, (parent.length + 7) >>> 3)
+  const bits = copyOf(parent.validity, 0, (parent.length + 7) >>> 3)
   if (child.validity !== undefined)
     for (let i = 0; i < bits.length; i++) bits[i] = (bits[i] as number) & (child.validity[i] as number)
   return { ...child, validity: bits, nullCount: child.length - countBits(bits, child.length) }
@@ -324,7 +324,7 @@ function textBounds(values: Uint8Array, column: ColumnData): Bounds {
     minNext = nextFour(view, offsets, min, shared)
     maxNext = nextFour(view, offsets, max, shared)
   }
-  const text = (row: number): Uint8Array => values.slice(offsets[row] as number, offsets[row + 1] as number)
+  const text = (row: number): Uint8Array => copyOf(values, offsets[row] as number, offsets[row + 1] as number)
   return { min: text(min), max: text(max) }
 }
 

@@ -11,7 +11,7 @@ import { decodeEvicted, encodeEvicted, evictedKey } from './evicted.ts'
 import { decodeHead, encodeProducer, headKey, newHead } from './head.ts'
 import { decodeIndexItem, encodeIndexItem } from './index-item.ts'
 import { decodeMark, encodeMark, type Mark } from './mark.ts'
-import { decodeTable, encodeTable } from './table.ts'
+import { decodeTable, encodeDefinition, encodeTable } from './table.ts'
 
 const bucketAt = (bucket: number) => ({ partition: '', bucket })
 
@@ -138,8 +138,19 @@ test('a table and a database decode as they were', () => {
     lastColumnId: 4,
   }
   expect(decodeTable(encodeTable(table))).toEqual(table)
+  const kept = { ...table, options: { ...defaultOptions, logTtlMs: 60_000, logTtlAfterTierMs: 120_000 }, lakeBehindSince: 5 }
+  const item = encodeTable(kept)
+  expect(decodeTable({ ...item, attributes: { ...item.attributes, b: 5n } })).toEqual(kept)
   const database = { name: 'd', state: 'dropping', createdAt: 1 } as const
   expect(decodeDatabase(encodeDatabase(database))).toEqual(database)
+})
+
+test('a definition of a build that knew no time to live is written again as it was', () => {
+  const options = '{"lakeFormat":"none","lakeFreshnessMs":180000,"lakeBytes":67108864}'
+  const d = `{"version":1,"schema":{"schemaId":1,"columns":[]},"buckets":{"count":1},"options":${options},"createdAt":1,"lastColumnId":3}`
+  const table = decodeTable({ key: { partition: 'db/d', sort: 't' }, attributes: { i: 'aa', g: labelOf(0), x: 'alive', d } })
+  expect(table.options).toEqual(defaultOptions)
+  expect(encodeDefinition(table)).toBe(d)
 })
 
 /** The size that DynamoDB bills: names and values; numbers 1 byte per two digits and 1; lists and maps 3 and 1 an element. */

@@ -6,7 +6,7 @@
 import { assert } from '../../kernel/assert.ts'
 import type { Partition } from '../../model/partition.ts'
 import type { Attributes, Item, ItemKey } from '../../ports/items.ts'
-import type { JobKind, TableName } from '../../ports/queue.ts'
+import { isJobKind, type JobKind, type TableName } from '../../ports/queue.ts'
 
 export const dueShards = 4
 export const duePartition = (shard: number): string => `due#${shard}`
@@ -41,10 +41,7 @@ export function decodeMark(item: Item): Mark {
   const [due, kind, tableId, random] = item.key.sort.split('#')
   const { d, t, n, p, q } = item.attributes
   assert(
-    due !== undefined &&
-      tableId !== undefined &&
-      random !== undefined &&
-      (kind === 'tier' || kind === 'collect' || kind === 'purge'),
+    due !== undefined && tableId !== undefined && random !== undefined && isJobKind(kind),
     'a mark has a sort key of its form',
     { key: item.key },
   )

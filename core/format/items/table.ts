@@ -1,9 +1,10 @@
 /**
  * A table's one item: partition `db/<database>`, sort `<name>`. i table id · g gc label · x state · d the definition as JSON,
- * versioned. The conditions of every write name the table id, never only the name.
+ * versioned · b retention waits for the lake since, ms. The conditions of every write name the table id, never only the name.
  */
 import { assert } from '../../kernel/assert.ts'
 import { type Label, labelPattern, type TableId } from '../../kernel/ids.ts'
+import { defaultOptions, type TableOptions } from '../../model/options.ts'
 import type { Table } from '../../model/table.ts'
 import type { Item, ItemKey } from '../../ports/items.ts'
 
@@ -19,25 +20,39 @@ export function encodeTable(table: Table): Item {
 
 /** The part of a table that PATCH changes, as stored. */
 export function encodeDefinition(table: Table): string {
-  const { schema, partitionBy, buckets, options, createdAt, lastColumnId } = table
+  const { schema, partitionBy, buckets, options, createdAt, lastColumnId, formerNames } = table
   const by = partitionBy.length === 0 ? {} : { partitionBy }
-  return JSON.stringify({ version: 1, schema, ...by, buckets, options, createdAt, lastColumnId })
+  return JSON.stringify({
+    version: 1,
+    schema,
+    ...by,
+    buckets,
+    options: encodeOptions(options),
+    createdAt,
+    lastColumnId,
+    ...(formerNames === undefined ? {} : { formerNames }),
+  })
+}
+
+/** An option that older builds did not know is written where it differs from its default, so that their definitions stay equal. */
+function encodeOptions({ logTtlMs, ...options }: TableOptions): Partial<TableOptions> {
+  return logTtlMs === defaultOptions.logTtlMs ? options : { ...options, logTtlMs }
 }
 
 export function decodeTable(item: Item): Table {
-  const { i, g, x, d } = item.attributes
+  const { i, g, x, d, b } = item.attributes
   assert(
     typeof i === 'string' && typeof g === 'string' && labelPattern.test(g) && typeof d === 'string',
     'a table item is whole',
     { key: item.key },
   )
   assert(x === 'alive' || x === 'dropping', 'a table item has a known state', { key: item.key })
-  const definition = JSON.parse(d) as Pick<Table, 'schema' | 'buckets' | 'options' | 'createdAt' | 'lastColumnId'> & {
+  const definition = JSON.parse(d) as Omit<Table, 'database' | 'name' | 'tableId' | 'gc' | 'state' | 'partitionBy'> & {
     readonly version: number
     readonly partitionBy?: readonly string[]
   }
   assert(definition.version === 1, 'a table item has a known version', { key: item.key, version: definition.version })
-  const { schema, partitionBy = [], buckets, options, createdAt, lastColumnId } = definition
+  const { schema, partitionBy = [], buckets, options, createdAt, lastColumnId, formerNames } = definition
   return {
     database: item.key.partition.slice('db/'.length),
     name: item.key.sort,
@@ -47,8 +62,10 @@ export function decodeTable(item: Item): Table {
     schema,
     partitionBy,
     buckets,
-    options,
+    options: { ...defaultOptions, ...options },
     createdAt,
     lastColumnId,
+    ...(formerNames === undefined ? {} : { formerNames }),
+    ...(typeof b === 'bigint' ? { lakeBehindSince: Number(b) } : {}),
   }
 }

@@ -19,6 +19,8 @@ export interface DecodeOptions {
   readonly rowsMax?: number
   readonly rowBytesMax?: number
   readonly expandedBytesMax?: number
+  /** Names that columns had before, to their ids. */
+  readonly formerNames?: Readonly<Record<string, number>>
 }
 
 /** One batch, or none without rows. Errors: `invalid-rows`, `unknown-field`, `too-large`; facts `line`, `column` from 1. */
@@ -33,7 +35,7 @@ export function decodeRows(
   const source = new Source(bytes, budgetOf(4 * expandedBytesMax + fields.length * 1024))
   const wrong = utf8Problem(bytes, 0, bytes.length)
   if (wrong >= 0) throw problem(source, 'this is not UTF-8', wrong)
-  const reader = new ObjectReader(fields, source.budget, systemColumns)
+  const reader = new ObjectReader(fields, source.budget, { ignored: systemColumns, formerNames: options.formerNames ?? {} })
   const rowsMax = options.rowsMax ?? limits.produceRowsMax
   const rows = form === 'ndjson' ? readLines(source, reader, rowsMax) : readWhole(source, reader, rowsMax)
   if (rows === 0) return []

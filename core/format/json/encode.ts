@@ -3,15 +3,17 @@
  * with `__offset`, `__timestamp`, and, where a whole table is read, `__partition`, `__bucket`. decodeRows reads it back.
  */
 import { utf8 } from '../../kernel/bytes.ts'
+import { putClock, putDate, putDigits } from '../../model/values/calendar.ts'
 import type { Batch } from '../arrow/column.ts'
 import { batchBytes } from '../arrow/take.ts'
-import { putClock, putDate, putDigits } from './calendar.ts'
 import { Sink } from './sink.ts'
 import { type ValueWriter, writerOf } from './value-writers.ts'
 
-/** Of a batch's first row; row i is at offset + i. */
 export interface RowsPosition {
+  /** Of the first row; row i is at offset + i. */
   readonly offset: bigint
+  /** Where rows are missing between: row i is at base + indices[i]. */
+  readonly picked?: { readonly base: bigint; readonly indices: Uint32Array }
   /** ms since 1970 */
   readonly timestamp: number
   /** Both given when the table, not one bucket, is read. */
@@ -57,12 +59,15 @@ function writeBatch(sink: Sink, { batch, position }: PlacedBatch, rowForm: 'line
     }
     if (position !== undefined) {
       sink.put(beforeOffset)
-      sink.ascii((position.offset + BigInt(row)).toString())
+      sink.ascii(offsetAt(position, row).toString())
     }
     sink.put(close)
     if (rowForm === 'line') sink.byte(0x0a)
   }
 }
+
+const offsetAt = ({ offset, picked }: RowsPosition, row: number): bigint =>
+  picked === undefined ? offset + BigInt(row) : picked.base + BigInt(picked.indices[row] as number)
 
 /** What follows the digits of the offset; the same for every row of a batch. */
 function systemEnd({ timestamp, partition, bucket }: RowsPosition): string {

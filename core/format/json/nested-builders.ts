@@ -154,7 +154,7 @@ class RowBuilder extends Builder {
   readonly #fields: ObjectReader
   constructor(type: Extract<DataType, { kind: 'row' }>, budget: Budget) {
     super(type, budget)
-    this.#fields = new ObjectReader(childFields(type), budget, [])
+    this.#fields = new ObjectReader(childFields(type), budget, { ignored: [], formerNames: {} })
   }
   read(source: Source): void {
     this.#fields.read(source, this.rows)
@@ -174,18 +174,21 @@ export class ObjectReader {
   readonly #fields: readonly Field[]
   readonly #builders: readonly Builder[]
   readonly #keys: readonly Uint8Array[]
+  /** Of each key, the field that it is, or a number past them for one that is ignored. */
+  readonly #slots: readonly number[]
   readonly #byName: ReadonlyMap<string, number>
   readonly #required: readonly number[]
-  /** The row in which each key was last seen, from 1. */
+  /** The row in which each slot was last filled, from 1. */
   readonly #seen: Int32Array
   /** The key that is expected at each position. */
   readonly #order: number[] = []
 
-  constructor(fields: readonly Field[], budget: Budget, ignored: readonly string[]) {
-    const { keys, byName, required } = keysOf(fields, ignored)
+  constructor(fields: readonly Field[], budget: Budget, others: OtherKeys) {
+    const { keys, slots, byName, required } = keysOf(fields, others)
     this.#fields = fields
     this.#builders = fields.map((field) => builderOf(field.type, budget))
     this.#keys = keys
+    this.#slots = slots
     this.#byName = byName
     this.#required = required
     this.#seen = new Int32Array(keys.length)
@@ -201,11 +204,12 @@ export class ObjectReader {
       let position = 0
       do {
         const key = this.#readKey(source, position++)
-        if (this.#seen[key] === row + 1)
+        const slot = this.#slots[key] as number
+        if (this.#seen[slot] === row + 1)
           throw problem(source, `the key ${quoted(utf8Text(this.#keys[key] as Uint8Array).slice(1, -2))} comes twice`)
-        this.#seen[key] = row + 1
+        this.#seen[slot] = row + 1
         peek(source)
-        this.#readValue(source, key, row)
+        this.#readValue(source, slot, row)
       } while (nextOrClose(source, 0x7d))
     }
     for (let i = 0; i < this.#required.length; i++) {
@@ -252,10 +256,17 @@ export class ObjectReader {
   }
 }
 
+/** Keys that are no field's name: some are passed over, some were a field's name before (by its id; one that is gone is passed over). */
+export interface OtherKeys {
+  readonly ignored: readonly string[]
+  readonly formerNames: Readonly<Record<string, number>>
+}
+
 /** What does not change from body to body, kept as long as the table's columns are. */
 interface Keys {
-  /** Names with quotes and colon, of fields and then of ignored keys. */
+  /** Names with quotes and colon, of fields and then of others. */
   readonly keys: readonly Uint8Array[]
+  readonly slots: readonly number[]
   readonly byName: ReadonlyMap<string, number>
   /** Fields that are not nullable. */
   readonly required: readonly number[]
@@ -263,13 +274,18 @@ interface Keys {
 
 const known = new WeakMap<readonly Field[], Keys>()
 
-function keysOf(fields: readonly Field[], ignored: readonly string[]): Keys {
+function keysOf(fields: readonly Field[], { ignored, formerNames }: OtherKeys): Keys {
   const before = known.get(fields)
   if (before !== undefined) return before
   const own = new Set(fields.map((field) => field.name))
-  const names = [...own, ...ignored.filter((name) => !own.has(name))]
+  const names = [...own, ...[...ignored, ...Object.keys(formerNames)].filter((name) => !own.has(name))]
+  const slots = names.map((name, i) => {
+    const former = i < fields.length ? -1 : fields.findIndex((field) => field.id === formerNames[name])
+    return former < 0 ? i : former
+  })
   const made: Keys = {
-    keys: names.map((name) => utf8(`"${name}":`)),
+    keys: names.map((name) => utf8(`${JSON.stringify(name)}:`)),
+    slots,
     byName: new Map(names.map((name, i) => [name, i])),
     required: fields.flatMap((field, i) => (field.nullable ? [] : [i])),
   }

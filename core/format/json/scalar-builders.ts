@@ -1,15 +1,23 @@
 /** Builders of columns of single values, one class a family of types. What does not fit exactly is refused where it stands. */
 import { type DataType, unitOfPrecision } from '../../model/types.ts'
+import { decodeBase64 } from '../../model/values/base64.ts'
+import { parseDate } from '../../model/values/calendar.ts'
+import { type Moment, parseTime, parseTimestamp, putMoment } from '../../model/values/moments.ts'
+import {
+  asciiText,
+  exactNumber,
+  lastDoubleEnd,
+  numberEnd,
+  readDouble,
+  scaled,
+  specialDouble,
+} from '../../model/values/numbers.ts'
 import { setBit } from '../arrow/bits.ts'
 import type { Budget } from '../arrow/budget.ts'
 import type { ColumnData } from '../arrow/column.ts'
 import { bitmapBytes, bytesOf, widthOf } from '../arrow/layout.ts'
-import { decodeBase64 } from './base64.ts'
 import { Builder, grown, grownWords } from './builder.ts'
-import { parseDate } from './calendar.ts'
-import { type Moment, parseTime, parseTimestamp, putMoment } from './moments.ts'
-import { asciiText, exactNumber, lastDoubleEnd, readDouble, scaled } from './numbers.ts'
-import { numberEnd, passWord, problem, readText, type Source } from './source.ts'
+import { passWord, problem, readText, type Source } from './source.ts'
 
 type Parts = Pick<ColumnData, 'offsets' | 'values' | 'children'>
 
@@ -317,8 +325,7 @@ function readSpecial(source: Source): number {
   const start = source.at
   readText(source)
   const text = source.to - source.from > 9 ? '' : asciiText(source.text, source.from, source.to)
-  if (text === 'NaN') return Number.NaN
-  if (text === 'Infinity' || text === '+Infinity') return Number.POSITIVE_INFINITY
-  if (text === '-Infinity') return Number.NEGATIVE_INFINITY
-  throw problem(source, 'a number is expected here, or "NaN", "Infinity", "-Infinity"', start)
+  const value = specialDouble(text)
+  if (value === undefined) throw problem(source, 'a number is expected here, or "NaN", "Infinity", "-Infinity"', start)
+  return value
 }

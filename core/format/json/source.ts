@@ -4,6 +4,7 @@
  */
 import { SluiceError } from '../../kernel/errors.ts'
 import { limits } from '../../kernel/limits.ts'
+import { numberEnd } from '../../model/values/numbers.ts'
 import type { Budget } from '../arrow/budget.ts'
 
 export class Source {
@@ -222,31 +223,4 @@ export function skipValue(source: Source, depth = 1): void {
   const end = numberEnd(source.bytes, source.at, source.end)
   if (end === source.at) throw problem(source, 'this is not a JSON value')
   source.at = end
-}
-
-/** The end of the JSON number at `at`; `at` itself where there is none. */
-export function numberEnd(bytes: Uint8Array, start: number, end: number): number {
-  let at = start
-  if (bytes[at] === 0x2d) at++
-  const digits = digitsEnd(bytes, at, end)
-  if (digits === at || (bytes[at] === 0x30 && digits > at + 1)) return start
-  at = digits
-  if (at < end && bytes[at] === 0x2e) {
-    const fraction = digitsEnd(bytes, at + 1, end)
-    if (fraction === at + 1) return start
-    at = fraction
-  }
-  if (at < end && ((bytes[at] as number) | 0x20) === 0x65) {
-    const sign = bytes[at + 1] === 0x2b || bytes[at + 1] === 0x2d ? 1 : 0
-    const exponent = digitsEnd(bytes, at + 1 + sign, end)
-    if (exponent === at + 1 + sign) return start
-    at = exponent
-  }
-  return at
-}
-
-export function digitsEnd(bytes: Uint8Array, start: number, end: number): number {
-  let at = start
-  while (at < end && (bytes[at] as number) >= 0x30 && (bytes[at] as number) <= 0x39) at++
-  return at
 }

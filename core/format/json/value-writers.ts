@@ -1,10 +1,10 @@
 /** One writer a column: the value of a row as the contract writes it in JSON. Null is written by writerOf for all of them. */
 import { utf8 } from '../../kernel/bytes.ts'
 import { type DataType, unitOfPrecision } from '../../model/types.ts'
+import { base64Length, putBase64 } from '../../model/values/base64.ts'
+import { putClock, putDate, putDigits } from '../../model/values/calendar.ts'
 import type { ColumnData } from '../arrow/column.ts'
 import { float32s, float64s, int8s, int16s, int32s } from '../arrow/layout.ts'
-import { base64Length, putBase64 } from './base64.ts'
-import { putClock, putDate, putDigits } from './calendar.ts'
 import type { Sink } from './sink.ts'
 
 export type ValueWriter = (sink: Sink, row: number) => void

@@ -1,68 +1,80 @@
 /**
- * A block: the rows of one request for one bucket inside an object. Little-endian, a multiple of 8 bytes, so that Arrow
- * bodies stay aligned: header length u32 · header · CRC-32 of the header, begun from the block's place, u32 · padding · frames
- * (Arrow RecordBatch messages).
- * Header: version u8 · schema id u32 · rows u32 · frames u32 · per frame: bytes u32, rows u32, metadata bytes u32,
- * CRC-32 of the metadata u32, columns u16 · per column: range in the body u32 u32, CRC-32 u32, nulls u32, flags u8
- * (bit 0: bounds), then bounds as u8 length + bytes each. Checksums are per column, so that a reader of few columns can verify them.
+ * A block: rows of one bucket under one schema inside an object: those of one request, or those of several that were joined by
+ * compaction. Little-endian, a multiple of 8 bytes, so that Arrow bodies stay aligned: header length u32 · header · CRC-32 of the
+ * header, begun from the block's place, u32 · padding · frames (Arrow RecordBatch messages).
+ * Header: version u8 · schema id u32 · rows u32 · frames u32 · joined u8 · per frame: bytes u32, rows u32, if joined its time u48,
+ * metadata bytes u32, CRC-32 of the metadata u32, columns u16 · per column: range in the body u32 u32, CRC-32 u32, nulls u32, flags
+ * u8 (bit 0: least value, 1: greatest value, 2: a NaN), then those values as u8 length + bytes each.
+ * Version 1 had neither `joined` nor times, and flags of bit 0 alone: both values; whether there is a NaN it did not say.
+ * Checksums are per column, so that a reader of few columns reads the header and those columns, and can verify them.
  */
 import { crc32 } from 'node:zlib'
 import { present } from '../../kernel/assert.ts'
-import { viewOf } from '../../kernel/bytes.ts'
+import { copyOf, raised, viewOf } from '../../kernel/bytes.ts'
 import { SluiceError } from '../../kernel/errors.ts'
-import type { Batch } from '../arrow/column.ts'
-import { encodeFramePieces, type FramePieces } from '../arrow/frame.ts'
+import type { Batch, ColumnData } from '../arrow/column.ts'
+import { type ColumnPieces, encodeFramePieces, type FramePieces } from '../arrow/frame.ts'
 import { columnStatistics } from '../arrow/statistics.ts'
-import { Reader, Writer } from './cursor.ts'
+import { Reader, Writer } from '../binary.ts'
+
+export interface BlockHeader {
+  readonly schemaId: number
+  readonly rows: number
+  readonly frames: readonly BlockFrame[]
+  /** Bytes of the block. */
+  readonly bytes: number
+}
 
 export interface BlockFrame {
-  /** The whole Arrow message. */
-  readonly bytes: Uint8Array
+  /** Byte of the block at which the Arrow message begins. */
+  readonly start: number
+  readonly bytes: number
   readonly rows: number
+  /** When its rows were committed, ms: in a joined block. */
+  readonly time?: number
+  /** Of everything before the message's body. */
+  readonly metadata: { readonly bytes: number; readonly crc: number }
   readonly columns: readonly BlockColumn[]
 }
 
 export interface BlockColumn {
-  /** In the frame's body. */
+  /** In the frame's body, padding included; columns follow each other. */
   readonly start: number
   readonly end: number
   readonly crc: number
   readonly nulls: number
-  /** Single-value bytes of Iceberg; absent where they are longer than 32 bytes or no value is comparable. */
+  /** Bounds: single values of Iceberg. Long text is cut to one below, or one above, what is there. */
   readonly min?: Uint8Array
   readonly max?: Uint8Array
+  /** Whether a value may be NaN. */
+  readonly mayHaveNan: boolean
 }
 
-export interface Block {
-  readonly schemaId: number
-  readonly rows: number
-  readonly frames: readonly BlockFrame[]
-  /** Offset behind the block. */
-  readonly end: number
-}
-
-const version = 1
+const versions = { requests: 1, current: 2 } as const
 const boundBytesMax = 32
 /** Headers are copied out before the next one is written. */
 const scratch = new Writer()
 
 /** `batches` are cut to frames already. The block's bytes in pieces: its header, then frames, whose columns stay where they are. */
 export function encodeBlock(schemaId: number, partition: string, batches: readonly Batch[]): readonly Uint8Array[] {
-  const header = scratch
-  header.clear()
   const frames = batches.map((batch) => encodeFramePieces(batch, { partition }))
-  header.u8(version)
-  header.u32(schemaId)
-  header.u32(batches.reduce((rows, batch) => rows + batch.rows, 0))
-  header.u32(batches.length)
-  for (const [index, batch] of batches.entries()) writeFrameHeader(header, present(frames[index], 'the frame of a batch'), batch)
-  const head = header.bytes()
-  const prefix = new Uint8Array(aligned(4 + head.length + 4))
-  const view = viewOf(prefix)
-  view.setUint32(0, head.length, true)
-  prefix.set(head, 4)
-  view.setUint32(4 + head.length, crc32(head), true)
+  const headers = batches.map((batch, i) => describeFrame(batch, present(frames[i], 'the frame of a batch')))
+  const prefix = encodeHeader({ schemaId, rows: rowsIn(batches), frames: headers }, false)
   return [prefix, ...frames.flatMap((frame) => frame.pieces)]
+}
+
+/** A frame as it was stored, and when. */
+export interface JoinedFrame {
+  readonly header: Omit<BlockFrame, 'start' | 'time'>
+  readonly time: number
+  readonly bytes: Uint8Array
+}
+
+/** Stored frames in one block, as they are. */
+export function encodeJoinedBlock(schemaId: number, frames: readonly JoinedFrame[]): readonly Uint8Array[] {
+  const headers = frames.map(({ header, time }) => ({ ...header, time }))
+  const prefix = encodeHeader({ schemaId, rows: rowsIn(headers), frames: headers }, true)
+  return [prefix, ...frames.map(({ bytes }) => bytes)]
 }
 
 /**
@@ -71,72 +83,148 @@ export function encodeBlock(schemaId: number, partition: string, batches: readon
  */
 export function sealBlock(block: readonly Uint8Array[], at: number): readonly Uint8Array[] {
   const [unsealed, ...frames] = block
-  const header = present(unsealed, 'the header of a block').slice()
+  const header = copyOf(present(unsealed, 'the header of a block'))
   const view = viewOf(header)
   const length = view.getUint32(0, true)
   view.setUint32(4 + length, crc32(header.subarray(4, 4 + length), at), true)
   return [header, ...frames]
 }
 
+/** Bytes of a block before its frames, from its first four. */
+export const headerBytes = (block: Uint8Array): number =>
+  block.length < 4 ? Number.POSITIVE_INFINITY : aligned(4 + viewOf(block).getUint32(0, true) + 4)
+
 /**
- * Verifies every checksum; damage is an `internal` error that names the place, never rows. `rangeStart`: the byte of the object
- * at which `range` begins; without it the block was never sealed.
+ * The header at the beginning of `block`, of which `headerBytes` must be there. `place`: the byte of its object at which the block
+ * stands; 0 if it was never sealed. Damage is an `internal` error that names the place.
  */
-export function decodeBlock(range: Uint8Array, at: number, where: string, rangeStart?: number): Block {
+export function readHeader(block: Uint8Array, where: string, place = 0): BlockHeader {
+  return undamaged(where, place, () => {
+    const length = viewOf(block).getUint32(0, true)
+    const head = slice(block, 4, 4 + length)
+    if (viewOf(block).getUint32(4 + length, true) !== crc32(head, place)) throw new RangeError('checksum of the header')
+    return decodeHeader(new Reader(head), aligned(4 + length + 4))
+  })
+}
+
+export interface Block extends BlockHeader {
+  readonly frames: readonly (BlockFrame & { /** The whole Arrow message. */ readonly message: Uint8Array })[]
+}
+
+/** A block with its frames, every checksum verified. */
+export function decodeBlock(block: Uint8Array, where: string, place = 0): Block {
+  return undamaged(where, place, () => {
+    const header = readHeader(block, where, place)
+    const frames = header.frames.map((frame) => {
+      const message = slice(block, frame.start, frame.start + frame.bytes)
+      verifyMetadata(frame, message, where, place)
+      for (const index of frame.columns.keys()) verifyColumn(frame, index, columnBytes(frame, index, message), where, place)
+      return { ...frame, message }
+    })
+    return { ...header, frames }
+  })
+}
+
+/** Errors: `internal`, as readHeader. `bytes`: those of the frame, or at least of its metadata. */
+export function verifyMetadata({ metadata }: BlockFrame, bytes: Uint8Array, where: string, place: number): void {
+  undamaged(where, place, () => {
+    if (crc32(slice(bytes, 0, metadata.bytes)) !== metadata.crc) throw new RangeError('checksum of the metadata')
+  })
+}
+
+/** `bytes`: those of the column. */
+export function verifyColumn(frame: BlockFrame, index: number, bytes: Uint8Array, where: string, place: number): void {
+  undamaged(where, place, () => {
+    const { start, end, crc } = present(frame.columns[index], 'a column of the frame')
+    if (bytes.length !== end - start || crc32(bytes) !== crc) throw new RangeError(`checksum of column ${index}`)
+  })
+}
+
+/** Those of one column in the whole message. */
+export function columnBytes(frame: BlockFrame, index: number, message: Uint8Array): Uint8Array {
+  const { start, end } = present(frame.columns[index], 'a column of the frame')
+  return message.subarray(frame.metadata.bytes + start, frame.metadata.bytes + end)
+}
+
+function undamaged<T>(where: string, place: number, read: () => T): T {
   try {
-    return readBlock(range, at, rangeStart === undefined ? 0 : rangeStart + at)
+    return read()
   } catch (cause) {
-    throw new SluiceError('internal', `the block at byte ${at} of ${where} is damaged`, {
+    if (cause instanceof SluiceError) throw cause
+    throw new SluiceError('internal', `the block at byte ${place} of ${where} is damaged`, {
       action: 'retry',
       cause,
-      facts: { object: where, at },
+      facts: { object: where, at: place },
     })
   }
 }
 
-function readBlock(range: Uint8Array, at: number, seal: number): Block {
-  const length = viewOf(range).getUint32(at, true)
-  const head = slice(range, at + 4, at + 4 + length)
-  if (viewOf(range).getUint32(at + 4 + length, true) !== crc32(head, seal)) throw new RangeError('checksum of the header')
-  const header = new Reader(head)
-  if (header.u8() !== version) throw new RangeError('version')
-  const schemaId = header.u32()
-  const rows = header.u32()
-  const count = header.u32()
-  const frames: BlockFrame[] = []
-  let cursor = at + aligned(4 + length + 4)
-  let counted = 0
-  for (let i = 0; i < count; i++) {
-    const frame = readFrame(header, range, cursor)
-    cursor += frame.bytes.length
-    counted += frame.rows
-    frames.push(frame)
-  }
-  if (counted !== rows) throw new RangeError('rows')
-  return { schemaId, rows, frames, end: cursor }
+type FrameHeader = Omit<BlockFrame, 'start'>
+
+function encodeHeader(
+  { schemaId, rows, frames }: { readonly schemaId: number; readonly rows: number; readonly frames: readonly FrameHeader[] },
+  joined: boolean,
+): Uint8Array {
+  const header = scratch
+  header.clear()
+  header.u8(versions.current)
+  header.u32(schemaId)
+  header.u32(rows)
+  header.u32(frames.length)
+  header.u8(joined ? 1 : 0)
+  for (const frame of frames) writeFrame(header, frame, joined)
+  const head = header.bytes()
+  const prefix = new Uint8Array(aligned(4 + head.length + 4))
+  const view = viewOf(prefix)
+  view.setUint32(0, head.length, true)
+  prefix.set(head, 4)
+  view.setUint32(4 + head.length, crc32(head), true)
+  return prefix
 }
 
-function writeFrameHeader(header: Writer, frame: FramePieces, batch: Batch): void {
-  header.u32(frame.bytes)
-  header.u32(batch.rows)
-  header.u32(frame.metadataBytes)
-  header.u32(crcOf(frame.pieces.slice(0, 1)))
-  header.u16(batch.columns.length)
-  for (const [index, column] of batch.columns.entries()) {
-    const { start, end, pieces } = present(frame.columns[index], 'the pieces of a column')
-    const { nulls, min, max } = columnStatistics(column)
+function writeFrame(header: Writer, { bytes, rows, time, metadata, columns }: FrameHeader, joined: boolean): void {
+  header.u32(bytes)
+  header.u32(rows)
+  if (joined) header.u48(present(time, 'the time of a joined frame'))
+  header.u32(metadata.bytes)
+  header.u32(metadata.crc)
+  header.u16(columns.length)
+  for (const { start, end, crc, nulls, min, max, mayHaveNan } of columns) {
     header.u32(start)
     header.u32(end)
-    header.u32(crcOf(pieces))
+    header.u32(crc)
     header.u32(nulls)
-    const bounded = min !== undefined && max !== undefined && min.length <= boundBytesMax && max.length <= boundBytesMax
-    header.u8(bounded ? 1 : 0)
-    if (bounded) {
-      header.short(min)
-      header.short(max)
-    }
+    header.u8((min === undefined ? 0 : 1) | (max === undefined ? 0 : 2) | (mayHaveNan ? 4 : 0))
+    if (min !== undefined) header.short(min)
+    if (max !== undefined) header.short(max)
   }
 }
+
+function describeFrame(batch: Batch, frame: FramePieces): FrameHeader {
+  return {
+    bytes: frame.bytes,
+    rows: batch.rows,
+    metadata: { bytes: frame.metadataBytes, crc: crcOf(frame.pieces.slice(0, 1)) },
+    columns: frame.columns.map((column, i) => describeColumn(column, present(batch.columns[i], 'a column'))),
+  }
+}
+
+function describeColumn({ start, end, pieces }: ColumnPieces, column: ColumnData): BlockColumn {
+  const { nulls, nans, min, max } = columnStatistics(column)
+  const low = min === undefined || min.length <= boundBytesMax ? min : isText(column) ? min.subarray(0, boundBytesMax) : undefined
+  const high = max === undefined || max.length <= boundBytesMax ? max : isText(column) ? raised(max, boundBytesMax) : undefined
+  return {
+    start,
+    end,
+    crc: crcOf(pieces),
+    nulls,
+    mayHaveNan: nans > 0,
+    ...(low === undefined ? {} : { min: low }),
+    ...(high === undefined ? {} : { max: high }),
+  }
+}
+
+const isText = ({ type }: ColumnData): boolean => type.kind === 'string' || type.kind === 'binary'
 
 function crcOf(pieces: readonly Uint8Array[]): number {
   let crc = 0
@@ -144,24 +232,60 @@ function crcOf(pieces: readonly Uint8Array[]): number {
   return crc
 }
 
-function readFrame(header: Reader, range: Uint8Array, at: number): BlockFrame {
-  const length = header.u32()
+function decodeHeader(header: Reader, framesStart: number): BlockHeader {
+  const version = header.u8()
+  if (version !== versions.requests && version !== versions.current) throw new RangeError('version')
+  const schemaId = header.u32()
   const rows = header.u32()
-  const bodyStart = header.u32()
-  const bytes = slice(range, at, at + length)
-  if (header.u32() !== crc32(slice(bytes, 0, bodyStart))) throw new RangeError('checksum of the metadata')
-  const columns: BlockColumn[] = []
-  const count = header.u16()
+  const count = header.u32()
+  const joined = version === versions.current && header.u8() === 1
+  const frames: BlockFrame[] = []
+  let start = framesStart
   for (let i = 0; i < count; i++) {
-    const start = header.u32()
-    const end = header.u32()
-    const crc = header.u32()
-    if (crc !== crc32(slice(bytes, bodyStart + start, bodyStart + end))) throw new RangeError(`checksum of column ${i}`)
-    const nulls = header.u32()
-    const column = { start, end, crc, nulls }
-    columns.push(header.u8() === 1 ? { ...column, min: header.short(), max: header.short() } : column)
+    const frame = readFrame(header, { start, joined, version })
+    start += frame.bytes
+    frames.push(frame)
   }
-  return { bytes, rows, columns }
+  if (rowsIn(frames) !== rows) throw new RangeError('rows')
+  return { schemaId, rows, frames, bytes: start }
+}
+
+interface FrameForm {
+  readonly start: number
+  readonly joined: boolean
+  readonly version: number
+}
+
+function readFrame(header: Reader, { start, joined, version }: FrameForm): BlockFrame {
+  const bytes = header.u32()
+  const rows = header.u32()
+  const time = joined ? { time: header.u48() } : {}
+  const metadata = { bytes: header.u32(), crc: header.u32() }
+  const count = header.u16()
+  const columns: BlockColumn[] = []
+  let end = 0
+  for (let i = 0; i < count; i++) {
+    const column = readColumn(header, version)
+    if (column.start !== end || column.end < end) throw new RangeError('the range of a column')
+    end = column.end
+    columns.push(column)
+  }
+  if (metadata.bytes + end !== bytes || bytes % 8 !== 0) throw new RangeError('the bytes of a frame')
+  return { start, bytes, rows, ...time, metadata, columns }
+}
+
+function readColumn(header: Reader, version: number): BlockColumn {
+  const column = { start: header.u32(), end: header.u32(), crc: header.u32(), nulls: header.u32() }
+  const flags = header.u8()
+  if (version === versions.requests)
+    return { ...column, mayHaveNan: true, ...(flags === 1 ? { min: header.short(), max: header.short() } : {}) }
+  const min = (flags & 1) === 0 ? {} : { min: header.short() }
+  const max = (flags & 2) === 0 ? {} : { max: header.short() }
+  return { ...column, ...min, ...max, mayHaveNan: (flags & 4) !== 0 }
+}
+
+function rowsIn(parts: readonly { readonly rows: number }[]): number {
+  return parts.reduce((rows, part) => rows + part.rows, 0)
 }
 
 function slice(bytes: Uint8Array, start: number, end: number): Uint8Array {

@@ -6,8 +6,8 @@
 import { crc32 } from 'node:zlib'
 import { lengthOf, utf8, utf8Text, viewOf } from '../../kernel/bytes.ts'
 import { SluiceError } from '../../kernel/errors.ts'
+import { Reader, Writer } from '../binary.ts'
 import { sealBlock } from './block.ts'
-import { Reader, Writer } from './cursor.ts'
 
 export interface SegmentRange {
   readonly partition: string

@@ -2,7 +2,7 @@
  * Bounds of a data file's columns, as a manifest keeps them: Iceberg single values (spec, appendix D). Long text is cut
  * so that manifests stay small: a lower bound is cut down, an upper bound is cut and then raised, or dropped where it cannot be.
  */
-import { utf8, utf8Text, viewOf } from '../../kernel/bytes.ts'
+import { copyOf, raised, utf8, utf8Text, viewOf } from '../../kernel/bytes.ts'
 import type { DataType } from '../../model/types.ts'
 
 /** Of one top-level column; bounds in Iceberg's single-value serialisation, absent where no value has an order. */
@@ -38,14 +38,14 @@ export function longBound(value: bigint): Uint8Array {
 
 function cutLower(type: DataType, bound: Uint8Array): Uint8Array {
   if (bound.length <= boundBytesMax) return bound
-  if (type.kind === 'binary') return bound.slice(0, boundBytesMax)
-  return type.kind === 'string' ? bound.slice(0, characterStart(bound, boundBytesMax)) : bound
+  if (type.kind === 'binary') return copyOf(bound, 0, boundBytesMax)
+  return type.kind === 'string' ? copyOf(bound, 0, characterStart(bound, boundBytesMax)) : bound
 }
 
 function cutUpper(type: DataType, bound: Uint8Array): Uint8Array | undefined {
   if (bound.length <= boundBytesMax) return bound
-  if (type.kind === 'binary') return raisedBytes(bound.slice(0, boundBytesMax))
-  return type.kind === 'string' ? raisedText(bound.slice(0, characterStart(bound, boundBytesMax))) : bound
+  if (type.kind === 'binary') return raised(bound, boundBytesMax)
+  return type.kind === 'string' ? raisedText(copyOf(bound, 0, characterStart(bound, boundBytesMax))) : bound
 }
 
 /** The greatest index up to `at` at which a UTF-8 character starts. */
@@ -53,16 +53,6 @@ function characterStart(bytes: Uint8Array, at: number): number {
   let start = at
   while (start > 0 && ((bytes[start] as number) & 0xc0) === 0x80) start--
   return start
-}
-
-/** The least byte string of at most this length that is above every string with this prefix. */
-function raisedBytes(prefix: Uint8Array): Uint8Array | undefined {
-  let end = prefix.length
-  while (end > 0 && prefix[end - 1] === 0xff) end--
-  if (end === 0) return undefined
-  const raised = prefix.slice(0, end)
-  raised[end - 1] = (raised[end - 1] as number) + 1
-  return raised
 }
 
 function raisedText(prefix: Uint8Array): Uint8Array | undefined {

@@ -71,6 +71,8 @@ export function lakeType(type: DataType): DataType {
       return type.precision > 6 ? type : { kind: type.kind, precision: 6 }
     case 'array':
       return { ...type, element: lakeType(type.element) }
+    case 'vector':
+      return { kind: 'array', element: { kind: 'float' }, elementId: type.elementId }
     case 'map':
       return { ...type, key: lakeType(type.key), value: lakeType(type.value) }
     case 'row':

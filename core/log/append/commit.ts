@@ -34,6 +34,8 @@ export interface CommitContext {
   readonly table: Table
   /** Puts the marks that a commit relies on. */
   readonly mark: () => Promise<void>
+  /** Puts those that stand before anything is spilled. */
+  readonly markSpill: () => Promise<void>
 }
 
 const attemptsMax = 32
@@ -132,9 +134,11 @@ class BucketCommit {
   /** The head as it was when the update was refused says why. */
   async #refused(head: Head, ambiguous: boolean): Promise<void> {
     const { world, table } = this.#context
-    if (await this.#acceptOwn(head)) return
+    const own = await this.#acceptOwn(head)
+    if (own === 'accepted') return
     this.#endSeen = head.end
     update(this.#memo, head)
+    if (ambiguous && own === 'hidden') this.#settleHidden()
     if (!head.open) return this.#settleAll(this.#gone())
     if (head.gc >= this.#plan.object.label) {
       for (const member of this.#pending) this.#outcomes.set(member, 'rewrite')
@@ -142,6 +146,7 @@ class BucketCommit {
       return
     }
     if (head.recent.length >= limits.headEntriesMax) {
+      await this.#context.markSpill()
       update(this.#memo, await spill(world, table, idOf(this.#plan), head, limits.spillAtEntries))
     }
     this.#settle((member) => {
@@ -165,6 +170,12 @@ class BucketCommit {
     this.#settle(({ producer }) => (producer === undefined ? { done: false, error } : undefined))
   }
 
+  /** Our entry may have been joined with others, or given up: rows without a producer have no other trace. */
+  #settleHidden(): void {
+    const error = new SluiceError('unavailable', 'whether the rows are there cannot be told any more', { effect: 'unknown' })
+    this.#settle(({ producer }) => (producer === undefined ? { done: false, error } : undefined))
+  }
+
   /** A producer that the head does not know may be one that was evicted. Nobody ever was while `evictions` is 0. */
   async #settleEvicted(head: Head): Promise<void> {
     this.#evictions = head.evictions
@@ -180,18 +191,20 @@ class BucketCommit {
   }
 
   /** An attempt of ours that turns out to have happened settles all its members. */
-  async #acceptOwn(head: Head): Promise<boolean> {
+  async #acceptOwn(head: Head): Promise<'accepted' | 'absent' | 'hidden'> {
+    let notThere: 'absent' | 'hidden' = 'absent'
     for (const attempt of this.#attempts) {
       const [entry] = attempt.entries
       if (entry === undefined || !attempt.members.some((member) => this.#pending.includes(member))) continue
       const { world, table } = this.#context
       const sought = { tableId: table.tableId, at: idOf(this.#plan), entry, endBefore: this.#endBefore }
       const base = await findEntry(world, head, sought)
-      if (base === undefined) continue
+      if (base === 'hidden') notThere = 'hidden'
+      if (typeof base === 'string') continue
       this.#accept(attempt, base)
-      return true
+      return 'accepted'
     }
-    return false
+    return notThere
   }
 
   #accept(attempt: Attempt, base: Offset): void {

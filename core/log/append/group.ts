@@ -89,7 +89,12 @@ async function writeAndCommit(
   const heads = parts.map((part) => memos.get(table.tableId, idOf(part.encoded))?.head)
   await markBefore(context, parts)
   const plan = await writeObject(world, table, parts, heads)
-  const commitContext: CommitContext = { world, table, mark: () => context.marks.mark(table) }
+  const commitContext: CommitContext = {
+    world,
+    table,
+    mark: () => context.marks.mark(table),
+    markSpill: () => context.marks.spills(table),
+  }
   await Promise.all(plan.buckets.map((bucketPlan) => commitPlanned(context, commitContext, bucketPlan, answers)))
 }
 

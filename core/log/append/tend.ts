@@ -12,13 +12,16 @@ import type { GroupContext } from './context.ts'
 import { named } from './mark-keeper.ts'
 
 export async function tend(
-  { world, table, memos }: GroupContext,
+  { world, table, memos, marks }: GroupContext,
   at: BucketRef,
   { head, bytesBefore }: { readonly head: Head; readonly bytesBefore: bigint },
 ): Promise<void> {
   try {
     let seen = head
-    if (seen.recent.length >= limits.spillAtEntries) seen = await spill(world, table, idOf(at), seen, limits.spillAtEntries)
+    if (seen.recent.length >= limits.spillAtEntries) {
+      await marks.spills(table)
+      seen = await spill(world, table, idOf(at), seen, limits.spillAtEntries)
+    }
     if (seen.producers.size > limits.producersPerHeadMax) seen = await evict(world, table, idOf(at), seen)
     memos.learn(table.tableId, idOf(at), seen)
     if (table.options.lakeFormat === 'none') return

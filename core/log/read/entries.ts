@@ -6,9 +6,11 @@ import type { Entry } from '../../format/items/entry.ts'
 import { type Head, headKey } from '../../format/items/head.ts'
 import { decodeIndexItem, indexSort, indexSorts } from '../../format/items/index-item.ts'
 import { assert } from '../../kernel/assert.ts'
+import { SluiceError } from '../../kernel/errors.ts'
 import { type Offset, offsetOf } from '../../kernel/ids.ts'
 import { type BucketId, bucketKey } from '../../model/partition.ts'
 import type { World } from '../../ports/world.ts'
+import { readHead } from '../head/birth.ts'
 
 export interface PlacedEntry {
   /** Offset of the entry's first row. */
@@ -38,23 +40,25 @@ export async function* entriesFrom(
     const before = next
     for (const item of items) {
       const index = decodeIndexItem(item)
-      assert(index.start <= next, 'the index of a bucket has no hole', {
-        key: item.key,
-        start: `${index.start}`,
-        wanted: `${next}`,
-      })
+      if (index.start > next) await explainHole(world, tableId, at, next)
       yield* placed(index.entries, index.start, next)
       next = index.end
       if (next >= head.base) break
     }
-    assert(next > before, 'the index of a bucket reaches its base', {
-      tableId,
-      bucket: bucketKey(at),
-      wanted: `${next}`,
-      base: `${head.base}`,
-    })
+    if (next === before) await explainHole(world, tableId, at, next)
   }
   yield* placed(head.recent, head.base, next)
+}
+
+/** Rows below the start may leave while they are read; any other hole is a defect. Always throws. */
+async function explainHole(world: World, tableId: string, at: BucketId, wanted: bigint): Promise<never> {
+  const head = await readHead(world, tableId, at)
+  const facts = { tableId, bucket: bucketKey(at), wanted: `${wanted}` }
+  assert(head !== undefined && head.start > wanted, 'the index of a bucket has no hole', facts)
+  throw new SluiceError('offset-out-of-range', `rows at offset ${wanted} left the log while they were read`, {
+    action: 'refresh',
+    facts: { ...facts, start: `${head.start}`, end: `${head.end}` },
+  })
 }
 
 function* placed(entries: readonly Entry[], start: Offset, from: bigint): Iterable<PlacedEntry> {

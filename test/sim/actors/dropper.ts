@@ -34,15 +34,13 @@ async function dropUntilGone(stage: Stage): Promise<void> {
 }
 
 export async function createUntilThere(stage: Stage): Promise<void> {
-  const { buckets, keyed, lake, lakeBytes, lakeFreshnessMs } = stage.swarm
   for (;;) {
     const outcome = await stage.cluster.invoke({
       role: 'admin',
       name: 'create',
       timeoutMs: 30_000,
       repeatable: false,
-      run: ({ world }) =>
-        createTable(world, databaseName, tableName, specOf({ buckets, keyed, lake, lakeBytes, lakeFreshnessMs })),
+      run: ({ world }) => createTable(world, databaseName, tableName, specOf(stage.swarm)),
     })
     if (outcome.is === 'answer') return
     if (outcome.is === 'error') {

@@ -1,6 +1,6 @@
 /** A reader with a cursor that follows one bucket: what it sees goes into the history, where it must never change. */
-import { decodeFrame } from '../../../core/format/arrow/frame.ts'
 import { type Offset, offsetOf } from '../../../core/kernel/ids.ts'
+import { decodeBuffers } from '../../../core/log/read/conform.ts'
 import type { Fetched } from '../../../core/log/types.ts'
 import { unpartitioned } from '../../../core/model/partition.ts'
 import type { Table } from '../../../core/model/table.ts'
@@ -79,16 +79,16 @@ function see(stage: Stage, table: Table, bucket: number, { from, fetched, endBef
   if (typeof from === 'bigint' && fetched.start !== from) history.break('G5', 'cursor', `${where} starts at ${fetched.start}`)
   let cursor: bigint = fetched.start
   let rows = 0
-  for (const frame of fetched.frames) {
-    if (frame.offset !== cursor) history.break('G3', 'dense', `${where}: a frame at ${frame.offset} follows ${cursor}`)
-    const values = decoded(history, where, () => valuesIn(decodeFrame(frame.bytes, fields)))
-    if (values.length !== frame.rows)
-      history.break('G4', 'atomic', `${where}: a frame of ${frame.rows} rows holds ${values.length}`)
+  for (const batch of fetched.rows) {
+    if (batch.offset !== cursor) history.break('G3', 'dense', `${where}: a batch at ${batch.offset} follows ${cursor}`)
+    const values = decoded(history, where, () => valuesIn(decodeBuffers(fields, batch.rows, batch.columns())))
+    if (values.length !== batch.rows)
+      history.break('G4', 'atomic', `${where}: a batch of ${batch.rows} rows holds ${values.length}`)
     values.forEach((value, i) => {
-      history.see(tableId, bucket, frame.offset + BigInt(i), value)
+      history.see(tableId, bucket, batch.offset + BigInt(i), value)
     })
-    cursor = frame.offset + BigInt(frame.rows)
-    rows += frame.rows
+    cursor = batch.offset + BigInt(batch.rows)
+    rows += batch.rows
   }
   if (fetched.next !== cursor) history.break('G5', 'cursor', `${where}: next is ${fetched.next}, the rows end at ${cursor}`)
   if (cursor > fetched.end) history.break('G5', 'monotonic', `${where}: rows up to ${cursor}, the end is ${fetched.end}`)

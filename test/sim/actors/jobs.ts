@@ -3,6 +3,8 @@
 import { sweep } from '../../../core/jobs/sweep.ts'
 import { limits } from '../../../core/kernel/limits.ts'
 import { collect } from '../../../core/log/collect.ts'
+import { compact } from '../../../core/log/keep/compact.ts'
+import { retain } from '../../../core/log/keep/retain.ts'
 import { purge } from '../../../core/log/purge.ts'
 import type { Job } from '../../../core/ports/queue.ts'
 import { runTier } from '../../../core/tier/run.ts'
@@ -44,7 +46,7 @@ export async function sweepOnce(stage: Stage): Promise<void> {
 }
 
 /** A job that no mark asked for: POST …/tier, a queue that delivers again, an operator. */
-export function trigger(stage: Stage, kind: 'tier' | 'collect'): void {
+export function trigger(stage: Stage, kind: Job['kind']): void {
   const seen = stage.tables.at(-1)
   if (seen === undefined) return
   const job: Job = { kind, table: { ...stage.names, tableId: seen.tableId }, buckets: seen.buckets, marks: [] }
@@ -66,6 +68,12 @@ async function runJob(stage: Stage, { world, log, process }: Environment, job: J
       return
     case 'purge':
       await purge(world, job, deadlineMs)
+      return
+    case 'retain':
+      await retain(world, job, deadlineMs)
+      return
+    case 'compact':
+      await compact(world, job, { deadlineMs, limits: stage.swarm.runLimits })
   }
 }
 

@@ -12,17 +12,19 @@ import type { Process } from '../process.ts'
 import type { Stores } from '../product.ts'
 import { bucketReferences, inlineName } from '../reader.ts'
 import { databaseName, type TableSeen, tableName } from '../stage.ts'
+import { isIndexKey, type KeepRules, watchIndex, watchStart } from './keep.ts'
 import { lakeReferences } from './lake.ts'
 
-export function watch(history: History, stores: Stores, tables: TableSeen[], now: () => number): void {
+export function watch(history: History, stores: Stores, tables: TableSeen[], rules: KeepRules): void {
   const claimants = new Map<string, Process>()
   const named = tableKey(databaseName, tableName)
   const deleted = (object: string): void => watchDelete(history, stores, tables, object)
   stores.items.onWrite = (key, before, after, author) => {
-    if (key.sort === 'h') watchHead(history, key, before, after)
+    if (key.sort === 'h') watchHead(history, stores, rules, { key, before, after, author })
+    if (isIndexKey(key)) watchIndex(history, stores, rules, { key, before, after })
     if (key.sort === 'lake') watchLake(history, stores, claimants, { key, before, after, author })
     if (key.partition === named.partition && key.sort === named.sort)
-      watchTable(history, tables, { key, before, after, author }, now())
+      watchTable(history, tables, { key, before, after, author }, rules.now())
     const inline = after === undefined ? inlineName(key) : undefined
     if (inline !== undefined && before !== undefined) deleted(inline)
   }
@@ -61,7 +63,7 @@ function watchDelete(history: History, stores: Stores, tables: readonly TableSee
   }
 }
 
-function watchHead(history: History, key: ItemKey, before: Attributes | undefined, after: Attributes | undefined): void {
+function watchHead(history: History, stores: Stores, rules: KeepRules, { key, before, after }: ItemWrite): void {
   const tableId = key.partition.slice(0, key.partition.indexOf('#'))
   if (after === undefined) return
   try {
@@ -76,6 +78,7 @@ function watchHead(history: History, key: ItemKey, before: Attributes | undefine
     if (head.end > old.end && history.drops.has(tableId))
       history.break('G1', 'dropped', `the head ${key.partition} of a dropped table grows`)
     if (head.end > old.end && !old.open) history.break('G1', 'dropped', `the closed head ${key.partition} grows`)
+    if (!history.drops.has(tableId)) watchStart(history, stores, rules, key, old, head)
     if (head.gc < old.gc) history.break('G10', 'gc', `the gc of ${key.partition} goes back`)
   } catch (error) {
     history.break(

@@ -1,6 +1,8 @@
-/** The bugs of promises.md as one place of the source each. Those of the lake and of jobs are in lake-bugs.ts. */
+/** The bugs of promises.md as one place of the source each. Those of the lake and of jobs are in lake-bugs.ts, of readers in read-bugs.ts. */
+import { keepBugs } from './keep-bugs.ts'
 import { lakeBugs } from './lake-bugs.ts'
 import type { PlantedBug } from './plant.ts'
+import { readBugs } from './read-bugs.ts'
 
 const commit = 'core/log/append/commit.ts'
 const update = 'core/log/append/update.ts'
@@ -37,8 +39,9 @@ const logBugs: readonly PlantedBug[] = [
     id: 'B3',
     what: 'a retry of its own conditional write is read as a conflict',
     file: commit,
-    find: '    if (await this.#acceptOwn(head)) return\n',
-    replace: `    if (ambiguous) {
+    find: "    const own = await this.#acceptOwn(head)\n    if (own === 'accepted') return\n",
+    replace: `    const own: string = 'absent'
+    if (ambiguous) {
       for (const member of this.#pending) this.#outcomes.set(member, 'rewrite')
       this.#pending = []
       return
@@ -124,8 +127,8 @@ const logBugs: readonly PlantedBug[] = [
     id: 'B13',
     what: 'damage in a range that was read is accepted',
     file: 'core/format/segment/block.ts',
-    find: 'if (crc !== crc32(slice(bytes, bodyStart + start, bodyStart + end))) throw',
-    replace: 'if (crc < 0) throw',
+    find: 'if (bytes.length !== end - start || crc32(bytes) !== crc) throw',
+    replace: 'if (bytes.length !== end - start || crc < 0) throw',
     scenario: 'append',
     seedsMax: 1_000,
   },
@@ -142,8 +145,8 @@ const logBugs: readonly PlantedBug[] = [
     id: 'B16',
     what: 'an eventually consistent read decides where a bucket ends',
     file: 'core/log/head/birth.ts',
-    find: 'const item = await world.items.get(headKey(tableId, bucket))',
-    replace: "const item = await world.items.get(headKey(tableId, bucket), 'eventual')",
+    find: 'const item = await world.items.get(headKey(tableId, at))',
+    replace: "const item = await world.items.get(headKey(tableId, at), 'eventual')",
     scenario: 'append',
     seedsMax: 300,
   },
@@ -151,8 +154,8 @@ const logBugs: readonly PlantedBug[] = [
     id: 'B16b',
     what: 'an eventually consistent read decides whether a producer is known',
     file: 'core/log/head/evict.ts',
-    find: 'const item = await world.items.get(evictedKey(table.tableId, bucket, producer))',
-    replace: "const item = await world.items.get(evictedKey(table.tableId, bucket, producer), 'eventual')",
+    find: 'const item = await world.items.get(evictedKey(table.tableId, at, producer))',
+    replace: "const item = await world.items.get(evictedKey(table.tableId, at, producer), 'eventual')",
     scenario: 'evict',
     seedsMax: 1_000,
   },
@@ -160,11 +163,11 @@ const logBugs: readonly PlantedBug[] = [
     id: 'B17',
     what: 'a request is answered as failed while its work runs on and resumes later',
     file: 'core/log/log.ts',
-    find: 'return await this.#batcher(table).submit(parts, request.producer)',
+    find: 'return this.#batcher(table).submit(parts, producer)',
     replace: `const late = this.#world.clock.sleep(2_000).then((): never => {
         throw new SluiceError('timeout', 'the append took too long', { effect: 'none' })
       })
-      return await Promise.race([this.#batcher(table).submit(parts, request.producer), late])`,
+      return await Promise.race([this.#batcher(table).submit(parts, producer), late])`,
     scenario: 'append',
     seedsMax: 300,
   },
@@ -172,7 +175,7 @@ const logBugs: readonly PlantedBug[] = [
     id: 'B19',
     what: 'offset 0 on an error path',
     file: 'core/log/append/resolve.ts',
-    find: '    if (items.length < pageItems) return undefined\n',
+    find: '    if (items.length < pageItems) return notThere\n',
     replace: '    if (items.length < pageItems) return offsetOf(0)\n',
     scenario: 'all',
     seedsMax: 300,
@@ -206,4 +209,4 @@ const logBugs: readonly PlantedBug[] = [
   },
 ]
 
-export const plantedBugs: readonly PlantedBug[] = [...logBugs, ...lakeBugs]
+export const plantedBugs: readonly PlantedBug[] = [...logBugs, ...lakeBugs, ...readBugs, ...keepBugs]

@@ -17,7 +17,7 @@ import type { Stores } from '../product.ts'
 import { QueueState, SimulatedQueue } from '../queue.ts'
 import { Seeded } from '../random.ts'
 import { readBucket } from '../reader.ts'
-import { specOf, valuesOf } from '../rows.ts'
+import { schemaOf, specOf, valuesOf } from '../rows.ts'
 import { drain, SeededScheduler } from '../scheduler.ts'
 import { databaseName, newRequest, type Stage, startMs, tableName } from '../stage.ts'
 import { drawSwarm } from '../swarm.ts'
@@ -80,7 +80,11 @@ export class SmallWorld {
       calm: { yes: false },
       nextRequest: () => this.history.requests.size + 1,
     }
-    watch(this.history, stores, this.stage.tables, () => this.#scheduler.now)
+    watch(this.history, stores, this.stage.tables, {
+      now: () => this.#scheduler.now,
+      schema: schemaOf(swarm),
+      logTtlMs: swarm.logTtlMs,
+    })
     if (from === undefined) return
     copyStores(from.stores, stores, new Process('copy', this.#scheduler, 0))
     for (const request of from.requests) this.history.requests.set(request.id, { ...request, attempts: [...request.attempts] })
@@ -96,7 +100,13 @@ export class SmallWorld {
       clock: process.clock,
       random: this.#random.fork(),
     }
-    const log = new Log(world, { groupIntervalMs: 0, groupBytesMax: 1 << 20, groupsInFlightMax: 4, pendingBytesMax: 1 << 20 })
+    const log = new Log(world, {
+      groupIntervalMs: 0,
+      groupBytesMax: 1 << 20,
+      groupsInFlightMax: 4,
+      pendingBytesMax: 1 << 20,
+      cacheBytesMax: 0,
+    })
     return { role, process, world, log, cache: new Map(), active: 0, idleFrozen: false }
   }
 
@@ -181,7 +191,7 @@ export class SmallWorld {
 
   #judge(): void {
     const { stores, tables, swarm } = this.stage
-    const schema = { schemaId: 1, columns: specOf(swarm).columns.map((column, i) => ({ ...column, id: i + 4 })) }
+    const schema = schemaOf(swarm)
     for (const { tableId } of tables) {
       if (this.history.drops.has(tableId)) {
         checkDropped(this.history, tableId)

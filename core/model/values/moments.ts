@@ -1,4 +1,4 @@
-/** Times and timestamps as JSON text, read into 64-bit values: exact, excess digits other than zero are refused. */
+/** Times and timestamps as text, read into 64-bit values: exact, excess digits other than zero are refused. */
 import { digits, parseClock, parseDate } from './calendar.ts'
 
 /** A moment in parts: whole seconds, and thousandths, millionths and billionths of one as groups of three digits. */

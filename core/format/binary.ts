@@ -1,5 +1,5 @@
 /** Little-endian writing and bounds-checked reading of small binary headers. A read past the end throws a RangeError. */
-import { viewOf } from '../../kernel/bytes.ts'
+import { viewOf } from '../kernel/bytes.ts'
 
 export class Writer {
   #bytes = new Uint8Array(256)
@@ -20,6 +20,16 @@ export class Writer {
     this.#reserve(4)
     this.#view.setUint32(this.#length, value, true)
     this.#length += 4
+  }
+  u48(value: number): void {
+    this.u32(value % 2 ** 32)
+    this.u16(Math.floor(value / 2 ** 32))
+  }
+  /** Seven bits a byte, the lowest first. */
+  varint(value: number | bigint): void {
+    let rest = BigInt(value)
+    for (; rest > 0x7fn; rest >>= 7n) this.u8(Number(rest & 0x7fn) | 0x80)
+    this.u8(Number(rest))
   }
   raw(bytes: Uint8Array): void {
     this.#reserve(bytes.length)
@@ -63,6 +73,25 @@ export class Reader {
   }
   u32(): number {
     return this.#view.getUint32(this.#step(4), true)
+  }
+  u48(): number {
+    return this.u32() + this.u16() * 2 ** 32
+  }
+  /** Of at most 63 bits, in the one form that `Writer` gives. */
+  varint(): bigint {
+    let value = 0n
+    for (let shift = 0n; shift < 63n; shift += 7n) {
+      const byte = this.u8()
+      value |= BigInt(byte & 0x7f) << shift
+      if (byte < 0x80) {
+        if (byte === 0 && shift > 0n) break
+        return value
+      }
+    }
+    throw new RangeError('not a number')
+  }
+  get isAtEnd(): boolean {
+    return this.#at >= this.#bytes.length
   }
   raw(length: number): Uint8Array {
     const at = this.#step(length)

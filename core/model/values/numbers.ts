@@ -1,9 +1,8 @@
 /**
- * Numbers out of JSON text, exactly: integers and decimals go by their digits, never through a double. Doubles are read as
- * JavaScript reads them, most of them without making a string.
+ * Numbers out of text, in the notation of JSON (RFC 8259), exactly: integers and decimals go by their digits, never through a
+ * double. Doubles are read as JavaScript reads them, most of them without making a string.
  */
 import { utf8Text } from '../../kernel/bytes.ts'
-import { digitsEnd, numberEnd } from './source.ts'
 
 /** Digits without zeros at either end: the value is `digits` × 10^`exponent`. */
 export interface Exact {
@@ -52,6 +51,33 @@ export function scaled(
   return negative ? -value : value
 }
 
+/** The end of the JSON number at `at`; `at` itself where there is none. */
+export function numberEnd(bytes: Uint8Array, start: number, end: number): number {
+  let at = start
+  if (bytes[at] === 0x2d) at++
+  const digits = digitsEnd(bytes, at, end)
+  if (digits === at || (bytes[at] === 0x30 && digits > at + 1)) return start
+  at = digits
+  if (at < end && bytes[at] === 0x2e) {
+    const fraction = digitsEnd(bytes, at + 1, end)
+    if (fraction === at + 1) return start
+    at = fraction
+  }
+  if (at < end && ((bytes[at] as number) | 0x20) === 0x65) {
+    const sign = bytes[at + 1] === 0x2b || bytes[at + 1] === 0x2d ? 1 : 0
+    const exponent = digitsEnd(bytes, at + 1 + sign, end)
+    if (exponent === at + 1 + sign) return start
+    at = exponent
+  }
+  return at
+}
+
+export function digitsEnd(bytes: Uint8Array, start: number, end: number): number {
+  let at = start
+  while (at < end && (bytes[at] as number) >= 0x30 && (bytes[at] as number) <= 0x39) at++
+  return at
+}
+
 /** The end of the double last read. */
 let doubleEnd = 0
 export const lastDoubleEnd = (): number => doubleEnd
@@ -97,6 +123,13 @@ export function readDouble(bytes: Uint8Array, start: number, end: number): numbe
 }
 
 const powers = [1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15]
+
+/** What is no number in JSON and stands there as a text. */
+export function specialDouble(text: string): number | undefined {
+  if (text === 'NaN') return Number.NaN
+  if (text === 'Infinity' || text === '+Infinity') return Number.POSITIVE_INFINITY
+  return text === '-Infinity' ? Number.NEGATIVE_INFINITY : undefined
+}
 
 /** Eight at a time: for texts as short as numbers are this takes half the time of a decoder. */
 export function asciiText(bytes: Uint8Array, start: number, end: number): string {

@@ -1,0 +1,91 @@
+import { expect, test } from 'vitest'
+import { SluiceError } from '../../kernel/errors.ts'
+import type { ByteRange, ObjectStore } from '../../ports/objects.ts'
+import { Ranges, type Wanted } from './ranges.ts'
+
+const KiB = 1024
+
+const bytes = new Uint8Array(2 * 1024 * KiB)
+for (let i = 0; i < bytes.length; i++) bytes[i] = i % 251
+
+/** Byte i of an object is i mod 251; reads are written down. `damage`: how many of the next reads are wrong. */
+function store() {
+  const reads: string[] = []
+  const state = { damage: 0, short: 0 }
+  const read = async (key: string, range: ByteRange): Promise<Uint8Array> => {
+    reads.push(`${key} ${range.start}-${range.end}`)
+    const found = bytes.slice(range.start, range.end)
+    if (state.damage-- > 0) found[0] = 255
+    return state.short-- > 0 ? found.subarray(1) : found
+  }
+  return { reads, state, objects: { read } as unknown as ObjectStore }
+}
+
+const wanted = (start: number, end: number, key = 'a'): Wanted => ({
+  key,
+  start,
+  end,
+  verify: (bytes) => {
+    if (bytes[0] !== start % 251) throw new SluiceError('internal', 'damaged')
+    return true
+  },
+})
+const sizes = (found: readonly Uint8Array[]): number[] => found.map(({ length }) => length)
+
+test('ranges that lie close are one read, others are not, and each comes back as it was asked for', async () => {
+  const { reads, objects } = store()
+  const far = 200 * KiB
+  const found = await new Ranges(objects, 0).read([wanted(far, far + 10), wanted(0, 100), wanted(200, 300), wanted(50, 60, 'b')])
+  expect(sizes(found)).toEqual([10, 100, 100, 10])
+  expect(found.map(([first]) => first)).toEqual([far % 251, 0, 200, 50])
+  expect(reads.sort()).toEqual(['a 0-300', `a ${far}-${far + 10}`, 'b 50-60'])
+})
+
+test('who asks for what another is reading waits for that', async () => {
+  const { reads, objects } = store()
+  const ranges = new Ranges(objects, 0)
+  const found = await Promise.all([1, 2, 3].map(() => ranges.read([wanted(0, 100)])))
+  expect([reads.length, found.map(([one]) => one?.length)]).toEqual([1, [100, 100, 100]])
+})
+
+test('what was read is kept up to a number of bytes, the longest unused goes first', async () => {
+  const { reads, objects } = store()
+  const ranges = new Ranges(objects, 100 * KiB)
+  const part = (i: number): Wanted => wanted(i * 100 * KiB, i * 100 * KiB + 10 * KiB)
+  for (let i = 0; i < 9; i++) await ranges.read([part(i)])
+  await ranges.read([part(0)])
+  expect([reads.length, ranges.keptBytes <= 100 * KiB]).toEqual([9, true])
+  for (let i = 9; i < 15; i++) await ranges.read([part(i)])
+  await ranges.read([part(0)])
+  expect(reads.length).toBe(15)
+  await ranges.read([part(1)])
+  expect([reads.length, ranges.keptBytes <= 100 * KiB]).toEqual([16, true])
+})
+
+test('a large range is kept when it is asked for again', async () => {
+  const { reads, objects } = store()
+  const ranges = new Ranges(objects, 8 * 1024 * KiB)
+  for (let i = 0; i < 4; i++) await ranges.read([wanted(0, 256 * KiB)])
+  expect(reads.length).toBe(2)
+})
+
+test.each(['damage', 'short'] as const)(
+  'a read that comes back with %s is read again, and given up after three',
+  async (kind) => {
+    const { reads, state, objects } = store()
+    state[kind] = 2
+    expect(sizes(await new Ranges(objects, 0).read([wanted(5, 9)]))).toEqual([4])
+    expect(reads.length).toBe(3)
+    state[kind] = 3
+    await expect(new Ranges(objects, 0).read([wanted(5, 9)])).rejects.toMatchObject({ code: 'internal' })
+  },
+)
+
+test('a failure is told to all who wait, and is not kept', async () => {
+  const { state, objects } = store()
+  const ranges = new Ranges(objects, 100 * KiB)
+  state.damage = 3
+  const asked = [ranges.read([wanted(0, 9)]), ranges.read([wanted(0, 9)])]
+  expect((await Promise.allSettled(asked)).map(({ status }) => status)).toEqual(['rejected', 'rejected'])
+  expect(sizes(await ranges.read([wanted(0, 9)]))).toEqual([9])
+})

@@ -1,0 +1,21 @@
+/** What a walk reads with, and the steps that it makes. */
+import type { Offset } from '../../kernel/ids.ts'
+import type { World } from '../../ports/world.ts'
+import type { Schemas } from '../schemas.ts'
+import type { Ranges } from './ranges.ts'
+import type { FetchedRows } from './rows.ts'
+
+/** In the order in which rows were read. */
+export interface Step {
+  /** Index of the bucket. */
+  readonly bucket: number
+  /** How far its bucket is done with. */
+  readonly next: Offset
+  readonly rows?: FetchedRows
+}
+
+export interface Reading {
+  readonly world: World
+  readonly ranges: Ranges
+  readonly schemas: Schemas
+}

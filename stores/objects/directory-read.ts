@@ -1,0 +1,54 @@
+/**
+ * A range of a file. Reading columns is many small reads, of files that were written lately: handing one to another thread takes
+ * several times as long as reading it from the system's cache, so those are read at once, on this thread; long ones are not.
+ */
+import { close, closeSync, fstat, open, openSync, read, readSync } from 'node:fs'
+import { promisify } from 'node:util'
+import type { ByteRange } from '../../core/ports/objects.ts'
+import { outOfRange } from './key.ts'
+
+const openOf = promisify(open)
+const readOf = promisify(read)
+const fstatOf = promisify(fstat)
+
+const smallBytesMax = 64 * 1024
+/** A longer range is held against the size of the file before memory is taken for it. */
+const trustedBytesMax = 8 * 1024 * 1024
+
+/** Errors: `internal` (a range that is not in the file), those of the file system. */
+export async function readRange(key: string, path: string, range: ByteRange): Promise<Uint8Array> {
+  if (range.end - range.start <= smallBytesMax) {
+    const bytes = readSmall(path, range)
+    if (bytes !== undefined) return bytes
+  }
+  const file = await openOf(path, 'r')
+  try {
+    const length = range.end - range.start
+    if (length > trustedBytesMax) await checkSize(key, file, range)
+    const bytes = Buffer.allocUnsafeSlow(length)
+    for (let at = 0; at < length; ) {
+      const { bytesRead } = await readOf(file, bytes, at, length - at, range.start + at)
+      if (bytesRead === 0) await checkSize(key, file, range)
+      at += bytesRead
+    }
+    return new Uint8Array(bytes.buffer, 0, length)
+  } finally {
+    close(file, () => undefined)
+  }
+}
+
+/** Undefined where one read does not bring all of it. */
+function readSmall(path: string, { start, end }: ByteRange): Uint8Array | undefined {
+  const file = openSync(path, 'r')
+  try {
+    const bytes = Buffer.allocUnsafeSlow(end - start)
+    return readSync(file, bytes, 0, end - start, start) === end - start ? new Uint8Array(bytes.buffer) : undefined
+  } finally {
+    closeSync(file)
+  }
+}
+
+async function checkSize(key: string, file: number, range: ByteRange): Promise<void> {
+  const { size } = await fstatOf(file)
+  if (range.end > size) throw outOfRange(key, range, size)
+}

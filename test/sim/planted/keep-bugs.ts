@@ -1,0 +1,74 @@
+/** Planted bugs of retention and compaction. */
+import type { PlantedBug } from './plant.ts'
+
+export const keepBugs: readonly PlantedBug[] = [
+  {
+    id: 'K1',
+    what: 'retention goes past the tier point',
+    file: 'core/log/keep/retain.ts',
+    find: '(points.get(bucket)?.offset ?? 0n) >= end',
+    replace: '(points.has(bucket) || end > 0n)',
+    scenario: 'retain',
+    seedsMax: 300,
+  },
+  {
+    id: 'K2',
+    what: 'retention deletes index items before the start is raised',
+    file: 'core/log/keep/retain.ts',
+    find: '  const raised = start > head.start ?',
+    replace: `  if (start > head.start) await deleteBelow(world, table, idOf(at), start)
+  const raised = start > head.start ?`,
+    scenario: 'retain',
+    seedsMax: 300,
+  },
+  {
+    id: 'B21',
+    what: 'compaction deletes an index item and makes it anew',
+    file: 'core/log/keep/compact.ts',
+    find: "  await world.items.update({ key, set: { r: { value: after } }, condition: { is: 'equal', path: 'r', value: before } })\n",
+    replace: `  await world.items.delete(key)
+  await world.items.create({ key, attributes: { ...found.attributes, r: after } })
+`,
+    scenario: 'compact',
+    seedsMax: 300,
+  },
+  {
+    id: 'B21b',
+    what: 'an index item loses entries when it is repointed',
+    file: 'core/log/keep/compact.ts',
+    find: '    return { start, end: offset, entry }\n',
+    replace: '    return { start, end: offset, entry: pending.entries.find(({ count }) => count === entry.count) ?? entry }\n',
+    scenario: 'compact',
+    seedsMax: 300,
+  },
+  {
+    id: 'K3',
+    what: 'compaction deletes the old objects before every item is repointed',
+    file: 'core/log/keep/compact.ts',
+    find: '  moved.items += items.length\n',
+    replace: `  const old = items.flatMap(({ entries }) => entries)
+  await world.objects.delete(old.map((entry) => \`t/\${table.tableId}/\${entry.directory.toString(16).padStart(2, '0')}/\${entry.label}-\${entry.random}\${entry.inline ? 'i' : ''}\`))
+  moved.items += items.length
+`,
+    scenario: 'compact',
+    seedsMax: 300,
+  },
+  {
+    id: 'K5',
+    what: 'collect does not mark what is pending',
+    file: 'core/log/collect.ts',
+    find: '  for (const entry of claim?.pending?.entries ?? []) candidates.delete(objectKey(table.tableId, entry))\n',
+    replace: '',
+    scenario: 'compact',
+    seedsMax: 1_000,
+  },
+  {
+    id: 'K7',
+    what: 'an entry that was joined with others is taken for absent',
+    file: 'core/log/append/resolve.ts',
+    find: "      if (index.entries.length !== limits.spillEntries) notThere = 'hidden'\n",
+    replace: '',
+    scenario: 'compact',
+    seedsMax: 3_000,
+  },
+]
