@@ -92,3 +92,23 @@ function nameOf(row: number): string {
 function numberOf(row: number): number {
   return ((row * 2_654_435_761) % 4_294_967_296) / 65_536
 }
+
+/** Columns `c0` … `c19`, bigint and double in turn, 160 bytes a row. */
+export function wideBody(rows: number, first: number): Uint8Array {
+  const columns = Array.from({ length: 20 }, (_, column) =>
+    column % 2 === 0
+      ? makeVector(BigInt64Array.from({ length: rows }, (_value, row) => BigInt(first + row * column)))
+      : makeVector(Float64Array.from({ length: rows }, (_value, row) => numberOf(first + row * column))),
+  )
+  return tableToIPC(new Table(Object.fromEntries(columns.map((column, i) => [`c${i}`, column]))), 'stream')
+}
+
+/** Rows of one day. */
+export function dayBody(day: number, rows: number, first: number): Uint8Array {
+  const table = new Table({
+    day: makeVector(new Int32Array(rows).fill(day)),
+    id: makeVector(BigInt64Array.from({ length: rows }, (_, row) => BigInt(first + row))),
+    value: makeVector(Float64Array.from({ length: rows }, (_, row) => numberOf(first + row))),
+  })
+  return tableToIPC(table, 'stream')
+}

@@ -6,6 +6,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { nodeFlags } from '../bin/node-flags.mjs'
+import type { PagesSpec } from './pages.ts'
 
 const root = path.resolve(import.meta.dirname, '..')
 const startMsMax = 30_000
@@ -28,6 +29,11 @@ export function startSluice(folder: string): Promise<Server> {
 /** `files`: bodies go to fsynced files in `folder` · `memory`: bodies are read and dropped. */
 export function startFloor(kind: 'files' | 'memory', folder: string): Promise<Server> {
   return startServer([path.join(root, 'bench/floor.ts'), kind, folder])
+}
+
+/** Answers with pages of a file. */
+export function startPages(spec: PagesSpec): Promise<Server> {
+  return startServer([path.join(root, 'bench/pages.ts'), JSON.stringify(spec)])
 }
 
 /** Runs a script of this folder with one JSON argument; its standard output is JSON. */

@@ -5,9 +5,13 @@
 import { parseArgs } from 'node:util'
 import { append, type BenchOptions } from './append.ts'
 import { cold } from './cold.ts'
+import { compact, printCompact } from './compact.ts'
+import { ddl } from './ddl.ts'
 import type { Report } from './harness.ts'
+import { fetch, filter, partitions, prune } from './read.ts'
 import { printRequests, requests } from './requests.ts'
 import { printReport } from './table.ts'
+import { tail } from './tail.ts'
 import { tier } from './tier.ts'
 
 interface Bench {
@@ -25,6 +29,19 @@ const benches: Readonly<Record<string, Bench>> = {
     },
   },
   tier: { about: 'tiering against bare parquet-wasm, and its peak memory', run: async (options) => reports(await tier(options)) },
+  fetch: { about: 'a whole table over HTTP against a bare Node server', run: async (options) => reports(await fetch(options)) },
+  prune: { about: 'some columns of a table against all', run: async (options) => reports(await prune(options)) },
+  partitions: { about: 'one partition of a table against all', run: async (options) => reports(await partitions(options)) },
+  filter: { about: 'few rows of a table against all', run: async (options) => reports(await filter(options)) },
+  tail: { about: 'from produce to tail, over long polls and events', run: async (options) => reports(await tail(options)) },
+  ddl: { about: 'create, describe and list 10,000 tables', run: async (options) => reports(await ddl(options)) },
+  compact: {
+    about: 'object reads of a long log before and after compaction, and bytes moved',
+    run: async (options) => {
+      const report = await compact(options)
+      return { value: report, text: printCompact(report) }
+    },
+  },
   cold: { about: 'bundle size, import and first request of ingest', run: async (options) => reports(await cold(options)) },
 }
 
@@ -53,7 +70,7 @@ function reports(all: readonly Report[]) {
 
 function usage(): string {
   return Object.entries(benches)
-    .map(([name, { about }]) => `  ${name.padEnd(9)} ${about}`)
+    .map(([name, { about }]) => `  ${name.padEnd(10)} ${about}`)
     .join('\n')
 }
 
