@@ -20,7 +20,7 @@ export interface Site {
   /** What the server logged as its own defects. */
   readonly defects: unknown[]
   /** Another server over the same stores: after this one has stopped or, on a disk, beside it. */
-  reopen(): Promise<Site>
+  reopen(port?: number): Promise<Site>
   close(): Promise<void>
 }
 
@@ -74,7 +74,8 @@ async function siteOf({ open, options, remove }: Opening): Promise<Site> {
     running,
     client,
     defects,
-    reopen: () => siteOf({ open, options, remove: async () => {} }),
+    reopen: (port) =>
+      siteOf({ open: (serving) => open({ ...serving, ...(port !== undefined && { port }) }), options, remove: async () => {} }),
     close: async () => {
       client.close()
       await running.stop()
