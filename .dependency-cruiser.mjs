@@ -88,7 +88,7 @@ export default {
       comment: 'apache-arrow, icebird and the demo data set serve tests, benches and the demo',
       severity: 'error',
       from: { path: '^(core|contract|functions|serve|stores)/', pathNot: tests },
-      to: { path: '(^|/)node_modules/(apache-arrow|icebird|vega-datasets|listr2|commander)/' },
+      to: { path: '(^|/)node_modules/(apache-arrow|icebird|vega-datasets|listr2|commander|csv-parse)/' },
     },
     {
       name: 'nothing-imports-tests',

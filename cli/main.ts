@@ -1,9 +1,14 @@
 /** `sluice`: the command. Exit status 0 done, 1 failed, 2 wrong usage. */
-import { Command, CommanderError } from 'commander'
+import { Argument, Command, CommanderError } from 'commander'
+import { addDatabase } from './commands/database.ts'
+import { addPartition } from './commands/partition.ts'
+import { addRows } from './commands/rows.ts'
+import { addServer } from './commands/server.ts'
+import { addTable } from './commands/table.ts'
+import { completionScript, completions, type Shell, shells } from './completion.ts'
 import { Failure } from './failure.ts'
-import { addRemoteCommands } from './remote.ts'
 
-const notYet = ['partition', 'lookup', 'sql', 'token', 'acl', 'doctor']
+const notYet = ['lookup', 'sql', 'token', 'acl', 'doctor']
 
 export async function main(argv: readonly string[]): Promise<number> {
   try {
@@ -12,7 +17,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
     const failure = error instanceof Failure ? error : fileFailure(error)
-    process.stderr.write(`${failure.message}\n`)
+    process.stderr.write(`${failure.message}\n${failure.fix === undefined ? '' : `try: ${failure.fix}\n`}`)
     return failure.exitStatus
   }
 }
@@ -44,16 +49,32 @@ function program(): Command {
     .option('--data <directory>', 'where the state is kept')
     .option('--json', 'print JSON')
     .action(async (flags) => (await import('./demo/main.ts')).demo(flags))
-  addRemoteCommands(top)
+  for (const add of [addDatabase, addTable, addPartition, addRows, addServer]) add(top)
+  addCompletion(top)
   for (const name of notYet) {
     top
       .command(`${name} [arguments...]`, { hidden: true })
       .allowUnknownOption()
       .action(() => {
-        throw new Failure(`sluice ${name} is not in this build`)
+        throw new Failure(`sluice ${name} is not in this build`, 1, { fix: 'sluice --help' })
       })
   }
   return top
+}
+
+function addCompletion(top: Command): void {
+  top
+    .command('completion')
+    .description('print a script that completes commands, flags and names')
+    .addArgument(new Argument('<shell>').choices(shells))
+    .addHelpText('after', '\nIn bash or zsh: eval "$(sluice completion bash)"; in fish: sluice completion fish | source')
+    .action((shell: Shell) => {
+      process.stdout.write(completionScript(shell))
+    })
+  top.command('complete [words...]', { hidden: true }).action(async (words: readonly string[]) => {
+    const found = await completions(top, words)
+    if (found.length > 0) process.stdout.write(`${found.join('\n')}\n`)
+  })
 }
 
 /** Who reads our output may close it (`| head`): that ends nothing but the output. */

@@ -1,0 +1,81 @@
+/**
+ * The pages of a table, by cursor, to its end; with `follow` on and on, until the signal. Every page is whole, so that a server that
+ * dies costs a follower nothing but a wait: it asks again with the cursor that it has.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Failure, isPassing } from '../failure.ts'
+import { type Answer, call, type Remote } from '../http.ts'
+
+export interface Reading {
+  /** Of the log: `/v1/databases/d/tables/t/log`. */
+  readonly path: string
+  readonly accept: string
+  /** `bucket`, `partition`, `columns`, `where` and `offset`. */
+  readonly query: Readonly<Record<string, string>>
+  /** In all. */
+  readonly rowsMax: number
+  readonly pageRowsMax: number
+  readonly follow: boolean
+  readonly signal: AbortSignal
+  /** For people who wait. */
+  readonly say: (text: string) => void
+}
+
+export interface RowsPage {
+  readonly rows: number
+  readonly bytes: Uint8Array
+}
+
+/** At least one page, if an empty one. Ends without an error when the signal comes. */
+export async function* pagesOf(remote: Remote, reading: Reading): AsyncGenerator<RowsPage> {
+  const { rowsMax, pageRowsMax, follow, query, signal } = reading
+  const { offset, ...narrowing } = query
+  let cursor: string | undefined
+  for (let left = rowsMax; left > 0 && !signal.aborted; ) {
+    const parameters = new URLSearchParams({
+      ...narrowing,
+      ...(cursor === undefined ? { offset: offset ?? 'earliest' } : { cursor }),
+      limit: String(Math.min(left, pageRowsMax)),
+      ...(follow && { wait: '20s' }),
+    })
+    const answer = await pageAt(remote, reading, `${reading.path}?${parameters}`, cursor !== undefined)
+    if (answer === undefined) return
+    const rows = Number(answer.headers.get('Sluice-Rows'))
+    yield { rows, bytes: answer.bytes }
+    left -= rows
+    const next = answer.headers.get('Sluice-Cursor') ?? undefined
+    // a page of a filter may be empty and yet have come on
+    const isEnd = rows === 0 && (query.where === undefined || next === cursor)
+    if (isEnd && !follow) return
+    if (next === undefined) throw new Failure('the server sent no cursor: its version is another')
+    cursor = next
+    await pause(Number(answer.headers.get('Sluice-Poll-After') ?? 0), signal)
+  }
+}
+
+const retryMsMin = 500
+const retryMsMax = 5_000
+/** Of a reader that wants to end: about half a minute. */
+const retriesMax = 8
+
+/** Nothing when the signal came. A reader that has begun waits for a server that went away, a follower for ever. */
+async function pageAt(remote: Remote, reading: Reading, path: string, hasBegun: boolean): Promise<Answer | undefined> {
+  const { accept, follow, signal, say } = reading
+  for (let retries = 0; ; retries++) {
+    try {
+      const answer = await call(remote, 'GET', path, { headers: { Accept: accept }, signal })
+      if (retries > 0) say('the server is back: going on where it stopped')
+      return answer
+    } catch (error) {
+      if (signal.aborted) return undefined
+      if (!hasBegun || !isPassing(error) || (!follow && retries === retriesMax)) throw error
+      if (retries === 0) say(`${error.message}\nwaiting for it; Ctrl-C ends`)
+      await pause(Math.min(retryMsMax, retryMsMin * 2 ** retries), signal)
+      if (signal.aborted) return undefined
+    }
+  }
+}
+
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  if (ms > 0) await sleep(ms, undefined, { signal }).catch(() => {})
+}
