@@ -20,6 +20,7 @@ fi
 CHROMIUM=$(command -v chromium)
 export CHROMIUM
 vitest=0
+node_modules/.bin/node node_modules/typescript/bin/tsc -p test/browser || vitest=1
 report=$(mktemp)
 trap 'rm -f "$report"' EXIT
 node_modules/.bin/node node_modules/vitest/vitest.mjs run --config test/browser/vitest.config.ts \

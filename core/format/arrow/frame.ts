@@ -8,10 +8,10 @@ import { concat, copyOf, viewOf } from '../../kernel/bytes.ts'
 import { isSluiceError, SluiceError } from '../../kernel/errors.ts'
 import type { Batch, Field } from './column.ts'
 import { buffersOf, type ColumnBuffers, type ColumnLayout, decodeColumn, slicedBuffers } from './column-buffers.ts'
-import { encodeMetadata, type FramePosition, type PatchPosition, patchInPlace, readPosition } from './frame-metadata.ts'
+import { encodeMetadata, type FramePosition, type PatchPosition, patchInPlace } from './frame-metadata.ts'
 import { bufferCount, nodeCount } from './layout.ts'
 import { firstOf, messageHeadAt, messageKind, recordBatchHeader, secondOf } from './message.ts'
-import { padded, sliceBatch } from './take.ts'
+import { padded } from './take.ts'
 
 /** [start, end) in the body, padding included, and what lies there. */
 export interface ScannedColumn extends ColumnLayout {
@@ -77,14 +77,7 @@ function withPadding(buffer: Uint8Array): readonly Uint8Array[] {
 
 const paddings = new Uint8Array(8)
 
-/** A copy of the frame at another position; the partition stays. */
-export function patchFrame(frame: Uint8Array, position: PatchPosition): Uint8Array {
-  const copy = copyOf(frame)
-  patchInPlace(copy, position)
-  return copy
-}
-
-/** The same without copying the body. */
+/** The frame at another position, its body shared; the partition stays. */
 export function patchedPieces(frame: Uint8Array, position: PatchPosition): readonly Uint8Array[] {
   const metadataBytes = frame.length < 8 ? frame.length : 8 + viewOf(frame).getInt32(4, true)
   const metadata = copyOf(frame, 0, metadataBytes)
@@ -109,13 +102,6 @@ export function decodeFrame(frame: Uint8Array, fields: readonly Field[]): Batch 
 /** The metadata at the beginning of `bytes`; the body need not be there. */
 export function scanFrame(bytes: Uint8Array, fields: readonly Field[] = []): ScannedFrame {
   return asDamage(() => scan(bytes, fields))
-}
-
-/** Rows [start, end) of a frame as a frame of its own, at the offset of its first row. */
-export function sliceFrame(frame: Uint8Array, fields: readonly Field[], start: number, end: number): Uint8Array {
-  const position = readPosition(frame)
-  const batch = sliceBatch(decodeFrame(frame, fields), start, end)
-  return encodeFrame(batch, { ...position, offset: position.offset + BigInt(start) })
 }
 
 function scan(bytes: Uint8Array, fields: readonly Field[]): ScannedFrame {
