@@ -5,7 +5,20 @@ import { limits } from '../../core/kernel/limits.ts'
 import type { Handler } from '../call.ts'
 import { jsonReply } from '../http/reply.ts'
 
-const capabilities = ['append', 'fetch', 'tier', 'iceberg'] as const
+const capabilities = [
+  'append',
+  'fetch',
+  'cursors',
+  'columns',
+  'where',
+  'wait',
+  'sse',
+  'partitions',
+  'schema-changes',
+  'retention',
+  'tier',
+  'iceberg',
+] as const
 
 export const version: Handler<'version'> = async () => jsonReply(200, { version: 1, limits: publishedLimits(), capabilities })
 
