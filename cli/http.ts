@@ -1,44 +1,45 @@
-/** One call to the server; errors of the contract become failures with their message. */
+/** One call to the server, by the client; its errors become failures with what to type next. */
+import { type Answer, ask, askOnce, type Connection, RequestError } from '../client/request.ts'
 import { Failure } from './failure.ts'
 import { fixFor } from './fix.ts'
 
+export type { Answer }
+
 export interface Remote {
   readonly url: string
-}
-
-export interface Answer {
-  readonly status: number
-  readonly bytes: Uint8Array
-  readonly headers: Headers
 }
 
 export interface CallOptions {
   readonly body?: string | Uint8Array
   readonly headers?: Readonly<Record<string, string>>
   readonly signal?: AbortSignal
+  /** The same request again while it fails in passing; absent: once. Only for requests that may be repeated. */
+  readonly retryForMs?: number
 }
 
+type Method = Parameters<typeof ask>[1]['method']
+
+/** A large body, or a call that waits. */
+const timeoutMs = 120_000
+
 /** `path` is everything after the host. Errors: a failure with the server's code, or `unreachable`. */
-export async function call(remote: Remote, method: string, path: string, options: CallOptions = {}): Promise<Answer> {
-  const { body, headers, signal } = options
-  const token = process.env.SLUICE_TOKEN
-  const target = targetOf(remote, path)
+export async function call(remote: Remote, method: Method, path: string, options: CallOptions = {}): Promise<Answer> {
+  const { body, headers, signal, retryForMs } = options
+  const connection: Connection = { url: originOf(remote), token: process.env.SLUICE_TOKEN, fetch, retryForMs: retryForMs ?? 0 }
   const request = {
     method,
-    headers: {
-      ...(body === undefined ? {} : { 'Content-Type': 'application/json' }),
-      ...(token === undefined ? {} : { Authorization: `Bearer ${token}` }),
-      ...headers,
-    },
-    ...(body === undefined ? {} : { body: body as unknown as string }),
-    ...(signal === undefined ? {} : { signal }),
+    path,
+    headers: { ...(body === undefined ? {} : { 'Content-Type': 'application/json' }), ...headers },
+    timeoutMs,
+    signal,
+    ...(body === undefined ? {} : { body }),
   }
-  const { response, bytes } = await answerOf(target, request).catch((error: Error) => {
-    if (signal?.aborted) throw error
-    throw unreachable(remote, error)
-  })
-  if (!response.ok) throw failureOf({ method, path, status: response.status, bytes })
-  return { status: response.status, bytes, headers: response.headers }
+  try {
+    return await (retryForMs === undefined ? askOnce(connection, request) : ask(connection, request))
+  } catch (error) {
+    if (signal?.aborted || !(error instanceof RequestError)) throw error
+    throw failureOf(error, method, path)
+  }
 }
 
 /** Of all pages of a list, as one. */
@@ -53,38 +54,16 @@ export async function callList(remote: Remote, path: string, field: string): Pro
   }
 }
 
-/** The body too: a server that dies in the middle of it is one that cannot be reached. */
-async function answerOf(target: URL, request: RequestInit): Promise<{ response: Response; bytes: Uint8Array }> {
-  const response = await fetch(target, request)
-  return { response, bytes: new Uint8Array(await response.arrayBuffer()) }
-}
-
-function targetOf({ url }: Remote, path: string): URL {
-  const target = /^https?:/i.test(url) ? URL.parse(path, url) : null
+function originOf({ url }: Remote): string {
+  const target = /^https?:/i.test(url) ? URL.parse(url) : null
   if (target === null) throw new Failure(`--url must be like http://127.0.0.1:8080, not ${JSON.stringify(url)}`, 2)
-  return target
+  return target.origin
 }
 
-function unreachable({ url }: Remote, error: Error): Failure {
-  const cause = (error.cause as Error | undefined)?.message ?? error.message
-  return new Failure(`cannot reach ${url}: ${cause}; is sluice serve running?`, 1, { code: 'unreachable', fix: 'sluice serve' })
-}
-
-interface Refused {
-  readonly method: string
-  readonly path: string
-  readonly status: number
-  readonly bytes: Uint8Array
-}
-
-function failureOf({ method, path, status, bytes }: Refused): Failure {
-  const text = Buffer.from(bytes).toString()
-  try {
-    const { error } = JSON.parse(text) as { error: { code: string; message: string } }
-    const { code, message } = error
-    return new Failure(`${code}: ${message}`, 1, { code, fix: fixFor({ code, message, method, path }) })
-  } catch {
-    const code = status === 503 ? 'unavailable' : undefined
-    return new Failure(`the server answered ${status}: ${text.slice(0, 500)}`, 1, { code })
-  }
+function failureOf(error: RequestError, method: string, path: string): Failure {
+  const { message, status, facts } = error
+  if (status === undefined)
+    return new Failure(`${message}; is sluice serve running?`, 1, { code: 'unreachable', fix: 'sluice serve' })
+  const code = typeof facts.code === 'string' ? facts.code : error.code
+  return new Failure(`${code}: ${message}`, 1, { code, fix: fixFor({ code, message, method, path }) })
 }

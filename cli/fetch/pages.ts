@@ -2,7 +2,7 @@
  * The pages of a table, by cursor, to its end; with `follow` on and on, until the signal. Every page is whole, so that a server that
  * dies costs a follower nothing but a wait: it asks again with the cursor that it has.
  */
-import { setTimeout as sleep } from 'node:timers/promises'
+import { pause } from '../../client/pause.ts'
 import { Failure, isPassing } from '../failure.ts'
 import { type Answer, call, type Remote } from '../http.ts'
 
@@ -74,8 +74,4 @@ async function pageAt(remote: Remote, reading: Reading, path: string, hasBegun: 
       if (signal.aborted) return undefined
     }
   }
-}
-
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  if (ms > 0) await sleep(ms, undefined, { signal }).catch(() => {})
 }

@@ -6,9 +6,8 @@ import { randomUUID } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { access } from 'node:fs/promises'
 import { extname } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
-import { Failure, isPassing } from '../failure.ts'
-import { type Answer, call, type Remote } from '../http.ts'
+import { Failure } from '../failure.ts'
+import { call, type Remote } from '../http.ts'
 import { arrowBodies, type Body, joinLines, lineBodies } from './bodies.ts'
 
 export interface ProduceFlags extends Remote {
@@ -76,9 +75,7 @@ async function* withoutLines(bodies: AsyncIterable<Body>): AsyncGenerator<Body> 
   for await (const { bytes, rows } of bodies) yield { bytes, rows }
 }
 
-const retriesMax = 8
-const retryMsMin = 250
-const retryMsMax = 5_000
+const retryForMs = 30_000
 
 interface Sender {
   /** How many bytes were sent, once it is done. */
@@ -93,25 +90,14 @@ function senderTo(remote: Remote, path: string, format: Format): Sender {
     send: async (body, rowsBefore) => {
       const headers = { 'Content-Type': type, 'Producer-Id': producer, 'Producer-Seq': String(sequence++) }
       try {
-        await patiently(() => call(remote, 'POST', path, { body: body.bytes, headers }), sequence > 1)
+        // the same sequence with the same body: what was taken already is not taken again. A server that never was there is not waited for
+        const patience = sequence > 1 ? { retryForMs } : {}
+        await call(remote, 'POST', path, { body: body.bytes, headers, ...patience })
         return body.bytes.length
       } catch (error) {
         throw error instanceof Failure ? inPlace(error, body, rowsBefore) : error
       }
     },
-  }
-}
-
-/** The same sequence with the same body: what was taken already is not taken again. A server that never was there is not waited for. */
-async function patiently(send: () => Promise<Answer>, wasThere: boolean): Promise<Answer> {
-  for (let attempt = 0; ; attempt++) {
-    try {
-      return await send()
-    } catch (error) {
-      const isHopeless = error instanceof Failure && error.code === 'unreachable' && !wasThere
-      if (!isPassing(error) || attempt === retriesMax || isHopeless) throw error
-      await sleep(Math.min(retryMsMax, retryMsMin * 2 ** attempt))
-    }
   }
 }
 
