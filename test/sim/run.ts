@@ -263,8 +263,10 @@ async function storm(stage: Stage): Promise<boolean> {
   return false
 }
 
-function behindInLake({ stores, swarm, tables }: Stage): readonly number[] {
+function behindInLake({ stores, swarm, tables, history }: Stage): readonly number[] {
   const tableId = tables.at(-1)?.tableId ?? ''
+  // a drop that came late has taken the last one too
+  if (history.drops.has(tableId)) return []
   const ends = new Map<number, bigint>()
   for (let bucket = 0; bucket < swarm.buckets; bucket++) {
     const item = stores.items.get(headKey(tableId, { partition: '', bucket }), 'plain')

@@ -4,7 +4,7 @@ import { claimKey, decodeClaim } from '../../format/items/claim.ts'
 import { headKey } from '../../format/items/head.ts'
 import { decodeIndexItem, type IndexItem, indexSorts } from '../../format/items/index-item.ts'
 import { sweep } from '../../jobs/sweep.ts'
-import { offsetOf } from '../../kernel/ids.ts'
+import { labelOf, offsetOf } from '../../kernel/ids.ts'
 import { unpartitioned } from '../../model/partition.ts'
 import type { Table } from '../../model/table.ts'
 import type { ItemStore, Update } from '../../ports/items.ts'
@@ -157,4 +157,25 @@ test('the marks of spills bring compaction with no other trigger, and go when no
   world.time.now += 60_000
   await sweep(world)
   expect(world.jobs.filter(({ kind, table: { tableId } }) => kind === 'compact' && tableId === table.tableId)).toEqual([])
+})
+
+test('items on the two sides of a gap, which retention leaves while it deletes, are not joined', () => {
+  const of = { itemsMin: 1, bytesMin: 1, itemsMax: 8, bytesMax: 1 << 20, itemBytesMax: 1 << 20 }
+  const entry = {
+    directory: 0,
+    label: labelOf(1),
+    random: '0'.repeat(16),
+    inline: false,
+    start: 0,
+    length: 10,
+    count: 1,
+    time: 1,
+  }
+  const item = (start: number): IndexItem => ({
+    start: offsetOf(start),
+    end: offsetOf(start + 8),
+    maxTime: 1,
+    entries: Array.from({ length: 8 }, () => entry),
+  })
+  expect(nextRun([item(0), item(16), item(24)], of)).toMatchObject({ is: 'join', items: [{ start: 0n }] })
 })
