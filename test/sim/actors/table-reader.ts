@@ -109,7 +109,8 @@ export class TableReader {
       const code = codeOf(outcome.error)
       if (code === 'unexpected') history.break('harness', 'error', `read the table: ${String(outcome.error)}`)
       if (code === 'offset-out-of-range') this.#beginAgain(String(outcome.error))
-      return false
+      // a drop that came late has taken the table for good
+      return code === 'not-found' && this.#stage.calm.yes
     }
     return this.#see(outcome.value)
   }
