@@ -1,5 +1,6 @@
 /** A job to the part of the core that does it. Whoever triggers it may do so twice: jobs are idempotent. */
 import { collect } from '../core/log/collect.ts'
+import { autoPartition } from '../core/log/keep/auto-partition.ts'
 import { compact } from '../core/log/keep/compact.ts'
 import { retain } from '../core/log/keep/retain.ts'
 import { purge } from '../core/log/purge.ts'
@@ -46,6 +47,12 @@ export async function runJob(world: FunctionWorld, job: Job, time: JobTime): Pro
       const { items, bytes } = await compact(world, job, { deadlineMs })
       world.meter.add('items.joined', items)
       world.meter.add('bytes.joined', bytes)
+      return
+    }
+    case 'auto-partition': {
+      const { created, dropped } = await autoPartition(world, job, time.deadlineMs)
+      world.meter.add('partitions.created', created)
+      world.meter.add('partitions.dropped', dropped)
     }
   }
 }

@@ -38,7 +38,7 @@ export class Meter {
     for (const [name, count] of Object.entries(storage))
       if (name.includes('/')) lines.push(`sluice_storage_amount_total{of="${name}"} ${count}`)
     for (const [name, count] of this.#counters) {
-      const metric = `sluice_${name.replaceAll('.', '_')}_total`
+      const metric = `sluice_${name.replaceAll(/[.-]/g, '_')}_total`
       lines.push(`# TYPE ${metric} counter`, `${metric} ${count}`)
     }
     return `${lines.join('\n')}\n`

@@ -19,6 +19,7 @@ import { hex } from '../kernel/bytes.ts'
 import { SluiceError } from '../kernel/errors.ts'
 import { type Offset, offsetOf } from '../kernel/ids.ts'
 import { limits } from '../kernel/limits.ts'
+import { checkPeriod } from '../model/auto-partition.ts'
 import { quoted } from '../model/nearest.ts'
 import type { Partition } from '../model/partition.ts'
 import type { Table } from '../model/table.ts'
@@ -64,7 +65,8 @@ export async function listPartitions(world: World, table: Table, page: Partition
 }
 
 /**
- * `created: false`: it was there. Errors: `not-found` (the table), `conflict` (being dropped), `full` (as many as a table may have).
+ * `created: false`: it was there. Errors: `not-found` (the table), `conflict` (being dropped), `full` (as many as a table may have),
+ * `invalid-name` (no period that the table keeps).
  * An ambiguous attempt is resolved by the id that this call drew.
  */
 export async function createPartition(
@@ -77,6 +79,7 @@ export async function createPartition(
     const found = await findPartition(world, table, name)
     if (found?.state === 'alive') return { partition: found, created: found.id === id }
     if (found !== undefined) throw beingDropped(table, name)
+    checkPeriod(table, name, world.clock.now())
     const partition: PartitionItem = {
       id,
       name,

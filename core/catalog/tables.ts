@@ -4,11 +4,13 @@
  */
 import { databaseKey } from '../format/items/database.ts'
 import { newLakeItem } from '../format/items/lake.ts'
+import { encodeMark, newMark } from '../format/items/mark.ts'
 import { newPartitionCount } from '../format/items/partition.ts'
 import { decodeSchema, encodeSchema, schemaKey } from '../format/items/schema.ts'
 import { decodeTable, encodeDefinition, encodeTable, tableKey, tablePartition } from '../format/items/table.ts'
 import { SluiceError } from '../kernel/errors.ts'
 import { labelOf, newTableId } from '../kernel/ids.ts'
+import { checkAutoPartition, periodsOf } from '../model/auto-partition.ts'
 import { evolve, isSchemaChange, type SchemaChange } from '../model/evolve.ts'
 import { parseOptions, printOptions } from '../model/options.ts'
 import { assignIds, sameSpec, specOf } from '../model/spec.ts'
@@ -52,6 +54,7 @@ export async function createTable(
   ]
   if (table.options.lakeFormat !== 'none') actions.push({ create: newLakeItem(table.tableId, table.gc) })
   if (table.partitionBy.length > 0) actions.push({ create: newPartitionCount(table.tableId) })
+  if (periodsOf(table) !== undefined) actions.push(autoPartitionMark(world, table))
   const existing = await findTable(world, database, name)
   if (existing === undefined) {
     const result = await world.items.transact(actions) // COMMIT POINT
@@ -101,21 +104,31 @@ export async function alterTable(
     }
     const options = { ...table, options: alteredOptions(table, change.setOptions ?? {}) }
     const altered = isSchemaChange(change) ? evolve(options, change) : options
-    if (await replaceDefinition(world, table, altered)) return altered
+    if (await replaceDefinition(world, table, altered, change)) return altered
     if (encodeDefinition(await getTable(world, database, name)) === encodeDefinition(altered)) return altered
   }
   throw new SluiceError('conflict', `table ${database}.${name} is being altered by others: try again`, { action: 'retry' })
 }
 
-async function replaceDefinition(world: World, table: Table, altered: Table): Promise<boolean> {
+async function replaceDefinition(world: World, table: Table, altered: Table, { setOptions = {} }: TableChange): Promise<boolean> {
   const update: Update = {
     key: tableKey(table.database, table.name),
     set: { d: { value: encodeDefinition(altered) } },
     condition: { is: 'and', all: [isAlive(table), { is: 'equal', path: 'd', value: encodeDefinition(table) }] },
   }
-  if (altered.schema.schemaId === table.schema.schemaId) return (await world.items.update(update)).done // COMMIT POINT
-  const kept = encodeSchema(table.tableId, table.schema)
-  return (await world.items.transact([{ update }, { create: kept }])).done // COMMIT POINT
+  const more: TransactAction[] = []
+  if (altered.schema.schemaId !== table.schema.schemaId) more.push({ create: encodeSchema(table.tableId, table.schema) })
+  const isTurned = Object.keys(setOptions).some((name) => name.startsWith('auto-partition.'))
+  if (isTurned && periodsOf(altered) !== undefined) more.push(autoPartitionMark(world, altered))
+  if (more.length === 0) return (await world.items.update(update)).done // COMMIT POINT
+  return (await world.items.transact([{ update }, ...more])).done // COMMIT POINT
+}
+
+/** Due at once: whoever created or altered the table may die before the first partitions stand. */
+function autoPartitionMark(world: World, { database, name, tableId, buckets }: Table): TransactAction {
+  const table = { database, table: name, tableId }
+  const due = { kind: 'auto-partition', table, buckets: buckets.count, due: world.clock.now() } as const
+  return { create: encodeMark(newMark(world.random, due)) }
 }
 
 /** A schema that the table had, or has. Undefined: it is newer than this copy of the table. */
@@ -194,8 +207,32 @@ function alteredOptions(table: Table, setOptions: Readonly<Record<string, string
     if (value === null) delete wanted[name]
     else wanted[name] = value
   }
-  return parseOptions(wanted)
+  const options = parseOptions(wanted)
+  checkAutoPartition({ ...specOf(table), options })
+  checkPeriodsStay(table.options, options)
+  return options
 }
+
+/** Partitions that are there would fit their periods no more. */
+function checkPeriodsStay({ autoPartition: now }: Table['options'], { autoPartition: wanted }: Table['options']): void {
+  if (now?.enabled !== true || wanted?.enabled !== true) return
+  for (const [name, option] of fixedWhileEnabled) {
+    if (now[name] === wanted[name]) continue
+    throw new SluiceError(
+      'bad-request',
+      `option ${option} cannot be changed while auto-partition.enabled is true: set that to false first`,
+      {
+        facts: { option },
+      },
+    )
+  }
+}
+
+const fixedWhileEnabled = [
+  ['timeUnit', 'auto-partition.time-unit'],
+  ['timeZone', 'auto-partition.time-zone'],
+  ['key', 'auto-partition.key'],
+] as const
 
 async function absentDatabase(world: World, database: string, name: string): Promise<SluiceError> {
   const found: Item | undefined = await world.items.get(databaseKey(database))

@@ -126,10 +126,7 @@ export class Log {
   }
 
   async #submit(table: Table, rows: readonly EncodedRows[], producer: Producer | undefined): Promise<readonly BucketAppended[]> {
-    const partitions = await this.#partitions.open(
-      table,
-      rows.map(({ partition }) => partition),
-    )
+    const partitions = await this.#partitions.open(table, new Set(rows.map(({ partition }) => partition)))
     const parts = rows.map((row): Part => ({ ...row, partition: present(partitions.get(row.partition), 'an opened partition') }))
     return this.#batcher(table).submit(parts, producer)
   }

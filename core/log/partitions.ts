@@ -2,9 +2,11 @@
  * The partitions that this process knows, found or created once and kept. A kept one may be gone: its heads are closed then, so a
  * commit or a read is refused, and whoever is refused forgets it and asks again. Absence is never kept.
  */
-import { createPartition, getPartition, listPartitions } from '../catalog/partitions.ts'
+import { createPartition, findPartition, getPartition, listPartitions } from '../catalog/partitions.ts'
 import { SluiceError } from '../kernel/errors.ts'
 import { limits } from '../kernel/limits.ts'
+import { mapAtOnce } from '../kernel/parallel.ts'
+import { checkPeriod, periodsOf } from '../model/auto-partition.ts'
 import { quoted } from '../model/nearest.ts'
 import { type Partition, unpartitioned } from '../model/partition.ts'
 import type { Table } from '../model/table.ts'
@@ -31,9 +33,10 @@ export class Partitions {
   }
 
   /** Those that are missing are created. Errors: those of createPartition. */
-  async open(table: Table, names: Iterable<string>): Promise<ReadonlyMap<string, Partition>> {
+  async open(table: Table, names: ReadonlySet<string>): Promise<ReadonlyMap<string, Partition>> {
+    await this.#checkPeriods(table, names)
     const found = new Map<string, Partition>()
-    const waiting = [...new Set(names)]
+    const waiting = [...names]
     const open = async (name: string): Promise<void> => {
       found.set(name, await this.#get(table, name, async () => (await createPartition(this.#world, table, name)).partition))
     }
@@ -74,6 +77,18 @@ export class Partitions {
   forget(table: Table, name: string): void {
     this.#kept.delete(`${table.tableId}/${name}`)
     this.#lists.delete(table.tableId)
+  }
+
+  /** All before any is created, so that what is refused makes none. */
+  async #checkPeriods(table: Table, names: ReadonlySet<string>): Promise<void> {
+    if (periodsOf(table) === undefined) return
+    const unknown = [...names].filter((name) => !this.#kept.has(`${table.tableId}/${name}`))
+    const absent = await mapAtOnce(
+      unknown,
+      openedAtOnceMax,
+      async (name) => (await findPartition(this.#world, table, name)) === undefined,
+    )
+    for (const [i, name] of unknown.entries()) if (absent[i] === true) checkPeriod(table, name, this.#world.clock.now())
   }
 
   async #get(table: Table, name: string, look: () => Promise<Partition>): Promise<Partition> {

@@ -22,6 +22,22 @@ test('options come back from their text', () => {
   expect(parseOptions(printOptions(defaultOptions))).toEqual(defaultOptions)
 })
 
+test('options of auto partitions come back from their text, and as the defaults are and absent are one', () => {
+  const texts = {
+    'auto-partition.enabled': 'true',
+    'auto-partition.key': 'day',
+    'auto-partition.time-unit': 'HOUR',
+    'auto-partition.time-zone': 'Europe/Berlin',
+    'auto-partition.num-precreate': '3',
+    'auto-partition.num-retention': '-1',
+  }
+  const options = parseOptions(texts)
+  expect(printOptions(options)).toMatchObject({ ...texts, 'auto-partition.time-unit': 'hour' })
+  expect(parseOptions(printOptions(options))).toEqual(options)
+  expect(parseOptions(Object.fromEntries(Object.keys(texts).map((key) => [key, null])), options)).toEqual(defaultOptions)
+  expect(parseOptions({ 'auto-partition.enabled': 'false', 'auto-partition.time-unit': 'day' })).toEqual(defaultOptions)
+})
+
 test('null takes an option back to its default', () => {
   const options = parseOptions({ 'lake.freshness': '1s', 'lake.format': 'iceberg' })
   expect(parseOptions({ 'lake.freshness': null }, options)).toEqual({ ...options, lakeFreshnessMs: 180_000 })
@@ -36,7 +52,13 @@ test.each([
   ['log.ttl-after-tier', '7', 'bad-request', '7d'],
   ['merge-engine', 'last-row', 'not-supported', 'merge-engine'],
   ['fields.a.agg', 'sum', 'not-supported', 'fields.a.agg'],
-  ['auto-partition.unit', 'day', 'not-supported', 'auto-partition.unit'],
+  ['auto-partition.time-unt', 'day', 'unknown-field', 'auto-partition.time-unit'],
+  ['auto-partition.enabled', 'yes', 'bad-request', 'true or false'],
+  ['auto-partition.time-unit', 'week', 'bad-request', 'quarter'],
+  ['auto-partition.time-zone', 'Mars/Olympus', 'bad-request', 'Europe/Berlin'],
+  ['auto-partition.num-precreate', '101', 'bad-request', '0 to 100'],
+  ['auto-partition.num-precreate', '1.5', 'bad-request', '0 to 100'],
+  ['auto-partition.num-retention', '-2', 'bad-request', '-1 to 900'],
   ['lake.format', 'lance', 'not-supported', 'lake.format=lance'],
   ['lake.format-version', '3', 'not-supported', 'lake.format-version=3'],
   ['lake.format', 'hudi', 'bad-request', 'iceberg'],

@@ -3,7 +3,9 @@
  * name; one that the contract names and this build lacks is `not-supported`, never ignored.
  */
 import { SluiceError } from '../kernel/errors.ts'
+import { type AutoPartition, defaultAutoPartition, numPrecreateMax, numRetentionMax } from './auto-partition.ts'
 import { quoted, suggestion } from './nearest.ts'
+import { isTimeZone, timeUnits } from './period.ts'
 import { parseDuration, parseSize, printDuration, printSize } from './units.ts'
 
 export interface TableOptions {
@@ -15,6 +17,8 @@ export interface TableOptions {
   readonly logTtlMs: number
   /** ms: the same for rows that are in the lake; absent: as the others. */
   readonly logTtlAfterTierMs?: number
+  /** Absent: as the defaults are. */
+  readonly autoPartition?: AutoPartition
 }
 
 export const defaultOptions: TableOptions = {
@@ -45,6 +49,25 @@ export function printOptions(options: TableOptions): Record<string, string> {
     'lake.bytes': printSize(options.lakeBytes),
     'log.ttl': printDuration(options.logTtlMs),
     ...(options.logTtlAfterTierMs === undefined ? {} : { 'log.ttl-after-tier': printDuration(options.logTtlAfterTierMs) }),
+    ...(options.autoPartition === undefined ? {} : printAutoPartition(options.autoPartition)),
+  }
+}
+
+function printAutoPartition({
+  enabled,
+  key,
+  timeUnit,
+  timeZone,
+  numPrecreate,
+  numRetention,
+}: AutoPartition): Record<string, string> {
+  return {
+    'auto-partition.enabled': String(enabled),
+    ...(key === undefined ? {} : { 'auto-partition.key': key }),
+    'auto-partition.time-unit': timeUnit,
+    'auto-partition.time-zone': timeZone,
+    ...(numPrecreate === undefined ? {} : { 'auto-partition.num-precreate': String(numPrecreate) }),
+    'auto-partition.num-retention': String(numRetention),
   }
 }
 
@@ -82,6 +105,43 @@ const readers: Readonly<Record<string, Reader>> = {
   'log.ttl': (options, value, key) => ({ ...options, logTtlMs: value === null ? defaultOptions.logTtlMs : ttlOf(value, key) }),
   'log.ttl-after-tier': ({ logTtlAfterTierMs: _, ...options }, value, key) =>
     value === null ? options : { ...options, logTtlAfterTierMs: ttlOf(value, key) },
+  'auto-partition.enabled': auto((value, key) => ({ enabled: value === null ? false : booleanOf(value, key) })),
+  'auto-partition.time-unit': auto((value, key) => {
+    const timeUnit = value === null ? defaultAutoPartition.timeUnit : timeUnits.find((unit) => unit === value.toLowerCase())
+    if (timeUnit === undefined) throw invalid(key, `use one of ${timeUnits.join(', ')}`)
+    return { timeUnit }
+  }),
+  'auto-partition.time-zone': auto((value, key) => {
+    if (value !== null && !isTimeZone(value)) throw invalid(key, 'use a time zone such as UTC or Europe/Berlin')
+    return { timeZone: value ?? defaultAutoPartition.timeZone }
+  }),
+  'auto-partition.num-precreate': auto((value, key) => ({
+    numPrecreate: value === null ? undefined : integerOf(value, key, 0, numPrecreateMax),
+  })),
+  'auto-partition.num-retention': auto((value, key) => ({
+    numRetention: value === null ? defaultAutoPartition.numRetention : integerOf(value, key, -1, numRetentionMax),
+  })),
+  'auto-partition.key': auto((value) => ({ key: value ?? undefined })),
+}
+
+/** As the defaults are and absent are one. */
+function auto(read: (value: string | null, key: string) => Partial<AutoPartition>): Reader {
+  return ({ autoPartition = defaultAutoPartition, ...options }, value, key) => {
+    const next = { ...autoPartition, ...read(value, key) }
+    const names = Object.keys(next) as (keyof AutoPartition)[]
+    return names.every((name) => next[name] === defaultAutoPartition[name]) ? options : { ...options, autoPartition: next }
+  }
+}
+
+function booleanOf(text: string, key: string): boolean {
+  if (text !== 'true' && text !== 'false') throw invalid(key, 'use true or false')
+  return text === 'true'
+}
+
+function integerOf(text: string, key: string, min: number, max: number): number {
+  const value = /^-?[0-9]{1,9}$/.test(text) ? Number(text) : Number.NaN
+  if (!(value >= min && value <= max)) throw invalid(key, `use a whole number from ${min} to ${max}`)
+  return value
 }
 
 function ttlOf(text: string, key: string): number {
@@ -92,7 +152,7 @@ function ttlOf(text: string, key: string): number {
 
 /** In the contract, not in this build. */
 const notYet = ['merge-engine', 'merge-engine.version-column', 'changelog.image', 'delete.behavior']
-const notYetFamilies = ['auto-partition.', 'fields.']
+const notYetFamilies = ['fields.']
 
 function unreadable(key: string): SluiceError {
   if (notYet.includes(key) || notYetFamilies.some((family) => key.startsWith(family))) return unsupported(key)

@@ -4,6 +4,7 @@
  */
 import { SluiceError } from '../kernel/errors.ts'
 import { limits } from '../kernel/limits.ts'
+import { checkAutoPartition } from './auto-partition.ts'
 import { columnName } from './names.ts'
 import { quoted, suggestion } from './nearest.ts'
 import { parseOptions, printOptions } from './options.ts'
@@ -59,6 +60,7 @@ export function validateSpec(spec: TableSpec): TableSpec {
   }
   if (fields > nestedFieldsMax) throw invalid(`a table has at most ${nestedFieldsMax} columns and nested fields together`)
   checkPartitions(spec)
+  checkAutoPartition(spec)
   checkBuckets(spec)
   return spec
 }

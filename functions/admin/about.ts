@@ -14,6 +14,7 @@ const capabilities = [
   'wait',
   'sse',
   'partitions',
+  'auto-partitions',
   'schema-changes',
   'retention',
   'tier',

@@ -3,6 +3,7 @@ import { alterTable, createTable, getTable, listTables } from '../../core/catalo
 import { putMark } from '../../core/jobs/marks.ts'
 import { SluiceError } from '../../core/kernel/errors.ts'
 import { dropTable } from '../../core/log/drop.ts'
+import { createFirst } from '../../core/log/keep/auto-partition.ts'
 import { printSpec, tableSpecOf } from '../../core/model/spec.ts'
 import type { Table } from '../../core/model/table.ts'
 import type { World } from '../../core/ports/world.ts'
@@ -21,6 +22,7 @@ export const describe: Handler<'getTable'> = async ({ params }, world) =>
 
 export const create: Handler<'createTable'> = async ({ params, value }, world) => {
   const { table, created } = await createTable(world, params.db, params.table, tableSpecOf(value))
+  await createFirst(world, table)
   return tableReply(created ? 201 : 200, table)
 }
 
@@ -28,6 +30,7 @@ export const alter: Handler<'alterTable'> = async ({ params, headers, value }, w
   const table = await alterTable(world, params.db, params.table, value, schemaIdOf(headers['if-match']))
   if (value.setOptions?.['lake.freshness'] !== undefined) await markSooner(world, table)
   if (ttlOptions.some((name) => value.setOptions?.[name] !== undefined)) await markRetention(world, table)
+  await createFirst(world, table)
   world.tables.forget(params.db, params.table)
   return tableReply(200, table)
 }

@@ -4,6 +4,8 @@
  * of the partition, where the work is of one.
  */
 import { assert } from '../../kernel/assert.ts'
+import { randomId } from '../../kernel/ids.ts'
+import type { Random } from '../../kernel/random.ts'
 import type { Partition } from '../../model/partition.ts'
 import type { Attributes, Item, ItemKey } from '../../ports/items.ts'
 import { isJobKind, type JobKind, type TableName } from '../../ports/queue.ts'
@@ -11,15 +13,21 @@ import { isJobKind, type JobKind, type TableName } from '../../ports/queue.ts'
 export const dueShards = 4
 export const duePartition = (shard: number): string => `due#${shard}`
 
-export interface Mark {
+/** What is due, and when. */
+export interface Due {
   readonly kind: JobKind
   readonly table: TableName
   readonly buckets: number
   readonly partition?: Pick<Partition, 'id' | 'name'>
   /** ms since 1970 */
   readonly due: number
+}
+
+export interface Mark extends Due {
   readonly random: string
 }
+
+export const newMark = (random: Random, due: Due): Mark => ({ ...due, random: randomId(random) })
 
 export const markSort = (mark: Mark): string => `${dueText(mark.due)}#${mark.kind}#${mark.table.tableId}#${mark.random}`
 export const dueText = (ms: number): string => Math.max(0, Math.floor(ms)).toString().padStart(13, '0')
