@@ -14,13 +14,14 @@ import { decodeBuffers } from '../../core/log/read/conform.ts'
 import type { Page } from '../../core/log/read/page.ts'
 import { offsetAt } from '../../core/log/read/rows.ts'
 import { routeRows } from '../../core/log/route.ts'
-import { defaultOptions } from '../../core/model/options.ts'
+import { defaultOptions, type TableOptions } from '../../core/model/options.ts'
 import type { BucketRef, Partition } from '../../core/model/partition.ts'
 import type { Selection } from '../../core/model/selection.ts'
 import type { Table, TableSpec } from '../../core/model/table.ts'
 import { codeOf, tableCache } from './actors/ingest.ts'
 import { startWorkers, sweepOnce } from './actors/jobs.ts'
 import type { SeededFates } from './fates.ts'
+import { alterPeriods, periodOptions, settlePeriods, someHour, watchPeriods } from './periods.ts'
 import { batchOf, textOf, valuesIn } from './rows.ts'
 import { databaseName, type Stage, tableName } from './stage.ts'
 
@@ -42,27 +43,41 @@ interface Shared {
   readonly acked: Acked[]
   /** `<name>#<bucket>` → offset → value: over all partitions of a name. */
   readonly values: Map<string, Map<bigint, bigint>>
+  /** What an actor has asked to drop. */
+  readonly byHand: Set<string>
+  readonly pickName: () => string
 }
 
 export async function tellPartitions(stage: Stage, fates: SeededFates): Promise<void> {
   const { swarm, cluster, random } = stage
-  const shared: Shared = { stage, acked: [], values: new Map() }
+  const isTimed = swarm.scenario === 'periods'
+  const shared: Shared = {
+    stage,
+    acked: [],
+    values: new Map(),
+    byHand: new Set(),
+    pickName: isTimed ? () => someHour(stage) : () => random.pick(names),
+  }
+  const options = isTimed ? periodOptions(stage) : defaultOptions
+  if (isTimed) watchPeriods(stage, options.autoPartition?.timeZone ?? 'UTC', shared.byHand)
   await cluster.invoke({
     role: 'admin',
     name: 'set up',
     timeoutMs: 60_000,
     repeatable: false,
-    run: ({ world }) => setUp(world, swarm.buckets),
+    run: ({ world }) => setUp(world, spec(swarm.buckets, options)),
   })
   startWorkers(stage)
   fates.rates = swarm.rates
   let isWorking = true
   const producers = Math.max(1, swarm.producers)
-  const acting = Promise.all([...Array.from({ length: producers }, (_, i) => produce(shared, `p${i}`)), dropSome(shared)]).then(
-    () => {
-      isWorking = false
-    },
-  )
+  const acting = Promise.all([
+    ...Array.from({ length: producers }, (_, i) => produce(shared, `p${i}`)),
+    dropSome(shared),
+    isTimed ? alterPeriods(stage) : undefined,
+  ]).then(() => {
+    isWorking = false
+  })
   const readers = Array.from({ length: 1 + swarm.tableReaders }, () => new PartitionReader(shared))
   const reading = Promise.all(readers.map((reader) => reader.follow(() => !isWorking)))
   const sweeping = sweepWhile(stage, () => isWorking)
@@ -74,6 +89,7 @@ export async function tellPartitions(stage: Stage, fates: SeededFates): Promise<
   await acting
   await reading
   await sweeping
+  if (isTimed) await settlePeriods(stage)
   // the kept list of partitions grows too old in every process, on any clock
   await cluster.sleep(600_000)
   for (const reader of readers) await reader.finish()
@@ -97,7 +113,7 @@ async function sweepWhile(stage: Stage, isWorking: () => boolean): Promise<void>
   }
 }
 
-const spec = (buckets: number): TableSpec => ({
+const spec = (buckets: number, options: TableOptions): TableSpec => ({
   columns: [
     { name: 'v', type: { kind: 'bigint' }, nullable: false },
     { name: 's', type: { kind: 'string' }, nullable: true },
@@ -105,14 +121,14 @@ const spec = (buckets: number): TableSpec => ({
   ],
   partitionBy: ['p'],
   buckets: { count: buckets },
-  options: defaultOptions,
+  options,
 })
 
 type World = Parameters<typeof createTable>[0]
 
-async function setUp(world: World, buckets: number): Promise<void> {
+async function setUp(world: World, wanted: TableSpec): Promise<void> {
   await createDatabase(world, databaseName)
-  await createTable(world, databaseName, tableName, spec(buckets))
+  await createTable(world, databaseName, tableName, wanted)
 }
 
 async function alive(world: World): Promise<readonly Partition[]> {
@@ -127,13 +143,14 @@ async function produce(shared: Shared, producerId: string): Promise<void> {
   for (let sequence = 0; sequence < 2 * swarm.requestsEach; sequence++) {
     const request = stage.nextRequest()
     const count = random.between(1, swarm.rowsMax)
-    const name = random.pick(names)
+    const name = shared.pickName()
     const values = Array.from({ length: count }, (_, i) => BigInt(request) * 16n + BigInt(i))
     for (let pauseMsMax = 1_000; ; pauseMsMax = Math.min(600_000, 1.3 * pauseMsMax)) {
       if (await append(shared, { producerId, sequence, name, values })) break
       await cluster.sleep(random.magnitude(10, pauseMsMax))
     }
     if (swarm.thinkMs > 0) await cluster.sleep(random.between(0, 2 * swarm.thinkMs))
+    if (swarm.scenario === 'periods') await cluster.sleep(random.magnitude(1_000, 3_600_000))
   }
 }
 
@@ -173,7 +190,7 @@ async function append({ stage, acked }: Shared, { producerId, sequence, name, va
   if (outcome.is !== 'answer') {
     if (outcome.is === 'error' && codeOf(outcome.error) === 'unexpected')
       stage.history.break('harness', 'error', `append: ${String(outcome.error)}`)
-    return false
+    return outcome.is === 'error' && codeOf(outcome.error) === 'invalid-name'
   }
   return outcome.value.every(({ outcome: done }) => done.done || final.has(done.error.code))
 }
@@ -193,11 +210,12 @@ function withPartition(table: Table, values: readonly bigint[], text: string) {
 
 const plainText = { type: { kind: 'string' }, nullCount: 0, validity: undefined, children: [] } as const
 
-async function dropSome({ stage }: Shared): Promise<void> {
+async function dropSome({ stage, byHand, pickName }: Shared): Promise<void> {
   const { random, swarm, cluster } = stage
   for (let i = random.between(2, 8); i > 0; i--) {
     await cluster.sleep(random.magnitude(20, Math.max(2_000, swarm.thinkMs * swarm.requestsEach)))
-    const name = random.pick(names)
+    const name = pickName()
+    byHand.add(name)
     for (;;) {
       const outcome = await cluster.invoke({
         role: 'admin',

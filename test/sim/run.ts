@@ -100,7 +100,7 @@ export async function runSeed(scenario: ScenarioName, seed: number): Promise<Run
     history.break('harness', 'unhandled', error instanceof Error ? (error.stack ?? error.message) : String(error))
   process.on('unhandledRejection', unhandled)
   try {
-    const story = scenario === 'partitions' ? tellPartitions(stage, fates) : tell(stage, fates)
+    const story = scenario === 'partitions' || scenario === 'periods' ? tellPartitions(stage, fates) : tell(stage, fates)
     let end: 'told' | 'failed' | undefined
     story.then(
       () => {

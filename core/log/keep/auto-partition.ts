@@ -55,10 +55,10 @@ async function dropExpired(
 ): Promise<{ readonly dropped: number; readonly isWhole: boolean }> {
   const partitions = await listPartitions(world, table, { limit: limits.listLimitMax })
   let dropped = 0
-  for (const { name, state } of partitions) {
+  // Also those whose drop a worker has left half done.
+  for (const { name } of partitions) {
     const period = periodOfName(periods, name)
-    // One that is being dropped has a purge mark of its own.
-    if (state === 'dropping' || period === undefined || !isExpired(periods, period, now)) continue
+    if (period === undefined || !isExpired(periods, period, now)) continue
     if (world.clock.now() >= deadlineMs) return { dropped, isWhole: false }
     if (await dropIfThere(world, table, name)) dropped++
   }

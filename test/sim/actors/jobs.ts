@@ -3,6 +3,7 @@
 import { sweep } from '../../../core/jobs/sweep.ts'
 import { limits } from '../../../core/kernel/limits.ts'
 import { collect } from '../../../core/log/collect.ts'
+import { autoPartition } from '../../../core/log/keep/auto-partition.ts'
 import { compact } from '../../../core/log/keep/compact.ts'
 import { retain } from '../../../core/log/keep/retain.ts'
 import { purge } from '../../../core/log/purge.ts'
@@ -74,6 +75,9 @@ async function runJob(stage: Stage, { world, log, process }: Environment, job: J
       return
     case 'compact':
       await compact(world, job, { deadlineMs, limits: stage.swarm.runLimits })
+      return
+    case 'auto-partition':
+      await autoPartition(world, job, deadlineMs)
   }
 }
 

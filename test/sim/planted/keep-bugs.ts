@@ -71,4 +71,32 @@ export const keepBugs: readonly PlantedBug[] = [
     scenario: 'compact',
     seedsMax: 3_000,
   },
+  {
+    id: 'A1',
+    what: 'the marks of a table with auto partitions go before its next one is put',
+    file: 'core/log/keep/auto-partition.ts',
+    find: '    const due = isWhole',
+    replace: `    await dropMarks(world, tableId, job.marks)
+    const due = isWhole`,
+    scenario: 'periods',
+    seedsMax: 1_000,
+  },
+  {
+    id: 'A2',
+    what: 'a partition is dropped a period too early',
+    file: 'core/model/auto-partition.ts',
+    find: 'period < periodAt(periods, now) - periods.numRetention',
+    replace: 'period <= periodAt(periods, now) - periods.numRetention',
+    scenario: 'periods',
+    seedsMax: 300,
+  },
+  {
+    id: 'A3',
+    what: 'auto partitions are turned on without a mark',
+    file: 'core/catalog/tables.ts',
+    find: '  if (isTurned && periodsOf(altered) !== undefined) ',
+    replace: '  if (isTurned && periodsOf(altered) === undefined) ',
+    scenario: 'periods',
+    seedsMax: 300,
+  },
 ]
