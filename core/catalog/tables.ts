@@ -10,7 +10,7 @@ import { decodeSchema, encodeSchema, schemaKey } from '../format/items/schema.ts
 import { decodeTable, encodeDefinition, encodeTable, tableKey, tablePartition } from '../format/items/table.ts'
 import { SluiceError } from '../kernel/errors.ts'
 import { labelOf, newTableId } from '../kernel/ids.ts'
-import { checkAutoPartition, periodsOf } from '../model/auto-partition.ts'
+import { checkAutoPartition, periodsOf, settled } from '../model/auto-partition.ts'
 import { evolve, isSchemaChange, type SchemaChange } from '../model/evolve.ts'
 import { parseOptions, printOptions } from '../model/options.ts'
 import { assignIds, sameSpec, specOf } from '../model/spec.ts'
@@ -207,7 +207,7 @@ function alteredOptions(table: Table, setOptions: Readonly<Record<string, string
     if (value === null) delete wanted[name]
     else wanted[name] = value
   }
-  const options = parseOptions(wanted)
+  const options = settled(parseOptions(wanted), table.partitionBy.length)
   checkAutoPartition({ ...specOf(table), options })
   checkPeriodsStay(table.options, options)
   return options

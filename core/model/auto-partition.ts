@@ -44,6 +44,12 @@ export function periodsOf({ partitionBy, options }: Periodic): Periods | undefin
   return { column, timeUnit, timeZone, numRetention, numPrecreate: precreateOf(auto, partitionBy.length) }
 }
 
+/** With the number ahead that a table of so many levels has where none is said. */
+export function settled<T extends Periodic['options']>(options: T, levels: number): T {
+  const { autoPartition: auto } = options
+  return auto === undefined ? options : { ...options, autoPartition: { ...auto, numPrecreate: precreateOf(auto, levels) } }
+}
+
 export const precreateOf = ({ numPrecreate }: AutoPartition, levels: number): number =>
   numPrecreate ?? (levels > 1 ? 0 : precreateDefault)
 

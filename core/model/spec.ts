@@ -4,7 +4,7 @@
  */
 import { SluiceError } from '../kernel/errors.ts'
 import { limits } from '../kernel/limits.ts'
-import { checkAutoPartition } from './auto-partition.ts'
+import { checkAutoPartition, settled } from './auto-partition.ts'
 import { columnName } from './names.ts'
 import { quoted, suggestion } from './nearest.ts'
 import { parseOptions, printOptions } from './options.ts'
@@ -38,7 +38,7 @@ export function tableSpecOf(body: TableBody): TableSpec {
     columns: body.columns.map(columnOf),
     partitionBy: [...(body.partitionBy ?? [])],
     buckets: { count: body.buckets?.count ?? 1, ...(key === undefined || key.length === 0 ? {} : { key: [...key] }) },
-    options: parseOptions(body.options ?? {}),
+    options: settled(parseOptions(body.options ?? {}), body.partitionBy?.length ?? 0),
   })
 }
 
