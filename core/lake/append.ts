@@ -24,6 +24,7 @@ import {
   appendSummary,
   currentSnapshot,
   decodeMetadata,
+  type EmptyMetadata,
   emptyMetadata,
   encodeMetadata,
   newSnapshotId,
@@ -100,14 +101,14 @@ export function planAppend(
   const offsets = { 'sluice.points': points.key, 'sluice.points-crc32': String(crc32(points.bytes)) }
   const metadata = appendSnapshot(
     base.metadata === undefined
-      ? emptyMetadata(objects.uri(lakeFolder(tableId)), spec, random)
+      ? { metadata: tableMetadata(objects, table) }
       : { metadata: base.metadata, uri: objects.uri(publishedKey(tableId, base.lake.version)) },
     {
       snapshotId,
       sequence,
       schema,
       manifestList: objects.uri(list.key),
-      lastColumnId: Math.max(table.lastColumnId, 3),
+      lastColumnId: lastColumnId(table),
       summary: {
         ...appendSummary(base.metadata, {
           files: files.length,
@@ -132,6 +133,21 @@ export function planAppend(
     next: { points: reached, metadata, manifests },
   }
 }
+
+/** Of a table before its first commit. */
+export function tableMetadata(objects: ObjectStore, table: Table): EmptyMetadata {
+  return emptyMetadata({
+    tableId: table.tableId,
+    location: objects.uri(lakeFolder(table.tableId)),
+    spec: partitionSpec(table),
+    schema: icebergSchema(table.schema),
+    lastColumnId: lastColumnId(table),
+    createdAt: table.createdAt,
+  })
+}
+
+/** The system columns count too. */
+const lastColumnId = (table: Table): number => Math.max(table.lastColumnId, 3)
 
 /** `lost` and `gone`: the plan had no effect, its objects are orphans. Errors of effect `unknown` leave everything in place. */
 export async function commitAppend(world: World, tableId: string, base: LakeBase, plan: AppendPlan): Promise<LakeOutcome> {

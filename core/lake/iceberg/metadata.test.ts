@@ -31,23 +31,28 @@ const columns = [
 ]
 const table = { schema: { schemaId: 1, columns }, buckets: { count: 2 } }
 
+const empty = () =>
+  emptyMetadata({
+    tableId: '0123456789abcdef',
+    location: 's3://b/lake/x',
+    spec: partitionSpec(table),
+    schema: icebergSchema(table.schema),
+    lastColumnId: 8,
+    createdAt: 500,
+  })
+
 function append(previous: TableMetadata | undefined, number: number, now = 1000): TableMetadata {
   const summary = appendSummary(previous, { files: 2, rows: 10n, bytes: 100n, partitions: 1 })
-  return appendSnapshot(
-    previous === undefined
-      ? emptyMetadata('s3://b/lake/x', partitionSpec(table), random)
-      : { metadata: previous, uri: `s3://b/v${number - 1}` },
-    {
-      snapshotId: newSnapshotId(previous, random),
-      sequence: BigInt(number),
-      manifestList: `s3://b/snap-${number}`,
-      schema: icebergSchema(table.schema),
-      lastColumnId: 8,
-      summary,
-      properties: { 'sluice.points': `p${number}` },
-      now,
-    },
-  )
+  return appendSnapshot(previous === undefined ? { metadata: empty() } : { metadata: previous, uri: `s3://b/v${number - 1}` }, {
+    snapshotId: newSnapshotId(previous, random),
+    sequence: BigInt(number),
+    manifestList: `s3://b/snap-${number}`,
+    schema: icebergSchema(table.schema),
+    lastColumnId: 8,
+    summary,
+    properties: { 'sluice.points': `p${number}` },
+    now,
+  })
 }
 
 test('a commit adds a snapshot to what was there', () => {
@@ -63,9 +68,9 @@ test('a commit adds a snapshot to what was there', () => {
     'sort-orders': [{ 'order-id': 1, fields: [{ 'source-id': 2, direction: 'asc' }] }],
     'metadata-log': [{ 'metadata-file': 's3://b/v1' }],
   })
-  expect(second['table-uuid']).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
+  expect(second['table-uuid']).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
   expect(second.snapshots.map((snapshot) => snapshot['parent-snapshot-id'])).toEqual([undefined, first['current-snapshot-id']])
-  expect(second.refs.main['snapshot-id']).toBe(second['current-snapshot-id'])
+  expect(second.refs['main']?.['snapshot-id']).toBe(second['current-snapshot-id'])
   expect(second['snapshot-log']).toHaveLength(2)
   expect(currentSnapshot(second).summary).toMatchObject({
     operation: 'append',
@@ -81,6 +86,29 @@ test('a commit adds a snapshot to what was there', () => {
 test('a snapshot is later than the one before, whatever the clock says', () => {
   const second = append(append(undefined, 1, 5000), 2, 10)
   expect(second['last-updated-ms']).toBe(5001)
+})
+
+test('a table is known before its first commit, as the same table', () => {
+  expect(empty()).toEqual(empty())
+  expect(empty()['table-uuid']).toBe(append(undefined, 1)['table-uuid'])
+  expect(empty()).toMatchObject({ 'last-sequence-number': 0, snapshots: [], refs: {}, 'last-updated-ms': 500 })
+})
+
+test('what an engine has left in the metadata is carried on, 63-bit ids to the digit', () => {
+  const first = append(undefined, 1)
+  const text = new TextDecoder()
+    .decode(encodeMetadata(first))
+    .replaceAll(String(first['current-snapshot-id']), '9223372036854775807')
+    .replace(
+      '"refs":{',
+      '"statistics":[{"snapshot-id":9007199254740993}],"next-row-id":9007199254740993,"refs":{"t":{"snapshot-id":1,"type":"tag"},',
+    )
+  const second = append(decodeMetadata(new TextEncoder().encode(text)), 2)
+  const printed = new TextDecoder().decode(encodeMetadata(second))
+  expect(second.snapshots.map((snapshot) => snapshot['parent-snapshot-id'])).toEqual([undefined, 2n ** 63n - 1n])
+  expect(printed).toContain('"parent-snapshot-id":9223372036854775807')
+  expect(printed).toContain('"statistics":[{"snapshot-id":9007199254740993}],"next-row-id":9007199254740993')
+  expect(second.refs).toMatchObject({ t: { 'snapshot-id': 1n, type: 'tag' }, main: { type: 'branch' } })
 })
 
 test('the metadata log is bounded', () => {

@@ -1,16 +1,24 @@
 /**
  * Iceberg table metadata, format version 2 (spec, "Table Metadata"). Pure: the metadata of commit n + 1 from that of commit n.
- * Every integer is below 2^53, snapshot ids by choice, so that plain JSON readers see them exactly.
+ * Our own snapshot ids are below 2^53 by choice, so that plain JSON readers see them exactly; an engine's have 63 bits, so here
+ * all of them are bigints (json.ts). Whatever an engine has put beside what we know is carried on.
  */
+import { createHash } from 'node:crypto'
 import { assert } from '../../kernel/assert.ts'
 import { hex, utf8, utf8Text } from '../../kernel/bytes.ts'
 import { SluiceError } from '../../kernel/errors.ts'
 import type { Random } from '../../kernel/random.ts'
+import { parseExact, printExact } from './json.ts'
 import { sortOrderId } from './manifest.ts'
 import { type PartitionSpec, partitionFieldId } from './partition-spec.ts'
 import { type IcebergSchema, nameMapping, offsetColumn } from './schema.ts'
 
-export interface TableMetadata {
+/** Of a table with a snapshot. */
+export interface TableMetadata extends EmptyMetadata {
+  readonly 'current-snapshot-id': bigint
+}
+
+export interface EmptyMetadata {
   readonly 'format-version': 2
   readonly 'table-uuid': string
   readonly location: string
@@ -25,16 +33,31 @@ export interface TableMetadata {
   readonly 'default-sort-order-id': number
   readonly 'sort-orders': readonly object[]
   readonly properties: Readonly<Record<string, string>>
-  readonly 'current-snapshot-id': number
   readonly snapshots: readonly Snapshot[]
-  readonly 'snapshot-log': readonly { readonly 'timestamp-ms': number; readonly 'snapshot-id': number }[]
+  readonly 'snapshot-log': readonly { readonly 'timestamp-ms': number; readonly 'snapshot-id': bigint }[]
   readonly 'metadata-log': readonly { readonly 'timestamp-ms': number; readonly 'metadata-file': string }[]
-  readonly refs: { readonly main: { readonly 'snapshot-id': number; readonly type: 'branch' } }
+  /** `main` is the branch that we write; others are engines' branches and tags. */
+  readonly refs: Readonly<Record<string, SnapshotRef>>
+  readonly statistics?: readonly StatisticsFile[]
+  readonly 'partition-statistics'?: readonly StatisticsFile[]
+}
+
+export interface SnapshotRef {
+  readonly 'snapshot-id': bigint
+  readonly type: 'branch' | 'tag'
+  readonly 'max-ref-age-ms'?: number
+  readonly 'max-snapshot-age-ms'?: number
+  readonly 'min-snapshots-to-keep'?: number
+}
+
+export interface StatisticsFile {
+  readonly 'snapshot-id': bigint
+  readonly 'statistics-path': string
 }
 
 export interface Snapshot {
-  readonly 'snapshot-id': number
-  readonly 'parent-snapshot-id'?: number
+  readonly 'snapshot-id': bigint
+  readonly 'parent-snapshot-id'?: bigint
   readonly 'sequence-number': number
   readonly 'timestamp-ms': number
   readonly 'manifest-list': string
@@ -55,30 +78,51 @@ export interface Appended {
   readonly now: number
 }
 
-/** A table before its first snapshot; never written. */
-export function emptyMetadata(location: string, spec: PartitionSpec, random: Random): EmptyMetadata {
-  return { location, spec, uuid: newUuid(random) }
-}
-
-export interface EmptyMetadata {
+/** A table before its first snapshot. The same table gives the same metadata, whoever asks and when. */
+export function emptyMetadata(table: {
+  readonly tableId: string
   readonly location: string
   readonly spec: PartitionSpec
-  readonly uuid: string
+  readonly schema: IcebergSchema
+  readonly lastColumnId: number
+  /** ms since 1970 */
+  readonly createdAt: number
+}): EmptyMetadata {
+  const { schema } = table
+  return {
+    'format-version': 2,
+    'table-uuid': uuidOf(table.tableId),
+    location: table.location,
+    'last-sequence-number': 0,
+    'last-updated-ms': table.createdAt,
+    'last-column-id': table.lastColumnId,
+    'current-schema-id': schema['schema-id'],
+    schemas: [schema],
+    'default-spec-id': 0,
+    'partition-specs': [table.spec],
+    'last-partition-id': partitionFieldId,
+    'default-sort-order-id': sortOrderId,
+    'sort-orders': [sortOrder],
+    properties: { ...fixedProperties, 'schema.name-mapping.default': nameMapping(schema) },
+    snapshots: [],
+    'snapshot-log': [],
+    'metadata-log': [],
+    refs: {},
+  }
 }
 
-/** `previous`: the base and where it is published. */
+/** `uri`: where the base is published; absent where it is the empty one. */
 export function appendSnapshot(
-  previous: { readonly metadata: TableMetadata; readonly uri: string } | EmptyMetadata,
+  { metadata: base, uri }: { readonly metadata: TableMetadata | EmptyMetadata; readonly uri?: string },
   appended: Appended,
 ): TableMetadata {
-  const base = 'metadata' in previous ? previous.metadata : undefined
-  const { schema } = appended
-  const timestamp = Math.max(appended.now, base === undefined ? 0 : base['last-updated-ms'] + 1)
-  const snapshotId = Number(appended.snapshotId)
-  assert(Number.isSafeInteger(snapshotId) && snapshotId > 0, 'a snapshot id is from 1 to 2^53 - 1')
+  const { schema, snapshotId } = appended
+  const parent = 'current-snapshot-id' in base ? base['current-snapshot-id'] : undefined
+  const timestamp = Math.max(appended.now, base['last-updated-ms'] + 1)
+  assert(snapshotId > 0n && snapshotId < 2n ** 53n, 'a snapshot id of ours is from 1 to 2^53 - 1')
   const snapshot: Snapshot = {
     'snapshot-id': snapshotId,
-    ...(base && { 'parent-snapshot-id': base['current-snapshot-id'] }),
+    ...(parent !== undefined && { 'parent-snapshot-id': parent }),
     'sequence-number': Number(appended.sequence),
     'timestamp-ms': timestamp,
     'manifest-list': appended.manifestList,
@@ -86,30 +130,18 @@ export function appendSnapshot(
     'schema-id': schema['schema-id'],
   }
   return {
-    'format-version': 2,
-    'table-uuid': 'metadata' in previous ? previous.metadata['table-uuid'] : previous.uuid,
-    location: 'metadata' in previous ? previous.metadata.location : previous.location,
+    ...base,
     'last-sequence-number': Number(appended.sequence),
     'last-updated-ms': timestamp,
     'last-column-id': appended.lastColumnId,
     'current-schema-id': schema['schema-id'],
-    schemas: [...(base?.schemas.filter((each) => each['schema-id'] !== schema['schema-id']) ?? []), schema],
-    'default-spec-id': 0,
-    'partition-specs': 'metadata' in previous ? previous.metadata['partition-specs'] : [previous.spec],
-    'last-partition-id': partitionFieldId,
-    'default-sort-order-id': sortOrderId,
-    'sort-orders': [sortOrder],
-    properties: {
-      ...fixedProperties,
-      'schema.name-mapping.default': nameMapping(schema),
-      ...base?.properties,
-      ...appended.properties,
-    },
+    schemas: [...base.schemas.filter((each) => each['schema-id'] !== schema['schema-id']), schema],
+    properties: { ...base.properties, ...appended.properties },
     'current-snapshot-id': snapshotId,
-    snapshots: [...(base?.snapshots ?? []), snapshot],
-    'snapshot-log': [...(base?.['snapshot-log'] ?? []), { 'timestamp-ms': timestamp, 'snapshot-id': snapshotId }],
-    'metadata-log': metadataLog(previous),
-    refs: { main: { 'snapshot-id': snapshotId, type: 'branch' } },
+    snapshots: [...base.snapshots, snapshot],
+    'snapshot-log': [...base['snapshot-log'], { 'timestamp-ms': timestamp, 'snapshot-id': snapshotId }],
+    'metadata-log': metadataLog(base, uri),
+    refs: { ...base.refs, main: { ...base.refs['main'], 'snapshot-id': snapshotId, type: 'branch' } },
   }
 }
 
@@ -146,18 +178,18 @@ export function newSnapshotId(base: TableMetadata | undefined, random: Random): 
   const taken = new Set(base?.snapshots.map((snapshot) => snapshot['snapshot-id']))
   for (let draw = 0; draw < drawsMax; draw++) {
     const id = BigInt.asUintN(53, BigInt(`0x${hex(random.bytes(8))}`))
-    if (id !== 0n && !taken.has(Number(id))) return id
+    if (id !== 0n && !taken.has(id)) return id
   }
   throw new SluiceError('internal', `${drawsMax} random snapshot ids were all taken: the random source is broken`)
 }
 
 const drawsMax = 16
 
-export const encodeMetadata = (metadata: TableMetadata): Uint8Array => utf8(JSON.stringify(metadata))
+export const encodeMetadata = (metadata: EmptyMetadata): Uint8Array => utf8(printExact(metadata))
 
 /** Of bytes whose checksum has been verified: only what a newer version may change is looked at. */
 export function decodeMetadata(bytes: Uint8Array): TableMetadata {
-  const metadata = JSON.parse(utf8Text(bytes)) as TableMetadata
+  const metadata = parseExact(utf8Text(bytes)) as unknown as TableMetadata
   if (metadata['format-version'] !== 2) {
     throw new SluiceError(
       'internal',
@@ -182,19 +214,16 @@ const sortOrder = {
   fields: [{ transform: 'identity', 'source-id': offsetColumn.id, direction: 'asc', 'null-order': 'nulls-first' }],
 }
 
-function metadataLog(
-  previous: { readonly metadata: TableMetadata; readonly uri: string } | EmptyMetadata,
-): TableMetadata['metadata-log'] {
-  if (!('metadata' in previous)) return []
-  const { metadata, uri } = previous
-  const log = [...metadata['metadata-log'], { 'timestamp-ms': metadata['last-updated-ms'], 'metadata-file': uri }]
-  return log.slice(-metadataLogMax)
+/** As it is after a commit over `base`, which is published at `uri`. */
+export function metadataLog(base: EmptyMetadata, uri: string | undefined): EmptyMetadata['metadata-log'] {
+  if (uri === undefined) return base['metadata-log']
+  return [...base['metadata-log'], { 'timestamp-ms': base['last-updated-ms'], 'metadata-file': uri }].slice(-metadataLogMax)
 }
 
-/** Version 4, variant 1 (RFC 9562). */
-function newUuid(random: Random): string {
-  const bytes = random.bytes(16).slice()
-  bytes[6] = ((bytes[6] as number) & 0x0f) | 0x40
+/** Version 8 (RFC 9562) by the table's id, so that an engine that saw the table empty knows it again. */
+function uuidOf(tableId: string): string {
+  const bytes = createHash('sha256').update(`sluice ${tableId}`).digest().subarray(0, 16)
+  bytes[6] = ((bytes[6] as number) & 0x0f) | 0x80
   bytes[8] = ((bytes[8] as number) & 0x3f) | 0x80
   const text = hex(bytes)
   return [text.slice(0, 8), text.slice(8, 12), text.slice(12, 16), text.slice(16, 20), text.slice(20)].join('-')
