@@ -20,6 +20,7 @@ export default $config({
       ingest: http.ingest.url,
       read: http.read.url,
       admin: http.admin.url,
+      catalog: http.catalog.url,
     }
   },
 })

@@ -4,6 +4,7 @@ import { media } from './media.ts'
 import { type Method, noBody, type Route } from './route.ts'
 
 const table = '/v1/databases/{db}/tables/{table}'
+const namespace = '/namespaces/{db}'
 
 export const lackingRoutes: readonly Route[] = [
   ...lacks('deployment options', 'ALL', '/v1/options', 'GET', 'PATCH'),
@@ -15,8 +16,21 @@ export const lackingRoutes: readonly Route[] = [
   ...lacks('tokens', 'ALL', '/v1/tokens', 'GET', 'PUT', 'DELETE'),
   ...lacks('tokens', 'ALL', '/v1/tokens/{id}', 'GET', 'PUT', 'DELETE'),
   ...lacks('access rules', 'ALL', '/v1/acl', 'GET', 'PUT', 'DELETE'),
-  ...lacks('the Iceberg REST catalog', 'READ', '/iceberg/v1/{rest...}', 'GET', 'POST', 'DELETE'),
+  ...lacksInIceberg('creating a namespace by way of Iceberg', 'CREATE', '/namespaces', 'POST'),
+  ...lacksInIceberg('dropping a namespace by way of Iceberg', 'DROP', namespace, 'DELETE'),
+  ...lacksInIceberg('properties of a namespace', 'ALTER', `${namespace}/properties`, 'POST'),
+  ...lacksInIceberg('creating a table by way of Iceberg', 'CREATE', `${namespace}/tables`, 'POST'),
+  ...lacksInIceberg('registering a table', 'CREATE', `${namespace}/register`, 'POST'),
+  ...lacksInIceberg('commits by way of Iceberg', 'ALTER', `${namespace}/tables/{table}`, 'POST'),
+  ...lacksInIceberg('dropping a table by way of Iceberg', 'DROP', `${namespace}/tables/{table}`, 'DELETE'),
+  ...lacksInIceberg('renaming a table', 'ALTER', '/tables/rename', 'POST'),
+  ...lacksInIceberg('commits to several tables at once', 'ALTER', '/transactions/commit', 'POST'),
 ]
+
+/** What the Iceberg REST catalog's specification has beside what we serve, as far as engines ask for it unasked. */
+function lacksInIceberg(name: string, operation: Route['operation'], path: string, method: Method): Route[] {
+  return lacks(name, operation, `/iceberg/v1${path}`, method).map((route) => ({ ...route, function: 'catalog', form: 'iceberg' }))
+}
 
 function lacks(name: string, operation: Route['operation'], path: string, ...methods: readonly Method[]): Route[] {
   return methods.map((method) => ({

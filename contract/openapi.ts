@@ -6,6 +6,8 @@ import { createDocument, type ZodOpenApiOperationObject, type ZodOpenApiPathsObj
 import type { ErrorCode } from '../core/kernel/errors.ts'
 import { errorOut } from './bodies.ts'
 import { statusOf } from './errors.ts'
+import { icebergErrorOut } from './iceberg.ts'
+import { icebergStatusOf } from './iceberg-errors.ts'
 import { lackingRoutes } from './lacking.ts'
 import { media } from './media.ts'
 import type { Answer, Route } from './route.ts'
@@ -68,7 +70,7 @@ const anyCall: readonly ErrorCode[] = [
 function operation(route: Route, operationId: string): ZodOpenApiOperationObject {
   const responses: Record<string, object> = {}
   for (const [status, answer] of Object.entries(route.answers)) responses[status] = response(answer)
-  for (const [status, codes] of errorStatuses(route)) responses[status] = errorResponse(status, codes)
+  for (const [status, codes] of errorStatuses(route)) responses[status] = errorResponse(status, codes, route.form)
   return {
     operationId,
     summary: route.summary,
@@ -94,27 +96,30 @@ function errorStatuses(route: Route): [number, ErrorCode[]][] {
   if (route.body.kind !== 'none') codes.add('unsupported-media-type')
   if (route.body.kind === 'rows') codes.add('not-supported')
   const byStatus = new Map<number, ErrorCode[]>()
-  for (const code of codes) byStatus.set(statusOf[code], [...(byStatus.get(statusOf[code]) ?? []), code])
+  for (const code of codes) {
+    const status = route.form === 'iceberg' ? icebergStatusOf(code) : statusOf[code]
+    byStatus.set(status, [...(byStatus.get(status) ?? []), code])
+  }
   return [...byStatus].sort(([a], [b]) => a - b)
 }
 
 /** By id: the document refers to one object a kind of answer, and wants it to be the same object. */
 const errorResponses = new Map<string, object>()
 
-function errorResponse(status: number, codes: readonly ErrorCode[]): object {
-  const id = `${status}.${[...codes].sort().join('.')}`
-  const known = errorResponses.get(id) ?? newErrorResponse(id, status, codes)
+function errorResponse(status: number, codes: readonly ErrorCode[], form: Route['form']): object {
+  const id = [...(form === undefined ? [] : [form]), status, ...[...codes].sort()].join('.')
+  const known = errorResponses.get(id) ?? newErrorResponse(id, status, codes, form)
   errorResponses.set(id, known)
   return known
 }
 
-function newErrorResponse(id: string, status: number, codes: readonly ErrorCode[]): object {
+function newErrorResponse(id: string, status: number, codes: readonly ErrorCode[], form: Route['form']): object {
   const extra = status === 405 ? allow : status === 429 || status === 503 ? retryAfter : undefined
   return {
     id,
     description: codes.join(', '),
     headers: z.looseObject({ ...everyAnswer._zod.def.shape, ...extra?._zod.def.shape }),
-    content: { [media.json]: { schema: errorOut } },
+    content: { [media.json]: { schema: form === 'iceberg' ? icebergErrorOut : errorOut } },
   }
 }
 

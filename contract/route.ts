@@ -2,7 +2,7 @@
 import type * as z from 'zod/mini'
 import type { ErrorCode } from '../core/kernel/errors.ts'
 
-export type Method = 'GET' | 'PUT' | 'POST' | 'PATCH' | 'DELETE'
+export type Method = 'GET' | 'HEAD' | 'PUT' | 'POST' | 'PATCH' | 'DELETE'
 export type FunctionName = 'ingest' | 'read' | 'admin' | 'catalog' | 'query' | 'search'
 /** What an access rule must allow; `none` is open to everybody who may speak to the server. */
 export type Operation = 'none' | 'READ' | 'WRITE' | 'CREATE' | 'DROP' | 'ALTER' | 'DESCRIBE' | 'ALL'
@@ -38,6 +38,8 @@ export interface Route {
   readonly produces: readonly string[]
   readonly answers: Readonly<Record<number, Answer>>
   readonly errors: readonly ErrorCode[]
+  /** Absent: errors have the contract's own form. */
+  readonly form?: 'iceberg'
   /** Named by the contract, not in this build: every call is answered 501 with this name. */
   readonly lacks?: string
 }

@@ -31,7 +31,11 @@ describe('a path and a method', () => {
       'createPartition',
       { db: 'a', table: 'b', partition: 'dt=1/h=%/2' },
     ],
-    ['GET', '/iceberg/v1/config', undefined, {}],
+    ['GET', '/iceberg/v1/config', 'icebergConfig', {}],
+    ['HEAD', '/iceberg/v1/config', 'icebergConfig', {}],
+    ['GET', '/iceberg/v1/namespaces/a/tables/b', 'icebergTable', { db: 'a', table: 'b' }],
+    ['HEAD', '/iceberg/v1/namespaces/a/tables/b', 'icebergTableExists', { db: 'a', table: 'b' }],
+    ['POST', '/v1/sql', undefined, {}],
   ]
   test.each(found)('%s %s', (method, path, id, params) => {
     expect(matchRoute(method, path)).toMatchObject({ id, params })

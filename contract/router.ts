@@ -1,7 +1,7 @@
 /**
  * Method and path → route and parameters, from the contract alone: a trie by segment. Segments are split first, then
  * percent-decoded once; a literal segment is compared as it was sent. A known path under another method answers 405
- * with `Allow`; HEAD goes where GET does.
+ * with `Allow`; HEAD goes where GET does, unless it has a route of its own.
  */
 import { SluiceError } from '../core/kernel/errors.ts'
 import { nearest } from '../core/model/nearest.ts'
@@ -31,7 +31,7 @@ const root = buildTrie()
 /** `path` begins with a slash and has no query. `OPTIONS` is not routed: see `allowOf`. */
 export function matchRoute(method: string, path: string): Matched {
   const { node, params } = findNode(path)
-  const found = node.methods.get(method === 'HEAD' ? 'GET' : method)
+  const found = node.methods.get(method) ?? (method === 'HEAD' ? node.methods.get('GET') : undefined)
   if (found === undefined) {
     const shown = method.slice(0, 20)
     throw new SluiceError('method-not-allowed', `${shown} is not allowed here, ${node.allow} are`, {
@@ -116,7 +116,7 @@ function insert(top: Node, id: RouteId | undefined, route: Route): void {
     }
   }
   node.methods.set(route.method, { id, route })
-  const methods = [...node.methods.keys()]
-  if (methods.includes('GET')) methods.push('HEAD')
-  node.allow = [...methods, 'OPTIONS'].sort().join(', ')
+  const methods = new Set([...node.methods.keys(), 'OPTIONS'])
+  if (methods.has('GET')) methods.add('HEAD')
+  node.allow = [...methods].sort().join(', ')
 }

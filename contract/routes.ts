@@ -21,6 +21,7 @@ import {
   tierOut,
   versionOut,
 } from './bodies.ts'
+import { icebergRoutes } from './iceberg.ts'
 import { media, rowMedia } from './media.ts'
 import { type Answer, noBody, type Route, type Schema, type Shape } from './route.ts'
 import { count, flag, lacking, listQuery, partitionListQuery, uint63, wait } from './values.ts'
@@ -91,6 +92,7 @@ const fetchHeaders = z.looseObject({
 const base = { body: noBody, bodyBytesMax: limits.jsonBodyBytesMax, produces: json, errors: [] } as const
 
 export const routes = {
+  ...icebergRoutes,
   version: {
     ...base,
     method: 'GET',

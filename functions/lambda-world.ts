@@ -7,6 +7,7 @@ import type { ParquetWriter } from '../core/ports/parquet.ts'
 import { retryDefaults } from '../stores/decorators/retry.ts'
 import { openStores } from '../stores/open.ts'
 import { openSqs } from '../stores/queue/sqs.ts'
+import { s3EngineOptions } from './engine-options.ts'
 import { Meter } from './meter.ts'
 import { systemClock, systemRandom } from './system.ts'
 import { TableCache } from './tables.ts'
@@ -47,6 +48,7 @@ async function openWorld(parquet: ParquetWriter): Promise<FunctionWorld> {
     meter: new Meter(),
     counter,
     waits: lambdaWaits,
+    engineOptions: s3EngineOptions({ region: process.env['AWS_REGION'] }),
     rotate: () => count++,
   }
 }

@@ -26,6 +26,8 @@ export interface FunctionWorld extends World {
   /** Storage requests of this process, and of the request at hand. */
   readonly counter: Counter
   readonly waits: Waits
+  /** What an engine must know to reach the lake's objects, in Iceberg's names; no secrets. */
+  readonly engineOptions: Readonly<Record<string, string>>
   /** Differs from call to call: spreads rows that nothing routes. */
   readonly rotate: () => number
 }

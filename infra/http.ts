@@ -1,6 +1,7 @@
 /**
  * The functions that answer requests. Produce and fetch differ by path, so the edge can send them apart.
- * ingest can add to the log and cannot take from it; read writes nothing; admin changes metadata and starts jobs.
+ * ingest can add to the log and cannot take from it; read writes nothing; admin changes metadata and starts jobs;
+ * catalog shows lakes to engines.
  */
 import { items, keys, objects, sendJobs } from './grants.ts'
 import { room } from './room.ts'
@@ -43,4 +44,12 @@ export const admin = room('Admin', {
     ]),
     sendJobs(),
   ],
+})
+
+export const catalog = room('Catalog', {
+  handler: 'functions/catalog.handler',
+  memory: '512 MB',
+  timeout: '30 seconds',
+  url: true,
+  permissions: [objects(['lake'], ['s3:GetObject', 's3:PutObject']), keys(), items(['dynamodb:GetItem', 'dynamodb:Query'])],
 })

@@ -8,6 +8,8 @@ export interface ServeConfig {
   /** `dynamodb://table`; absent: a SQLite file. */
   readonly items: string | undefined
   readonly endpointUrl: string | undefined
+  /** Of S3, as the AWS SDK reads it. */
+  readonly region: string | undefined
 }
 
 export interface ServeFlags {
@@ -32,6 +34,7 @@ export function serveConfig(flags: ServeFlags, environment: Readonly<Record<stri
     ),
     items: urlOf('--items', flags.items ?? environment.SLUICE_ITEMS, /^dynamodb:\/\/[A-Za-z0-9_.-]{3,255}$/, 'dynamodb://table'),
     endpointUrl: urlOf('--endpoint-url', flags.endpointUrl, /^https?:\/\/[^\s]+$/, 'http://host:port'),
+    region: environment.AWS_REGION,
   }
 }
 

@@ -41,6 +41,8 @@ export interface ServeOptions {
   /** Of bodies in flight, both ways. */
   readonly bytesInFlightMax?: number
   readonly handlers?: Handlers
+  /** Default none: what a directory has needs none. */
+  readonly engineOptions?: FunctionWorld['engineOptions']
   readonly logError?: (requestId: string, error: unknown) => void
 }
 
@@ -99,6 +101,7 @@ export async function serveOver(stores: ServedStores, options: ServeOptions): Pr
     meter: new Meter(),
     counter: stores.counter,
     waits: processWaits,
+    engineOptions: options.engineOptions ?? {},
     rotate: rotation(),
   }
   const http = await listen(

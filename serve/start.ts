@@ -1,6 +1,7 @@
 /** `startServer`: the stores that the configuration names, and a server over them. */
 
 import { defaultLogConfig, type LogConfig } from '../core/log/log.ts'
+import { s3EngineOptions } from '../functions/engine-options.ts'
 import { systemClock, systemRandom } from '../functions/system.ts'
 import { openStores, type Stores, type StoresConfig } from '../stores/open.ts'
 import { ParquetPool } from '../stores/parquet/pool.ts'
@@ -15,6 +16,7 @@ export async function startServer(config: ServeConfig, more: Partial<ServeOption
       clock: systemClock,
       random: systemRandom,
       log: logConfig(config),
+      engineOptions: engineOptions(config),
       ...more,
     })
   } catch (error) {
@@ -26,6 +28,10 @@ export async function startServer(config: ServeConfig, more: Partial<ServeOption
 /** A disk syncs one file after another, so fewer and larger groups bring more than many in flight; a store far away wants those. */
 function logConfig({ objects }: ServeConfig): LogConfig {
   return objects === undefined ? { ...defaultLogConfig, groupIntervalMs: 2, groupsInFlightMax: 2 } : defaultLogConfig
+}
+
+function engineOptions({ objects, endpointUrl, region }: ServeConfig): Readonly<Record<string, string>> {
+  return objects === undefined ? {} : s3EngineOptions({ endpoint: endpointUrl, region, pathStyle: endpointUrl !== undefined })
 }
 
 /** A server of one's own is reached by path, and seldom knows the newer checksums. */

@@ -10,6 +10,7 @@ import { decodeSchema, encodeSchema, schemaKey } from '../format/items/schema.ts
 import { decodeTable, encodeDefinition, encodeTable, tableKey, tablePartition } from '../format/items/table.ts'
 import { SluiceError } from '../kernel/errors.ts'
 import { labelOf, newTableId } from '../kernel/ids.ts'
+import { limits } from '../kernel/limits.ts'
 import { checkAutoPartition, periodsOf, settled } from '../model/auto-partition.ts'
 import { evolve, isSchemaChange, type SchemaChange } from '../model/evolve.ts'
 import { parseOptions, printOptions } from '../model/options.ts'
@@ -22,6 +23,23 @@ import { beingDropped, databaseNotFound, getDatabase, listNames, type NamePage, 
 export async function listTables(world: World, database: string, page: Page): Promise<NamePage> {
   await getDatabase(world, database)
   return listNames(world, tablePartition(database), page)
+}
+
+/** Those that have an iceberg lake and are not being dropped. */
+export async function listLakeTables(world: World, database: string, { limit, after }: Page): Promise<NamePage> {
+  const names: string[] = []
+  for (let last = after; ; ) {
+    const from = last === undefined ? {} : { from: `${last}\u0000` }
+    const items = await world.items.query({ partition: tablePartition(database), limit: limits.listLimitMax, ...from })
+    for (const item of items) {
+      const { name, state, options } = decodeTable(item)
+      if (state !== 'alive' || options.lakeFormat !== 'iceberg') continue
+      if (names.length === limit) return { names, next: names.at(-1) ?? null }
+      names.push(name)
+    }
+    if (items.length < limits.listLimitMax) return { names, next: null }
+    last = items.at(-1)?.key.sort
+  }
 }
 
 /** Strongly read. A table whose drop has begun is not found. */

@@ -22,6 +22,9 @@ export const pointsKey = (tableId: string, label: Label, random: Random): string
 
 export const publishedKey = (tableId: string, version: bigint): string =>
   `${lakeFolder(tableId)}/metadata/v${version}.metadata.json`
+/** What the catalog shows before the first commit. */
+export const emptyKey = (tableId: string, schemaId: number): string =>
+  `${lakeFolder(tableId)}/metadata/empty-${schemaId}.metadata.json`
 export const hintKey = (tableId: string): string => `${lakeFolder(tableId)}/metadata/version-hint.text`
 
 /** The key of an object that the lake's own files name by URI. Refused where the store has moved since. */

@@ -19,6 +19,7 @@ const capabilities = [
   'retention',
   'tier',
   'iceberg',
+  'iceberg-catalog',
 ] as const
 
 export const version: Handler<'version'> = async () => jsonReply(200, { version: 1, limits: publishedLimits(), capabilities })

@@ -1,5 +1,6 @@
 /** Replies of the common kinds. */
 import { errorBody, jsonText, retryAfterSeconds, statusOf } from '../../contract/errors.ts'
+import { icebergError, isIcebergPath } from '../../contract/iceberg-errors.ts'
 import { media } from '../../contract/media.ts'
 import { isSluiceError, SluiceError } from '../../core/kernel/errors.ts'
 import type { Reply } from '../call.ts'
@@ -21,14 +22,15 @@ export function emptyReply(status: number, headers: Readonly<Record<string, stri
   return { status, headers, body: nothing }
 }
 
-/** Anything that is not ours becomes `internal` and keeps its words to itself. */
-export function errorReply(thrown: unknown): Reply {
+/** Anything that is not ours becomes `internal` and keeps its words to itself. `target`: what was asked for, where that is known. */
+export function errorReply(thrown: unknown, target = ''): Reply {
   const error = toSluiceError(thrown)
-  const status = statusOf[error.code]
+  const iceberg = isIcebergPath(target) ? icebergError(error, target) : undefined
+  const status = iceberg?.code ?? statusOf[error.code]
   const headers: Record<string, string> = {}
   if (status === 429 || status === 503) headers['Retry-After'] = String(retryAfterSeconds)
   if (status === 405 && typeof error.facts.allow === 'string') headers.Allow = error.facts.allow
-  return textReply(status, jsonText({ error: errorBody(error) }), headers)
+  return textReply(status, jsonText({ error: iceberg ?? errorBody(error) }), headers)
 }
 
 /** Effect unknown: whoever threw something else did not say how far it came. */

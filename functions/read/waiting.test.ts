@@ -14,7 +14,7 @@ const params = { db: 'd', table: 't', partition: '' }
 
 function worldOf(core: TestWorld, waits: Waits): FunctionWorld {
   const own = { parquet: inlineParquet(), meter: new Meter(), counter: new Counter(), rotate: () => 0 }
-  return { ...core, ...own, log: testLog(core), tables: new TableCache(core), waits }
+  return { ...core, ...own, log: testLog(core), tables: new TableCache(core), waits, engineOptions: {} }
 }
 
 interface Asked {

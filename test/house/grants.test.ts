@@ -13,6 +13,7 @@ import type { ObjectStore } from '../../core/ports/objects.ts'
 import type { Job } from '../../core/ports/queue.ts'
 import { adminHandlers } from '../../functions/admin/handlers.ts'
 import type { Handlers } from '../../functions/call.ts'
+import { icebergHandlers } from '../../functions/iceberg/handlers.ts'
 import { ingestHandlers } from '../../functions/ingest/handlers.ts'
 import { runJob } from '../../functions/jobs.ts'
 import { lambdaHandler } from '../../functions/lambda.ts'
@@ -27,8 +28,8 @@ import { MemoryObjects } from '../../stores/objects/memory.ts'
 import { inlineParquet } from '../../stores/parquet/inline.ts'
 import { granted } from '../infra/granted.ts'
 
-type Role = 'Ingest' | 'Read' | 'Admin' | 'Tier' | 'Sweep'
-const roles: readonly Role[] = ['Ingest', 'Read', 'Admin', 'Tier', 'Sweep']
+type Role = 'Ingest' | 'Read' | 'Admin' | 'Catalog' | 'Tier' | 'Sweep'
+const roles: readonly Role[] = ['Ingest', 'Read', 'Admin', 'Catalog', 'Tier', 'Sweep']
 const notOurs = /^(sqs:(ReceiveMessage|DeleteMessage|ChangeMessageVisibility|GetQueueAttributes)|logs:)/
 /** What only a race or a fault asks for. */
 const rarely: Readonly<Partial<Record<Role, readonly string[]>>> = {
@@ -37,6 +38,7 @@ const rarely: Readonly<Partial<Record<Role, readonly string[]>>> = {
   // Without the right to list, S3 answers 403 instead of 404 for a key that was collected or purged meanwhile.
   Read: ['s3:ListBucket on ObjectsBucket'],
   Admin: ['s3:ListBucket on ObjectsBucket'],
+  Catalog: ['s3:ListBucket on ObjectsBucket'],
 }
 const tablePath = '/v1/databases/d/tables/t'
 const table = {
@@ -54,9 +56,12 @@ test('each function asks for what its role grants, and every grant is asked for'
   const admin = caller(adminHandlers, worlds.Admin)
   const ingest = caller(ingestHandlers, worlds.Ingest)
   const read = caller(readHandlers, worlds.Read)
+  const catalog = caller(icebergHandlers, worlds.Catalog)
 
   await admin('PUT', '/v1/databases/d')
   const { tableId } = (await admin('PUT', tablePath, JSON.stringify(table))) as { tableId: string }
+  await catalog('GET', '/iceberg/v1/namespaces/d/tables')
+  await catalog('GET', '/iceberg/v1/namespaces/d/tables/t')
   await admin('PATCH', tablePath, '{"setOptions":{"lake.freshness":"2m"}}')
   for (let producer = 0; producer < 40; producer++) await ingest('POST', `${tablePath}/records`, rows(1), `p${producer}`)
   await ingest('POST', `${tablePath}/records`, rows(1), 'p0')
@@ -154,6 +159,7 @@ function worldOf(shared: ReturnType<typeof testWorld>, used: Set<string>): Funct
     meter: new Meter(),
     counter: new Counter(),
     waits: lambdaWaits,
+    engineOptions: {},
     rotate: () => 0,
   }
 }

@@ -73,7 +73,6 @@ describe('what the contract names and this build lacks is said, never ignored', 
     ['POST', `${table}/lookup/prefix`],
     ['GET', `${table}/rows`],
     ['POST', `${table}/search`],
-    ['GET', '/iceberg/v1/config'],
     ['GET', `${table}/log?bucket=0&offset=0&form=binlog`],
   ])('%s %s', async (method, path) => {
     const { status, json } = await site.client.send(method, path)

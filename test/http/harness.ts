@@ -45,7 +45,14 @@ function memoryStores(decorate: (items: ItemStore) => ItemStore = (items) => ite
 
 export async function diskSite(options: SiteOptions = {}): Promise<Site> {
   const directory = await mkdtemp(join(tmpdir(), 'sluice-http-'))
-  const config = { port: 0, dataDirectory: directory, objects: undefined, items: undefined, endpointUrl: undefined }
+  const config = {
+    port: 0,
+    dataDirectory: directory,
+    objects: undefined,
+    items: undefined,
+    endpointUrl: undefined,
+    region: undefined,
+  }
   return siteOf({
     open: (serving) => startServer(config, serving),
     options,

@@ -21,7 +21,7 @@ export function complaints(answered: Answered, document: Node): string[] {
   const item = pathItem(document, answered.path)
   if (item === undefined)
     return [...headers, ...errorOnly(answered, document, [400, 403, 404, 413, 501])].map((text) => `${where}: ${text}`)
-  const operation = item[method === 'HEAD' ? 'get' : method.toLowerCase()] as Node | undefined
+  const operation = (item[method.toLowerCase()] ?? (method === 'HEAD' ? item['get'] : undefined)) as Node | undefined
   if (method === 'OPTIONS') return [...headers, ...(status === 204 ? [] : errorOnly(answered, document, [400, 403, 404, 413]))]
   if (operation === undefined)
     return [...headers, ...errorOnly(answered, document, [400, 403, 405, 413])].map((text) => `${where}: ${text}`)
@@ -57,7 +57,8 @@ function headerProblems({ headers, status }: Answered): string[] {
 function errorOnly(answered: Answered, document: Node, statuses: readonly number[]): string[] {
   if (!statuses.includes(answered.status)) return [`status ${answered.status} is not one of ${statuses}`]
   if (answered.method === 'HEAD') return []
-  return bodyProblems(answered, { 'application/json': { schema: { $ref: '#/components/schemas/Error' } } }, document)
+  const schema = answered.path.startsWith('/iceberg/') ? 'IcebergError' : 'Error'
+  return bodyProblems(answered, { 'application/json': { schema: { $ref: `#/components/schemas/${schema}` } } }, document)
 }
 
 function responseProblems(answered: Answered, response: Node, document: Node): string[] {

@@ -27,6 +27,12 @@ export const granted: Readonly<Record<string, Readonly<Record<string, readonly s
     JobsQueue: ['sqs:SendMessage'],
     'AdminLog:log-stream:*': write,
   },
+  Catalog: {
+    'ObjectsBucket/lake/*': ['s3:GetObject', 's3:PutObject'],
+    ObjectsBucket: ['s3:ListBucket'],
+    ItemsTable: readItems,
+    'CatalogLog:log-stream:*': write,
+  },
   Tier: {
     'ObjectsBucket/t/*': ['s3:DeleteObject', 's3:GetObject', 's3:PutObject'],
     'ObjectsBucket/lake/*': ['s3:DeleteObject', 's3:GetObject', 's3:PutObject'],

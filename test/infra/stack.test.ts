@@ -21,6 +21,7 @@ const sizes: Readonly<Record<string, { readonly memory: number; readonly seconds
   IngestFunction: { memory: 1024, seconds: 30 },
   ReadFunction: { memory: 1024, seconds: 30 },
   AdminFunction: { memory: 512, seconds: 30 },
+  CatalogFunction: { memory: 512, seconds: 30 },
   TierFunction: { memory: 1769, seconds: 900 },
   SweepFunction: { memory: 256, seconds: 50 },
 }
@@ -173,12 +174,12 @@ describe('the stack', () => {
     expect(Object.fromEntries(actual)).toEqual(sizes)
   })
 
-  test('has URLs for ingest, read and admin alone', () => {
+  test('has URLs for ingest, read, admin and catalog alone', () => {
     expect(
       of(stack, 'aws:lambda/functionUrl:FunctionUrl')
         .map((url) => url.name)
         .sort(),
-    ).toEqual(['AdminUrl', 'IngestUrl', 'ReadUrl'])
+    ).toEqual(['AdminUrl', 'CatalogUrl', 'IngestUrl', 'ReadUrl'])
   })
 
   test('sweeps every minute', () => {
@@ -199,7 +200,7 @@ describe('the stack', () => {
     const handlers = [...readFileSync(path.join(home, 'infra/http.ts'), 'utf8').matchAll(/handler: '(.+)\.handler'/g)]
       .concat([...readFileSync(path.join(home, 'infra/work.ts'), 'utf8').matchAll(/handler: '(.+)\.handler'/g)])
       .map((match) => path.join(home, `${match[1]}.ts`))
-    expect(handlers).toHaveLength(5)
+    expect(handlers).toHaveLength(6)
     for (const file of handlers) expect(readFileSync(file, 'utf8')).toMatch(/export (const|async function|function) handler\b/)
   })
 
