@@ -38,7 +38,8 @@ class Table:
     """A new table, in a database of its own."""
 
     def __init__(self, columns, **specification):
-        self._path = f"/v1/databases/interop-{os.getpid()}-{next(_numbers)}"
+        self.identifier = (f"interop-{os.getpid()}-{next(_numbers)}", "t")
+        self._path = f"/v1/databases/{self.identifier[0]}"
         _call("PUT", self._path)
         self._path += "/tables/t"
         body = {"columns": [_column_body(column) for column in columns], **specification}
