@@ -18,6 +18,20 @@ test('marks that a failing table has heaped up do not hide the marks of another'
   ])
 })
 
+test('tables are served in the order in which they became due', async () => {
+  const world = testWorld()
+  for (const [id, late] of [
+    [1, 5],
+    [2, 40],
+    [3, 0],
+    [5, 30],
+    [1, 20],
+  ] as const)
+    await putMark(world, { kind: 'tier', table: tableOf(id), buckets: 1, due: world.time.now - late })
+  await sweep(world)
+  expect(world.jobs.map(({ table }) => table.table)).toEqual(['t2', 't5', 't1', 't3'])
+})
+
 test('a mark of a kind that this build does not know is left alone', async () => {
   const world = testWorld()
   const { tableId } = tableOf(4)

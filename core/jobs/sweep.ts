@@ -1,7 +1,8 @@
 /**
  * The sweep: reads the marks that are due and sends one job for each table, or partition, and kind. It never reads tables, so an idle
  * deployment costs these reads alone. A mark stays until its worker drops it: a lost job is sent again by the next sweep.
- * Marks that nobody can drop (a table whose jobs fail, a kind of a newer build) hide no others.
+ * Marks that nobody can drop (a table whose jobs fail, a kind of a newer build) hide no others. What has waited longest past its time goes
+ * first; a mark is due by its table's freshness, so a tighter one comes sooner.
  */
 import { decodeMark, duePartition, dueShards, dueText, type Mark } from '../format/items/mark.ts'
 import { isSluiceError } from '../kernel/errors.ts'
@@ -16,20 +17,27 @@ const pagesMax = 100
 const marksPerJobMax = 1_000
 
 export async function sweep(world: World): Promise<{ readonly jobs: number }> {
-  const jobs = new Map<string, Job & { readonly marks: string[] }>()
+  const jobs = new Map<string, Waiting>()
   for (let shard = 0; shard < dueShards; shard++) {
     for await (const item of dueItems(world, shard)) {
       const mark = readMark(item)
       if (mark === undefined) continue
-      const { kind, table, buckets, partition } = mark
+      const { kind, table, buckets, partition, due } = mark
       const id = `${kind}#${table.tableId}#${partition?.id ?? ''}`
-      const job = jobs.get(id) ?? { kind, table, buckets, ...(partition === undefined ? {} : { partition }), marks: [] }
-      if (job.marks.length < marksPerJobMax) job.marks.push(item.key.sort)
-      jobs.set(id, job)
+      const of = partition === undefined ? {} : { partition }
+      const waiting = jobs.get(id) ?? { job: { kind, table, buckets, ...of, marks: [] }, since: due }
+      if (waiting.job.marks.length < marksPerJobMax) waiting.job.marks.push(item.key.sort)
+      jobs.set(id, waiting)
     }
   }
-  for (const job of jobs.values()) await world.queue.send(job)
+  for (const { job } of [...jobs.values()].sort((a, b) => a.since - b.since)) await world.queue.send(job)
   return { jobs: jobs.size }
+}
+
+interface Waiting {
+  readonly job: Job & { readonly marks: string[] }
+  /** When the first of its marks was due, ms since 1970. */
+  readonly since: number
 }
 
 async function* dueItems(world: World, shard: number): AsyncIterable<Item> {
