@@ -14,6 +14,7 @@ import type { World } from '../ports/world.ts'
 import {
   type DataFile,
   decodeManifestList,
+  encodeEntries,
   encodeManifest,
   encodeManifestList,
   type ManifestFile,
@@ -35,6 +36,9 @@ import { icebergSchema } from './iceberg/schema.ts'
 import { commitLakeItem, type LakeOutcome } from './item.ts'
 import { keyOfUri, lakeFolder, manifestKey, manifestListKey, pointsKey, publishedKey, stagedKey } from './layout.ts'
 import { createNew, readChecked } from './objects.ts'
+import { expireSnapshots } from './upkeep/expire.ts'
+import type { UpkeepLimits } from './upkeep/limits.ts'
+import { type Merge, mergedFile, readMerge } from './upkeep/merge.ts'
 
 /** What a round builds on: the lake as one version of its item names it. */
 export interface LakeBase {
@@ -45,11 +49,23 @@ export interface LakeBase {
   readonly manifests: readonly ManifestFile[]
 }
 
+export interface Round {
+  readonly files: readonly DataFile[]
+  readonly reached: Points
+  /** At most that of every file. */
+  readonly label: Label
+  /** Of manifests of the base; undefined: they stay as they are. */
+  readonly merge: Merge | undefined
+  /** ms since 1970 */
+  readonly now: number
+  readonly limits?: UpkeepLimits | undefined
+}
+
 export interface AppendPlan {
   readonly label: Label
   readonly commit: LakeCommit
   /** Written in this order before the commit. */
-  readonly objects: readonly { readonly key: string; readonly bytes: Uint8Array }[]
+  readonly objects: readonly Named[]
   /** The last of them. */
   readonly metadataBytes: Uint8Array
   readonly next: Omit<LakeBase, 'lake'>
@@ -66,31 +82,37 @@ export async function readBase(objects: ObjectStore, tableId: string, lake: Lake
   return { lake, points, metadata, manifests: decodeManifestList(list, BigInt(snapshot.summary['total-records'] ?? '0')) }
 }
 
-/** `label` is at most that of every file. Pure but for the random parts of names. */
-export function planAppend(
-  world: Pick<World, 'objects' | 'random'>,
-  table: Table,
+/** What the next commit does with the manifests of its base, beside adding one. */
+export async function planMerge(
+  objects: ObjectStore,
+  tableId: string,
   base: LakeBase,
-  round: { readonly files: readonly DataFile[]; readonly reached: Points; readonly label: Label; readonly now: number },
-): AppendPlan {
+  limits?: UpkeepLimits,
+): Promise<Merge | undefined> {
+  const [spec] = base.metadata?.['partition-specs'] ?? []
+  return spec === undefined ? undefined : readMerge(objects, tableId, spec, base.manifests, limits)
+}
+
+/** Pure but for the random parts of names. */
+export function planAppend(world: Pick<World, 'objects' | 'random'>, table: Table, base: LakeBase, round: Round): AppendPlan {
   const { objects, random } = world
   const { tableId } = table
-  const { files, label } = round
+  const { files, label, merge } = round
   assert(files.length > 0 && round.reached.size > 0, 'an append has rows')
   const schema = icebergSchema(table.schema)
   const spec = base.metadata?.['partition-specs'][0] ?? partitionSpec(table)
   const snapshotId = newSnapshotId(base.metadata, random)
   const sequence = BigInt(base.metadata?.['last-sequence-number'] ?? 0) + 1n
 
-  const manifest = named(manifestKey(tableId, label, random), encodeManifest(files, { schema, spec, snapshotId, random }))
-  const listed = manifestFile(files, {
-    uri: objects.uri(manifest.key),
-    bytes: manifest.bytes.length,
-    specId: spec['spec-id'],
-    snapshotId,
-    sequence,
-  })
-  const manifests = [...base.manifests, listed]
+  const keep = (bytes: Uint8Array) => named(manifestKey(tableId, label, random, bytes), bytes)
+  const placed = ({ key, bytes }: Named) => ({ uri: objects.uri(key), bytes: bytes.length, snapshotId, sequence })
+  const manifest = keep(encodeManifest(files, { schema, spec, snapshotId, random }))
+  const merged = merge && keep(encodeEntries(merge.entries, { schema, spec, random }))
+  const manifests = [
+    ...base.manifests.filter((each) => merge?.from.includes(each) !== true),
+    ...(merged && merge ? [mergedFile(merge, placed(merged))] : []),
+    manifestFile(files, { ...placed(manifest), specId: spec['spec-id'] }),
+  ]
   const parentId = base.lake.committed?.snapshotId
   const list = named(
     manifestListKey(tableId, snapshotId, label, random),
@@ -99,7 +121,7 @@ export function planAppend(
   const reached = advancePoints(base.points, round.reached)
   const points = named(pointsKey(tableId, label, random), encodePoints(reached))
   const offsets = { 'sluice.points': points.key, 'sluice.points-crc32': String(crc32(points.bytes)) }
-  const metadata = appendSnapshot(
+  const appended = appendSnapshot(
     base.metadata === undefined
       ? { metadata: tableMetadata(objects, table) }
       : { metadata: base.metadata, uri: objects.uri(publishedKey(tableId, base.lake.version)) },
@@ -124,11 +146,12 @@ export function planAppend(
       now: round.now,
     },
   )
+  const metadata = expireSnapshots(appended, round.now, round.limits)
   const staged = named(stagedKey(tableId, label, random), encodeMetadata(metadata))
   return {
     label,
     commit: { metadata: refOf(staged), points: refOf(points), snapshotId },
-    objects: [manifest, points, list, staged],
+    objects: [...(merged ? [merged] : []), manifest, points, list, staged],
     metadataBytes: staged.bytes,
     next: { points: reached, metadata, manifests },
   }
@@ -157,5 +180,9 @@ export async function commitAppend(world: World, tableId: string, base: LakeBase
 
 const listCrcProperty = 'sluice.manifest-list-crc32'
 
-const named = (key: string, bytes: Uint8Array): { readonly key: string; readonly bytes: Uint8Array } => ({ key, bytes })
-const refOf = ({ key, bytes }: { readonly key: string; readonly bytes: Uint8Array }): ObjectRef => ({ key, crc32: crc32(bytes) })
+interface Named {
+  readonly key: string
+  readonly bytes: Uint8Array
+}
+const named = (key: string, bytes: Uint8Array): Named => ({ key, bytes })
+const refOf = ({ key, bytes }: Named): ObjectRef => ({ key, crc32: crc32(bytes) })

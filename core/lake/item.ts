@@ -12,7 +12,7 @@ import {
   lakeItemKey,
 } from '../format/items/lake.ts'
 import { isSluiceError } from '../kernel/errors.ts'
-import { type Label, randomId } from '../kernel/ids.ts'
+import { type Label, labelOf, labelTime, randomId } from '../kernel/ids.ts'
 import type { Condition, ItemStore, SetAction, Update } from '../ports/items.ts'
 import type { World } from '../ports/world.ts'
 
@@ -111,6 +111,9 @@ export async function commitLakeItem(
     (lake) => lake.epoch === mine.epoch && lake.committed?.points.key === commit.points.key,
   )
 }
+
+/** For what is written at `now`, ms since 1970: above what the lake refuses, so that a slow clock is not refused for ever. */
+export const nextLabel = (now: number, gc: Label): Label => labelOf(Math.max(now, labelTime(gc) + 1))
 
 export const leaseMs = 60_000
 

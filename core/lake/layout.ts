@@ -2,6 +2,7 @@
  * Where a lake keeps its objects. Everything a round writes carries the round's label and a random part, so no two writers meet
  * under one key; `metadata/v<n>.metadata.json` is the exception: a copy of what the lake item already names as commit n.
  */
+import { crc32 } from 'node:zlib'
 import { SluiceError } from '../kernel/errors.ts'
 import { type Label, randomId } from '../kernel/ids.ts'
 import type { Random } from '../kernel/random.ts'
@@ -11,8 +12,9 @@ export const lakeFolder = (tableId: string): string => `lake/${tableId}`
 
 export const dataKey = (tableId: string, label: Label, random: Random): string =>
   `${lakeFolder(tableId)}/data/${label}-${randomId(random)}.parquet`
-export const manifestKey = (tableId: string, label: Label, random: Random): string =>
-  `${lakeFolder(tableId)}/metadata/${label}-${randomId(random)}-m0.avro`
+/** Its name has the CRC-32 of its bytes, which are copied on when manifests are merged. */
+export const manifestKey = (tableId: string, label: Label, random: Random, bytes: Uint8Array): string =>
+  `${lakeFolder(tableId)}/metadata/${label}-${randomId(random)}-${crcText(crc32(bytes))}-m0.avro`
 export const manifestListKey = (tableId: string, snapshotId: bigint, label: Label, random: Random): string =>
   `${lakeFolder(tableId)}/metadata/snap-${snapshotId}-${label}-${randomId(random)}.avro`
 export const stagedKey = (tableId: string, label: Label, random: Random): string =>
@@ -26,6 +28,14 @@ export const publishedKey = (tableId: string, version: bigint): string =>
 export const emptyKey = (tableId: string, schemaId: number): string =>
   `${lakeFolder(tableId)}/metadata/empty-${schemaId}.metadata.json`
 export const hintKey = (tableId: string): string => `${lakeFolder(tableId)}/metadata/version-hint.text`
+
+/** The CRC-32 that a manifest's name says; undefined for a manifest that is not ours. */
+export function manifestCrc(key: string): number | undefined {
+  const [, crc] = /\/metadata\/[0-9a-f]{12}-[0-9a-f]{16}-([0-9a-f]{8})-m0\.avro$/.exec(key) ?? []
+  return crc === undefined ? undefined : Number.parseInt(crc, 16)
+}
+
+const crcText = (crc: number): string => crc.toString(16).padStart(8, '0')
 
 /** The key of an object that the lake's own files name by URI. Refused where the store has moved since. */
 export function keyOfUri(objects: ObjectStore, tableId: string, uri: string): string {

@@ -8,11 +8,11 @@ import { findTable } from '../catalog/tables.ts'
 import type { LakeItem } from '../format/items/lake.ts'
 import type { Points } from '../format/items/points.ts'
 import { isSluiceError, SluiceError } from '../kernel/errors.ts'
-import { labelOf } from '../kernel/ids.ts'
-import { commitAppend, planAppend, readBase } from '../lake/append.ts'
-import { claimLake, clearFailure, leaseMs, noteFailure, readLakeItem, releaseLake, renewLake } from '../lake/item.ts'
+import { commitAppend, planAppend, planMerge, readBase } from '../lake/append.ts'
+import { claimLake, clearFailure, leaseMs, nextLabel, noteFailure, readLakeItem, releaseLake, renewLake } from '../lake/item.ts'
 import { readPoints } from '../lake/objects.ts'
 import { publish, repairPublished } from '../lake/publish.ts'
+import type { UpkeepLimits } from '../lake/upkeep/limits.ts'
 import { bucketsIn } from '../log/buckets.ts'
 import type { BucketOffsets } from '../log/types.ts'
 import type { Table } from '../model/table.ts'
@@ -34,6 +34,7 @@ export interface TierOptions {
   readonly roundBytesMax: number
   /** Of Arrow, in one file; default 64 MiB. */
   readonly fileBytesMax?: number
+  readonly upkeep?: UpkeepLimits
 }
 
 export interface TierOutcome {
@@ -153,9 +154,12 @@ class TierRun {
     for (let refused = 0; ; ) {
       const ranges = planRanges(this.#with.heads, base.points)
       if (ranges.length === 0 || (this.#snapshots > 0 && this.#isLate())) return this.#outcome('committed', rowsIn(ranges))
-      const label = labelOf(world.clock.now())
+      const label = nextLabel(world.clock.now(), this.#mine.gc)
       const round = await stageRound(this.#context(), this.#table, ranges, label, this.#limits())
-      const plan = planAppend(world, this.#table, { ...base, lake: this.#mine }, { ...round, label, now: world.clock.now() })
+      const { upkeep: limits } = this.#with.options
+      const merge = await planMerge(world.objects, table.tableId, base, limits)
+      const now = world.clock.now()
+      const plan = planAppend(world, this.#table, { ...base, lake: this.#mine }, { ...round, label, merge, now, limits })
       const commit = await commitAppend(world, table.tableId, { ...base, lake: this.#mine }, plan)
       if (commit.is === 'gone') return this.#outcome('gone')
       if (commit.is === 'lost') {
@@ -164,6 +168,7 @@ class TierRun {
         // Collected meanwhile: nothing happened, and new objects under a new label will do.
         refused += 1
         if (refused === refusedMax || commit.lake.gc < label) throw refusedForNoReason(commit.lake)
+        this.#mine = commit.lake
         continue
       }
       refused = 0

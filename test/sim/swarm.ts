@@ -2,6 +2,8 @@
  * What one run is made of, drawn from its seed: which faults exist at all, how often, how many of everything. Some kinds
  * are fully off in most runs, because a system under every fault at once explores little.
  */
+
+import type { UpkeepLimits } from '../../core/lake/upkeep/limits.ts'
 import { type RunLimits, runLimits } from '../../core/log/keep/runs.ts'
 import type { LogConfig } from '../../core/log/log.ts'
 import type { Rates } from './fates.ts'
@@ -61,6 +63,8 @@ export interface Swarm {
   readonly roundBytesMax: number
   readonly fileBytesMax: number
   readonly lakeBytes: number
+  /** Small, so that short runs merge and expire. */
+  readonly upkeep: UpkeepLimits
   readonly collect: boolean
   readonly drops: number
   readonly inline: boolean
@@ -127,6 +131,11 @@ export function drawSwarm(scenario: ScenarioName, random: Seeded): Swarm {
     alters: has('alter', 0.3) && !lake ? random.between(1, 6) : 0,
     ...drawRetention(has('retain', 0.3), random),
     ...drawCompaction(has('compact', 0.3), random),
+    upkeep: {
+      levelManifests: random.pick([2, 3, 10]),
+      snapshotsMin: random.pick([1, 2, 20]),
+      snapshotAgeMs: random.pick([60_000, 6 * 3_600_000]),
+    },
   }
 }
 

@@ -37,6 +37,15 @@ export function encodeAvroFile(
   return new Uint8Array(Buffer.concat([header.toBuffer({ magic, meta, sync }), ...counts]))
 }
 
+/** Is it a file whose schema and codec are the very ones that encodeAvroFile would write? */
+export function isWrittenWith(schema: AvroRecordSchema, bytes: Uint8Array): boolean {
+  if (bytes.length < magic.length || !magic.equals(bytes.subarray(0, magic.length))) return false
+  const { value, offset } = header.decode(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length), 0)
+  if (offset < 0) return false
+  const { 'avro.schema': written, 'avro.codec': codec } = value.meta
+  return written?.equals(text(JSON.stringify(schema))) === true && codec?.equals(text('deflate')) === true
+}
+
 /** The records of a file that encodeAvroFile wrote with this schema. */
 export function decodeAvroFile(schema: AvroRecordSchema, bytes: Uint8Array): unknown[] {
   const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)

@@ -1,10 +1,10 @@
 /**
  * Manifests and manifest lists of Iceberg v2 (spec, "Manifests", "Manifest Lists"), with the spec's field ids. A commit writes
- * one manifest of added files; the manifests before it are carried over as they are.
+ * one manifest of added files; the manifests before it are carried over, or several of them as one (core/lake/upkeep).
  */
 import { assert } from '../../kernel/assert.ts'
 import type { Random } from '../../kernel/random.ts'
-import { type AvroField, type AvroRecordSchema, decodeAvroFile, encodeAvroFile } from './avro.ts'
+import { type AvroField, type AvroRecordSchema, decodeAvroFile, encodeAvroFile, isWrittenWith } from './avro.ts'
 import { type ColumnMetrics, intBound } from './bounds.ts'
 import { type PartitionSpec, partitionFieldId } from './partition-spec.ts'
 import type { IcebergSchema } from './schema.ts'
@@ -16,6 +16,14 @@ export interface DataFile {
   readonly rows: number
   readonly bucket: number
   readonly columns: readonly ColumnMetrics[]
+}
+
+/** Of the values of one partition field; bounds are absent where all are null. */
+export interface FieldSummary {
+  readonly contains_null: boolean
+  readonly contains_nan: boolean | null
+  readonly lower_bound: Uint8Array | null
+  readonly upper_bound: Uint8Array | null
 }
 
 /** An entry of a manifest list. */
@@ -33,8 +41,17 @@ export interface ManifestFile {
   readonly added_rows_count: bigint
   readonly existing_rows_count: bigint
   readonly deleted_rows_count: bigint
-  readonly partitions: readonly object[] | null
+  readonly partitions: readonly FieldSummary[] | null
   readonly key_metadata: Uint8Array | null
+}
+
+/** An entry of a manifest as it lies in the file. */
+export interface ManifestEntry {
+  readonly status: number
+  readonly snapshot_id: bigint | null
+  readonly sequence_number: bigint | null
+  readonly file_sequence_number: bigint | null
+  readonly data_file: { readonly file_path: string; readonly record_count: bigint }
 }
 
 export interface ManifestContext {
@@ -44,11 +61,11 @@ export interface ManifestContext {
   readonly random: Random
 }
 
-export function encodeManifest(files: readonly DataFile[], { schema, spec, snapshotId, random }: ManifestContext): Uint8Array {
-  const partition = spec.fields[0]?.name ?? ''
+export function encodeManifest(files: readonly DataFile[], context: ManifestContext): Uint8Array {
+  const partition = context.spec.fields[0]?.name ?? ''
   const entries = files.map((file) => ({
-    status: added,
-    snapshot_id: snapshotId,
+    status: entryStatus.added,
+    snapshot_id: context.snapshotId,
     // Inherited from the manifest list, so that the same manifest can be committed again under another number.
     sequence_number: null,
     file_sequence_number: null,
@@ -67,7 +84,14 @@ export function encodeManifest(files: readonly DataFile[], { schema, spec, snaps
       sort_order_id: sortOrderId,
     },
   }))
-  return encodeAvroFile(entrySchemaOf(partition), entries, {
+  return encodeEntries(entries, context)
+}
+
+export function encodeEntries(
+  entries: readonly ManifestEntry[],
+  { schema, spec, random }: Omit<ManifestContext, 'snapshotId'>,
+): Uint8Array {
+  return encodeAvroFile(entrySchemaOf(spec), entries, {
     random,
     metadata: {
       schema: JSON.stringify(schema),
@@ -78,6 +102,12 @@ export function encodeManifest(files: readonly DataFile[], { schema, spec, snaps
       content: 'data',
     },
   })
+}
+
+/** Undefined for a file that was not written with the very schema of encodeEntries. */
+export function decodeEntries(bytes: Uint8Array, spec: PartitionSpec): readonly ManifestEntry[] | undefined {
+  const schema = entrySchemaOf(spec)
+  return isWrittenWith(schema, bytes) ? (decodeAvroFile(schema, bytes) as ManifestEntry[]) : undefined
 }
 
 /** The list's entry for a manifest that encodeManifest made. */
@@ -148,7 +178,8 @@ export function decodeManifestList(bytes: Uint8Array, rows: bigint): ManifestFil
 
 export const sortOrderId = 1
 
-const added = 1
+/** Of a manifest entry (spec, "Manifest Entry Fields"). */
+export const entryStatus = { existing: 0, added: 1, deleted: 2 } as const
 
 function boundsOf(columns: readonly ColumnMetrics[], side: 'lower' | 'upper'): object[] {
   const out: object[] = []
@@ -177,7 +208,8 @@ const byId = (keyId: number, valueId: number, value: string): object => ({
 /** The partition field's name is part of the schema; this build has two. */
 const entrySchemas = new Map<string, AvroRecordSchema>()
 
-function entrySchemaOf(partition: string): AvroRecordSchema {
+function entrySchemaOf({ fields }: PartitionSpec): AvroRecordSchema {
+  const partition = fields[0]?.name ?? ''
   const schema = entrySchemas.get(partition) ?? entrySchema(partition)
   if (entrySchemas.size < 16) entrySchemas.set(partition, schema)
   return schema

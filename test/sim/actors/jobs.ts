@@ -62,6 +62,7 @@ async function runJob(stage: Stage, { world, log, process }: Environment, job: J
         deadlineMs,
         roundBytesMax: stage.swarm.roundBytesMax,
         fileBytesMax: stage.swarm.fileBytesMax,
+        upkeep: stage.swarm.upkeep,
       })
       return
     case 'collect':

@@ -1,0 +1,51 @@
+/** For tests and benches of what becomes of a lake after many commits: commits of files that nobody wrote, as the tier makes them. */
+import type { Point } from '../../format/items/points.ts'
+import { offsetOf } from '../../kernel/ids.ts'
+import type { Table } from '../../model/table.ts'
+import type { World } from '../../ports/world.ts'
+import { commitAppend, type LakeBase, planAppend, planMerge, readBase } from '../append.ts'
+import { intBound, longBound } from '../iceberg/bounds.ts'
+import type { DataFile } from '../iceberg/manifest.ts'
+import { bucketColumn, offsetColumn } from '../iceberg/schema.ts'
+import { claimLake, nextLabel, readLakeItem } from '../item.ts'
+import { dataKey } from '../layout.ts'
+import { readPoints } from '../objects.ts'
+import { publish } from '../publish.ts'
+
+/** The lake's base under a claim of ours. */
+export async function claimed(world: World, table: Table): Promise<LakeBase> {
+  const lake = await readLakeItem(world.items, table.tableId)
+  const claim = lake && (await claimLake(world, table.tableId, lake))
+  if (claim?.is !== 'done') throw new Error('the lake was not claimed')
+  return readBase(world.objects, table.tableId, claim.lake, await readPoints(world.objects, claim.lake))
+}
+
+/** One commit of a file for each bucket, of `rows` rows each; their objects are there if `bytes` are given. */
+export async function commitFiles(
+  world: World,
+  table: Table,
+  base: LakeBase,
+  { buckets = [0], rows = 1, bytes }: { buckets?: readonly number[]; rows?: number; bytes?: Uint8Array } = {},
+): Promise<LakeBase> {
+  const now = world.clock.now()
+  const label = nextLabel(now, base.lake.gc)
+  const reached = new Map<number, Point>()
+  const files: DataFile[] = []
+  for (const bucket of buckets) {
+    const from = base.points.get(bucket)?.offset ?? 0n
+    const key = dataKey(table.tableId, label, world.random)
+    if (bytes !== undefined) await world.objects.create(key, bytes)
+    const bounds = [
+      { id: bucketColumn.id, nulls: 0, lower: intBound(bucket), upper: intBound(bucket) },
+      { id: offsetColumn.id, nulls: 0, lower: longBound(from), upper: longBound(from + BigInt(rows) - 1n) },
+    ]
+    files.push({ uri: world.objects.uri(key), bytes: bytes?.length ?? 1_000, rows, bucket, columns: bounds })
+    reached.set(bucket, { offset: offsetOf(from + BigInt(rows)), time: now })
+  }
+  const merge = await planMerge(world.objects, table.tableId, base)
+  const plan = planAppend(world, table, base, { files, reached, label, merge, now })
+  const commit = await commitAppend(world, table.tableId, base, plan)
+  if (commit.is !== 'done') throw new Error(`the commit is ${commit.is}`)
+  await publish(world, table.tableId, commit.lake, plan.metadataBytes)
+  return { ...plan.next, lake: commit.lake }
+}

@@ -1,0 +1,165 @@
+/**
+ * Manifests merged as commits go on (Iceberg's "commit.manifest-merge"), so that the list of a snapshot stays short: manifests of
+ * like size gather in levels of ten, and ten of one level become one of the next. So each entry is copied once a level, the list
+ * grows by ten with every tenfold of files, and one commit copies at most `mergeBytesMax`. Entries keep the snapshot and the
+ * sequence numbers that they had. Only manifests that are ours are merged, their bytes checked against their names.
+ */
+import { crc32 } from 'node:zlib'
+import { assert } from '../../kernel/assert.ts'
+import { viewOf } from '../../kernel/bytes.ts'
+import { SluiceError } from '../../kernel/errors.ts'
+import { mapAtOnce } from '../../kernel/parallel.ts'
+import type { ObjectStore } from '../../ports/objects.ts'
+import { decodeEntries, entryStatus, type FieldSummary, type ManifestEntry, type ManifestFile } from '../iceberg/manifest.ts'
+import type { PartitionSpec } from '../iceberg/partition-spec.ts'
+import { keyOfUri, manifestCrc } from '../layout.ts'
+import { type UpkeepLimits, upkeepLimits } from './limits.ts'
+
+/** Manifests that the next commit writes as one. */
+export interface Merge {
+  readonly from: readonly ManifestFile[]
+  /** Without those that are deleted. */
+  readonly entries: readonly ManifestEntry[]
+}
+
+/** Fewer are not worth the write, where a larger neighbour does not fit. */
+const mergedMin = 5
+export const mergeBytesMax = 4 * 1024 * 1024
+const readsAtOnce = 8
+
+/** Undefined where there is nothing to merge. Errors: `internal` where a manifest is damaged. */
+export async function readMerge(
+  objects: ObjectStore,
+  tableId: string,
+  spec: PartitionSpec,
+  manifests: readonly ManifestFile[],
+  limits: UpkeepLimits = upkeepLimits,
+): Promise<Merge | undefined> {
+  const chosen = chooseMerge(
+    manifests.filter((each) => isOurs(each) && each.partition_spec_id === spec['spec-id'] && each.content === 0),
+    limits,
+  )
+  const read = await mapAtOnce(chosen, readsAtOnce, async (from) => ({
+    from,
+    entries: await readEntries(objects, tableId, spec, from),
+  }))
+  const merged = read.flatMap(({ from, entries }) => (entries === undefined ? [] : [{ from, entries }]))
+  if (merged.length < Math.min(mergedMin, limits.levelManifests)) return undefined
+  return { from: merged.map(({ from }) => from), entries: merged.flatMap(({ entries }) => entries) }
+}
+
+/** The newest of the lowest level that is full, as many as a commit may copy. `manifests`: in the order of their commits. */
+export function chooseMerge(
+  manifests: readonly ManifestFile[],
+  { levelManifests }: UpkeepLimits = upkeepLimits,
+): readonly ManifestFile[] {
+  const levels = new Map<number, ManifestFile[]>()
+  for (const manifest of manifests) {
+    const files = manifest.added_files_count + manifest.existing_files_count
+    // 1 to 9 files, 10 to 99, and so on.
+    const level = String(files).length
+    levels.set(level, [...(levels.get(level) ?? []), manifest])
+  }
+  for (const [, level] of [...levels].sort(([a], [b]) => a - b)) {
+    if (level.length < levelManifests) continue
+    const chosen: ManifestFile[] = []
+    let bytes = 0n
+    for (const manifest of level.slice(-levelManifests).reverse()) {
+      bytes += manifest.manifest_length
+      if (bytes <= mergeBytesMax) chosen.unshift(manifest)
+    }
+    if (chosen.length >= Math.min(mergedMin, levelManifests)) return chosen
+  }
+  return []
+}
+
+/** The list's entry for a manifest of the entries of `merge`. */
+export function mergedFile(
+  { from, entries }: Merge,
+  manifest: { readonly uri: string; readonly bytes: number; readonly snapshotId: bigint; readonly sequence: bigint },
+): ManifestFile {
+  const [first] = from
+  assert(first !== undefined, 'a merge is of manifests')
+  return {
+    manifest_path: manifest.uri,
+    manifest_length: BigInt(manifest.bytes),
+    partition_spec_id: first.partition_spec_id,
+    content: 0,
+    sequence_number: manifest.sequence,
+    min_sequence_number: entries.reduce(
+      (least, { sequence_number }) => (sequence_number !== null && sequence_number < least ? sequence_number : least),
+      manifest.sequence,
+    ),
+    added_snapshot_id: manifest.snapshotId,
+    added_files_count: 0,
+    existing_files_count: entries.length,
+    deleted_files_count: 0,
+    added_rows_count: 0n,
+    existing_rows_count: rowsOf(entries),
+    deleted_rows_count: 0n,
+    partitions: mergeSummaries(from.map(({ partitions }) => partitions)),
+    key_metadata: null,
+  }
+}
+
+const isOurs = ({ manifest_path }: ManifestFile): boolean => manifestCrc(manifest_path) !== undefined
+
+/** Undefined where another build wrote it, with other fields. */
+async function readEntries(
+  objects: ObjectStore,
+  tableId: string,
+  spec: PartitionSpec,
+  manifest: ManifestFile,
+): Promise<readonly ManifestEntry[] | undefined> {
+  const key = keyOfUri(objects, tableId, manifest.manifest_path)
+  const bytes = await objects.read(key)
+  if (crc32(bytes) !== manifestCrc(key)) {
+    throw new SluiceError('internal', `${key} is damaged: its checksum differs`, { action: 'retry', facts: { key } })
+  }
+  const entries = decodeEntries(bytes, spec)
+    ?.filter(({ status }) => status !== entryStatus.deleted)
+    .map((entry) => ({
+      ...entry,
+      status: entryStatus.existing,
+      snapshot_id: entry.snapshot_id ?? manifest.added_snapshot_id,
+      sequence_number: entry.sequence_number ?? manifest.sequence_number,
+      file_sequence_number: entry.file_sequence_number ?? manifest.sequence_number,
+    }))
+  if (entries === undefined) return undefined
+  assert(
+    rowsOf(entries) === manifest.added_rows_count + manifest.existing_rows_count,
+    'a manifest has the rows that its list says',
+    { key },
+  )
+  return entries
+}
+
+const rowsOf = (entries: readonly ManifestEntry[]): bigint =>
+  entries.reduce((sum, { data_file }) => sum + data_file.record_count, 0n)
+
+/** Null, which rules nothing out, where one of them says nothing. */
+function mergeSummaries(all: readonly (readonly FieldSummary[] | null)[]): readonly FieldSummary[] | null {
+  const [first, ...others] = all
+  if (first === undefined || first === null) return null
+  let merged: readonly FieldSummary[] = first
+  for (const next of others) {
+    if (next?.length !== merged.length) return null
+    merged = merged.map((field, at) => joinSummaries(field, next[at] ?? field))
+  }
+  return merged
+}
+
+function joinSummaries(a: FieldSummary, b: FieldSummary): FieldSummary {
+  return {
+    contains_null: a.contains_null || b.contains_null,
+    contains_nan: a.contains_nan === true || b.contains_nan === true,
+    lower_bound: pick(a.lower_bound, b.lower_bound, -1),
+    upper_bound: pick(a.upper_bound, b.upper_bound, 1),
+  }
+}
+
+/** The bucket, as an int. */
+function pick(a: Uint8Array | null, b: Uint8Array | null, sign: 1 | -1): Uint8Array | null {
+  if (a === null || b === null) return a ?? b
+  return Math.sign(viewOf(a).getInt32(0, true) - viewOf(b).getInt32(0, true)) === sign ? a : b
+}
