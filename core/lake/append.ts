@@ -28,6 +28,7 @@ import {
   type EmptyMetadata,
   emptyMetadata,
   encodeMetadata,
+  listCrcProperty,
   newSnapshotId,
   type TableMetadata,
 } from './iceberg/metadata.ts'
@@ -177,8 +178,6 @@ export async function commitAppend(world: World, tableId: string, base: LakeBase
   for (const { key, bytes } of plan.objects) await createNew(world.objects, key, bytes) // crash here: orphans
   return commitLakeItem(world, tableId, base.lake, plan.commit, plan.label) // COMMIT POINT
 }
-
-const listCrcProperty = 'sluice.manifest-list-crc32'
 
 interface Named {
   readonly key: string

@@ -28,15 +28,28 @@ export type LakeOutcome =
   | { readonly is: 'gone' }
   | { readonly is: 'lost'; readonly lake: LakeItem }
 
-/** Takes over a lake that nobody works on and that is as `seen`. From here on no earlier claimant can commit. */
-export async function claimLake(world: World, tableId: string, seen: LakeItem): Promise<LakeOutcome> {
+/**
+ * Takes over a lake that nobody works on and that is as `seen`. From here on no earlier claimant can commit. `collectDue`: of the
+ * collect mark that stands for what the claimant will write, which was put before.
+ */
+export async function claimLake(
+  world: World,
+  tableId: string,
+  seen: LakeItem,
+  collectDue: number = seen.collectDue,
+): Promise<LakeOutcome> {
   const holder = randomId(world.random)
   const now = world.clock.now()
   return decide(
     world.items,
     {
       key: lakeItemKey(tableId),
-      set: { epoch: { value: seen.epoch + 1n }, holder: { value: holder }, lease: { value: BigInt(now + leaseMs) } },
+      set: {
+        epoch: { value: seen.epoch + 1n },
+        holder: { value: holder },
+        lease: { value: BigInt(now + leaseMs) },
+        collectDue: { value: BigInt(collectDue) },
+      },
       condition: and(isOpen, equal('epoch', seen.epoch), equal('version', seen.version), {
         is: 'less',
         path: 'lease',

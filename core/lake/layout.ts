@@ -35,6 +35,19 @@ export function manifestCrc(key: string): number | undefined {
   return crc === undefined ? undefined : Number.parseInt(crc, 16)
 }
 
+/** The label in a name of ours; undefined for a published copy, and for what others wrote. */
+export function labelOfKey(key: string): Label | undefined {
+  const [, label] = /\/(?:snap-[0-9]+-)?([0-9a-f]{12})-[0-9a-f]{16}[-.][^/]+$/.exec(key) ?? []
+  return label as Label | undefined
+}
+
+export function publishedVersion(key: string): bigint | undefined {
+  const [, version] = /\/metadata\/v([0-9]+)\.metadata\.json$/.exec(key) ?? []
+  return version === undefined ? undefined : BigInt(version)
+}
+
+export const isDataKey = (key: string): boolean => key.includes('/data/')
+
 const crcText = (crc: number): string => crc.toString(16).padStart(8, '0')
 
 /** The key of an object that the lake's own files name by URI. Refused where the store has moved since. */

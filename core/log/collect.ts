@@ -1,5 +1,5 @@
 /**
- * Collect: the orphans of one table (protocol section 3). List what is old → mark what is referred to → nothing left: stop →
+ * Collect: the orphans of one table, then those of its lake (protocol section 3). List what is old → mark what is referred to → nothing left: stop →
  * raise `gc` in the table, then in the heads and claims, so that no commit can refer to a candidate any more → mark again, from the
  * very items that the raise returned → delete what is still unmarked. No clock is trusted for safety: age only chooses candidates.
  */
@@ -13,6 +13,7 @@ import { tableKey } from '../format/items/table.ts'
 import { dropMarks } from '../jobs/marks.ts'
 import { type Label, labelOf } from '../kernel/ids.ts'
 import { limits } from '../kernel/limits.ts'
+import { collectLake } from '../lake/upkeep/collect.ts'
 import { type BucketId, idOf } from '../model/partition.ts'
 import type { Table } from '../model/table.ts'
 import type { Job } from '../ports/queue.ts'
@@ -43,9 +44,11 @@ export async function collect(world: World, job: Job, orphanAgeMs: number = limi
     return { state: 'gone', deleted: 0 }
   }
   let deleted = 0
-  for await (const candidates of oldObjects(world, table, labelOf(world.clock.now() - orphanAgeMs))) {
+  const before = labelOf(world.clock.now() - orphanAgeMs)
+  for await (const candidates of oldObjects(world, table, before)) {
     deleted += await collectChunk(world, table, candidates)
   }
+  if (table.options.lakeFormat !== 'none') deleted += await collectLake(world, tableId, before)
   await forgetEvicted(world, table)
   await dropMarks(world, tableId, job.marks)
   return { state: 'collected', deleted }

@@ -22,7 +22,7 @@ import type { World } from '../ports/world.ts'
 import type { LogReader } from './frames.ts'
 import { planRanges, rowsIn } from './plan.ts'
 import { type RoundLimits, stageRound } from './round.ts'
-import { settleMarks } from './settle.ts'
+import { markCollect, settleMarks } from './settle.ts'
 
 export interface TierOptions {
   /**
@@ -93,7 +93,7 @@ async function runAlive(run: Alive): Promise<TierOutcome> {
     await settleMarks(world, job, { table, heads, startedAt, remaining: 0n })
     return outcome('idle')
   }
-  const claim = await claimLake(world, table.tableId, lake)
+  const claim = await claimLake(world, table.tableId, lake, await markCollect(world, job, lake))
   if (claim.is === 'lost') return outcome('busy', { remaining: planned })
   if (claim.is === 'gone') return outcome('gone')
   const result = await showing(run, claim.lake, () => new TierRun({ ...run, lake: claim.lake, heads, points }).rounds())

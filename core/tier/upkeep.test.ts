@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest'
+import { sweep } from '../jobs/sweep.ts'
 import { decodeMetadata } from '../lake/iceberg/metadata.ts'
 import { readLakeItem } from '../lake/item.ts'
 import { readChecked } from '../lake/objects.ts'
+import { collect } from '../log/collect.ts'
 import { requestOf, type TestWorld, testLog, testTable, testWorld } from '../log/world.case.ts'
 import type { Table } from '../model/table.ts'
 import { folderRows, tier } from './tier.case.ts'
@@ -19,6 +21,12 @@ async function tierRows(world: TestWorld, table: Table, { from = 0, count = 1, e
   }
 }
 
+async function keysOf(world: TestWorld): Promise<readonly string[]> {
+  const keys: string[] = []
+  for await (const { key } of world.objects.list('lake/')) keys.push(key)
+  return keys
+}
+
 async function metadataOf(world: TestWorld, table: Table) {
   const lake = await readLakeItem(world.items, table.tableId)
   return decodeMetadata(await readChecked(world.objects, lake?.committed?.metadata ?? { key: 'none', crc32: 0 }))
@@ -30,6 +38,51 @@ test('a library that is not ours reads every row once through merged manifests',
   await tierRows(world, table, { count: 125 })
   const values = (await folderRows(world.objects, table)).map(({ v }) => Number(v)).sort((a, b) => a - b)
   expect(values).toEqual(Array.from({ length: 125 }, (_, i) => i))
+})
+
+test('what a dead round left is collected by the mark that it put', async () => {
+  const world = testWorld()
+  const table = await testTable(world, 1, 'iceberg')
+  await tierRows(world, table, { count: 2 })
+  await testLog(world).append(table, requestOf([2]))
+  world.time.now += 13 * 60 * minutes
+  const { create } = world.objects
+  let staged = 0
+  world.objects.create = async (key, bytes) => {
+    if (key.includes('/staged/')) throw new Error('crashed')
+    staged += key.startsWith('lake/') ? 1 : 0
+    return create.call(world.objects, key, bytes)
+  }
+  await expect(tier(world, table)).rejects.toThrow('crashed')
+  world.objects.create = create
+  world.time.now += minutes
+  await tierRows(world, table, { from: 3 })
+  const before = (await keysOf(world)).length
+  world.time.now += 37 * 60 * minutes
+  await sweep(world)
+  for (const job of world.jobs) if (job.kind === 'collect') await collect(world, job)
+  expect(staged).toBe(4)
+  // The round's, the points and the staged metadata of the two versions before the last.
+  expect(before - (await keysOf(world)).length).toBe(4 + 2 * 2)
+  const values = (await folderRows(world.objects, table)).map(({ v }) => Number(v)).sort((a, b) => a - b)
+  expect(values).toEqual([0, 1, 2, 3])
+  world.jobs.splice(0)
+  await sweep(world)
+  expect(world.jobs.filter(({ kind }) => kind === 'collect')).toEqual([])
+})
+
+test('a lake that is tiered often has one collect mark of its own in half a day', async () => {
+  const world = testWorld()
+  const table = await testTable(world, 1, 'iceberg')
+  let marks = 0
+  const { create } = world.items
+  world.items.create = async (item) => {
+    if (item.key.sort.includes('#collect#')) marks += 1
+    return create.call(world.items, item)
+  }
+  await tierRows(world, table, { count: 48, everyMs: 30 * minutes })
+  // Two of the process that appends, and three of the tierer's.
+  expect(marks).toBe(5)
 })
 
 test('a lake of rare commits keeps its newest twenty snapshots', async () => {

@@ -12,7 +12,7 @@ import { fetchOnce, follow } from './actors/fetcher.ts'
 import { startWorkers, sweepOnce, trigger } from './actors/jobs.ts'
 import { produceWithId, produceWithoutId } from './actors/producer.ts'
 import { TableReader } from './actors/table-reader.ts'
-import { checkLake, lagging } from './checks/lake.ts'
+import { checkLake, isPublished, keptReferences, lagging } from './checks/lake.ts'
 import { checkDropped, checkLog } from './checks/log.ts'
 import { watch } from './checks/watch.ts'
 import { Cluster } from './cluster.ts'
@@ -95,7 +95,8 @@ export async function runSeed(scenario: ScenarioName, seed: number): Promise<Run
     calm: { yes: false },
     nextRequest: () => ++requests,
   }
-  watch(history, stores, stage.tables, { now: () => scheduler.now, schema: schemaOf(swarm), logTtlMs: swarm.logTtlMs })
+  const { logTtlMs, upkeep } = swarm
+  watch(history, stores, stage.tables, { now: () => scheduler.now, schema: schemaOf(swarm), logTtlMs, ...upkeep })
   const unhandled = (error: unknown): void =>
     history.break('harness', 'unhandled', error instanceof Error ? (error.stack ?? error.message) : String(error))
   process.on('unhandledRejection', unhandled)
@@ -311,15 +312,16 @@ async function collectAll(stage: Stage): Promise<void> {
     await sweepOnce(stage)
   }
 
-  /** Objects of the log that nothing refers to, and everything of tables that are gone. */
+  /** Objects that nothing refers to, and everything of tables that are gone. */
   function orphansOf({ tables }: Stage): readonly string[] {
     const kept = new Set<string>()
     for (const { tableId, buckets } of tables) {
       if (history.drops.has(tableId)) continue
       for (let bucket = 0; bucket < buckets; bucket++) for (const key of bucketReferences(stores, tableId, bucket)) kept.add(key)
+      for (const key of keptReferences(stores, tableId)) kept.add(key)
     }
     return storedKeys(stores).filter(
-      (key) => !kept.has(key) && (key.startsWith('t/') || [...history.drops.keys()].some((id) => key.includes(id))),
+      (key) => !kept.has(key) && (!isPublished(key) || [...history.drops.keys()].some((id) => key.includes(id))),
     )
   }
 }

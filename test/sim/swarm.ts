@@ -23,6 +23,7 @@ export const scenarioNames = [
   'all',
   'retain',
   'compact',
+  'upkeep',
 ] as const
 export type ScenarioName = (typeof scenarioNames)[number]
 
@@ -104,7 +105,7 @@ export function drawSwarm(scenario: ScenarioName, random: Seeded): Swarm {
     keylessProducers: many ? 0 : random.between(traits.includes('producers') ? 0 : 1, 2),
     requestsEach: many ? random.between(1, 4) : has('spill', 0.3) ? random.between(8, 24) : random.between(1, 6),
     rowsMax: random.between(1, 4),
-    thinkMs: traits.includes('retain') ? random.pick([500, 60_000, 300_000]) : random.pick([0, 20, 500, 60_000]),
+    thinkMs: ['retain', 'upkeep'].includes(scenario) ? random.pick([500, 60_000, 300_000]) : random.pick([0, 20, 500, 60_000]),
     fetchers: random.between(0, 3),
     cacheTable: random.chance(0.5),
     group: {
@@ -134,8 +135,9 @@ export function drawSwarm(scenario: ScenarioName, random: Seeded): Swarm {
     upkeep: {
       levelManifests: random.pick([2, 3, 10]),
       snapshotsMin: random.pick([1, 2, 20]),
-      snapshotAgeMs: random.pick([60_000, 6 * 3_600_000]),
+      snapshotAgeMs: random.pick([60_000, 600_000, 6 * 3_600_000]),
     },
+    ...(scenario === 'tier' ? { extraCollects: random.between(0, 6) } : {}),
   }
 }
 
@@ -165,6 +167,7 @@ const traitsOf: Readonly<Record<ScenarioName, readonly Trait[]>> = {
   all: [],
   retain: ['retain', 'spill'],
   compact: ['compact', 'spill'],
+  upkeep: ['lake', 'collect'],
 }
 
 function drawRates(random: Seeded): Rates {

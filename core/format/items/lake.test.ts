@@ -14,6 +14,7 @@ const full: LakeItem = {
   committed: { metadata: ref('staged'), points: ref('points'), snapshotId: 2n ** 53n - 1n },
   lastError: { message: 'x'.repeat(300), at: 1_800_000_000_000 },
   at: 1_800_000_000_000,
+  collectDue: 1_800_000_000_000,
 }
 
 test('a lake item comes back as it was', () => {

@@ -25,6 +25,8 @@ export interface LakeItem {
   readonly lastError: LakeFailure | undefined
   /** ms since 1970 of the last commit or failure. */
   readonly at: number
+  /** ms since 1970: when the last collect mark is due that a claimant put; what is written a day before it is then old. */
+  readonly collectDue: number
 }
 
 export interface LakeCommit {
@@ -53,7 +55,18 @@ export const lakeItemKey = (tableId: string): ItemKey => ({ partition: tableId, 
 
 /** The item of a table without a commit; goes into the transaction that creates the table. */
 export function newLakeItem(tableId: string, gc: Label): Item {
-  const lake = { version: 0n, epoch: 0n, lease: 0, holder: '', gc, open: true, committed: undefined, lastError: undefined, at: 0 }
+  const lake = {
+    version: 0n,
+    epoch: 0n,
+    lease: 0,
+    holder: '',
+    gc,
+    open: true,
+    committed: undefined,
+    lastError: undefined,
+    at: 0,
+    collectDue: 0,
+  }
   return { key: lakeItemKey(tableId), attributes: encodeLakeItem(lake) }
 }
 
@@ -67,6 +80,7 @@ export function encodeLakeItem(lake: LakeItem): Attributes {
     gc: lake.gc,
     open: lake.open,
     at: BigInt(lake.at),
+    ...(lake.collectDue > 0 && { collectDue: BigInt(lake.collectDue) }),
     ...(lake.committed && encodeLakeCommit(lake.committed)),
     ...(lake.lastError && encodeLakeFailure(lake.lastError)),
   }
@@ -115,6 +129,7 @@ export function decodeLakeItem(attributes: Attributes): LakeItem {
         ? undefined
         : { message: read.text('lastError'), at: Number(read.integer('lastErrorAt')) },
     at: Number(read.integer('at')),
+    collectDue: attributes['collectDue'] === undefined ? 0 : Number(read.integer('collectDue')),
   }
 }
 

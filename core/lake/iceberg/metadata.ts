@@ -65,6 +65,9 @@ export interface Snapshot {
   readonly 'schema-id': number
 }
 
+/** In a snapshot's summary: the CRC-32 of its manifest list. */
+export const listCrcProperty = 'sluice.manifest-list-crc32'
+
 export interface Appended {
   readonly snapshotId: bigint
   readonly sequence: bigint

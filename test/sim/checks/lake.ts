@@ -68,6 +68,33 @@ export function lakeReferences(stores: Stores, tableId: string): ReadonlySet<str
   return readLake(stores, tableId)?.references ?? new Set()
 }
 
+/** What the folder's own readers begin with. */
+export const isPublished = (key: string): boolean => /\/metadata\/(v[0-9]+\.metadata\.json|version-hint\.text)$/.test(key)
+
+/** What any snapshot that the metadata keeps needs, beside what the item names. Throws as readLake does. */
+export function keptReferences(stores: Stores, tableId: string): ReadonlySet<string> {
+  const item = stores.items.get(lakeItemKey(tableId), 'plain')
+  const committed = item === undefined ? undefined : decodeLakeItem(item.attributes).committed
+  if (committed === undefined) return new Set()
+  const kept = new Set([committed.metadata.key, committed.points.key])
+  const read = (key: string): Uint8Array => {
+    kept.add(key)
+    const bytes = stores.objects.objects.get(key)
+    if (bytes === undefined) throw new Error(`${key} is absent`)
+    return bytes
+  }
+  const metadata = JSON.parse(Buffer.from(read(committed.metadata.key)).toString('utf8')) as IcebergMetadata
+  for (const snapshot of metadata.snapshots) {
+    for (const manifest of records(read(keyOf(snapshot['manifest-list'])))) {
+      for (const entry of records(read(keyOf(textIn(manifest, 'manifest_path'))))) {
+        const file = entry['data_file'] as Record<string, unknown>
+        read(keyOf(textIn(file, 'file_path')))
+      }
+    }
+  }
+  return kept
+}
+
 /** tier: the lake's rows are the log's in [start, tier point), once each, and points are batch boundaries. */
 export function checkLake(history: History, stores: Stores, tableId: string, logs: readonly BucketLog[]): void {
   let lake: Lake | undefined

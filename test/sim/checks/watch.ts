@@ -12,17 +12,30 @@ import type { Process } from '../process.ts'
 import type { Stores } from '../product.ts'
 import { bucketReferences, inlineName } from '../reader.ts'
 import { databaseName, type TableSeen, tableName } from '../stage.ts'
+import { HeldObjects } from './held.ts'
 import { isIndexKey, type KeepRules, watchIndex, watchStart } from './keep.ts'
-import { lakeReferences } from './lake.ts'
+import { keptReferences, lakeReferences } from './lake.ts'
 
-export function watch(history: History, stores: Stores, tables: TableSeen[], rules: KeepRules): void {
+export interface WatchRules extends KeepRules {
+  /** A reader may be at what was current within so many ms. */
+  readonly snapshotAgeMs: number
+}
+
+export function watch(history: History, stores: Stores, tables: TableSeen[], rules: WatchRules): void {
+  const held = new HeldObjects(rules.snapshotAgeMs)
   const claimants = new Map<string, Process>()
   const named = tableKey(databaseName, tableName)
-  const deleted = (object: string): void => watchDelete(history, stores, tables, object)
+  const deleted = (object: string): void => {
+    watchDelete(history, stores, tables, object)
+    held.deleted(history, object, rules.now())
+  }
   stores.items.onWrite = (key, before, after, author) => {
     if (key.sort === 'h') watchHead(history, stores, rules, { key, before, after, author })
     if (isIndexKey(key)) watchIndex(history, stores, rules, { key, before, after })
-    if (key.sort === 'lake') watchLake(history, stores, claimants, { key, before, after, author })
+    if (key.sort === 'lake') {
+      const references = watchLake(history, stores, claimants, { key, before, after, author })
+      if (references !== undefined) held.committed(key.partition, references, rules.now())
+    }
     if (key.partition === named.partition && key.sort === named.sort)
       watchTable(history, tables, { key, before, after, author }, rules.now())
     const inline = after === undefined ? inlineName(key) : undefined
@@ -58,7 +71,7 @@ function watchDelete(history: History, stores: Stores, tables: readonly TableSee
         history.break('G10', 'reach', `${object} is deleted while ${tableId}#${bucket} refers to it`)
       }
     }
-    if (lakeReferences(stores, tableId).has(object))
+    if (keptReferences(stores, tableId).has(object))
       history.break('G10', 'reach', `${object} is deleted while the lake of ${tableId} refers to it`)
   }
 }
@@ -89,14 +102,14 @@ function watchHead(history: History, stores: Stores, rules: KeepRules, { key, be
   }
 }
 
-/** A claim changes the epoch; a commit under an epoch is its claimant's alone. */
+/** A claim changes the epoch; a commit under an epoch is its claimant's alone. Returns what a commit refers to. */
 function watchLake(
   history: History,
   stores: Stores,
   claimants: Map<string, Process>,
   { key, before, after, author }: ItemWrite,
-): void {
-  if (before === undefined || after === undefined) return
+): ReadonlySet<string> | undefined {
+  if (before === undefined || after === undefined) return undefined
   const old = decodeLakeItem(before)
   const lake = decodeLakeItem(after)
   if (lake.epoch < old.epoch || lake.version < old.version)
@@ -109,11 +122,11 @@ function watchLake(
       `${author.id} commits to the lake of ${key.partition} under the epoch of ${claimants.get(key.partition)?.id ?? 'nobody'}`,
     )
   }
-  if (lake.version === old.version) return
+  if (lake.version === old.version) return undefined
   if (lake.version !== old.version + 1n)
     history.break('G9', 'fence', `the lake of ${key.partition} goes from version ${old.version} to ${lake.version}`)
   try {
-    lakeReferences(stores, key.partition)
+    return lakeReferences(stores, key.partition)
   } catch (error) {
     history.break(
       'G10',

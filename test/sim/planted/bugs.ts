@@ -3,6 +3,7 @@ import { keepBugs } from './keep-bugs.ts'
 import { lakeBugs } from './lake-bugs.ts'
 import type { PlantedBug } from './plant.ts'
 import { readBugs } from './read-bugs.ts'
+import { upkeepBugs } from './upkeep-bugs.ts'
 
 const commit = 'core/log/append/commit.ts'
 const update = 'core/log/append/update.ts'
@@ -209,4 +210,4 @@ const logBugs: readonly PlantedBug[] = [
   },
 ]
 
-export const plantedBugs: readonly PlantedBug[] = [...logBugs, ...lakeBugs, ...readBugs, ...keepBugs]
+export const plantedBugs: readonly PlantedBug[] = [...logBugs, ...lakeBugs, ...readBugs, ...keepBugs, ...upkeepBugs]

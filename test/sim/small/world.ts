@@ -84,6 +84,7 @@ export class SmallWorld {
       now: () => this.#scheduler.now,
       schema: schemaOf(swarm),
       logTtlMs: swarm.logTtlMs,
+      snapshotAgeMs: swarm.upkeep.snapshotAgeMs,
     })
     if (from === undefined) return
     copyStores(from.stores, stores, new Process('copy', this.#scheduler, 0))

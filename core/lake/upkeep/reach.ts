@@ -1,0 +1,85 @@
+/**
+ * What a version of a lake reaches: the metadata and the points that its item names; of every snapshot that the metadata keeps the
+ * list, its manifests and their data files; the published copies that a reader of the folder may be at. It is taken out of a set
+ * of candidates as it is found, so nothing here grows with the table but the names of its manifests.
+ */
+import { crc32 } from 'node:zlib'
+import type { LakeItem } from '../../format/items/lake.ts'
+import { SluiceError } from '../../kernel/errors.ts'
+import { mapAtOnce } from '../../kernel/parallel.ts'
+import type { ObjectStore } from '../../ports/objects.ts'
+import { decodeEntries, decodeManifestList, type ManifestFile } from '../iceberg/manifest.ts'
+import { decodeMetadata, listCrcProperty, type Snapshot, type TableMetadata } from '../iceberg/metadata.ts'
+import { isDataKey, keyOfUri, manifestCrc, publishedVersion } from '../layout.ts'
+import { readChecked } from '../objects.ts'
+import { upkeepLimits } from './limits.ts'
+
+const readsAtOnce = 8
+/** As many as the metadata log has. */
+const publishedMin = 100n
+
+/** Errors: `not-found` where the version was superseded and collected meanwhile; `internal` where something is damaged. */
+export async function unmarkReached(
+  objects: ObjectStore,
+  tableId: string,
+  lake: LakeItem,
+  candidates: Set<string>,
+): Promise<void> {
+  if (lake.committed === undefined) return
+  const metadata = decodeMetadata(await readChecked(objects, lake.committed.metadata))
+  candidates.delete(lake.committed.metadata.key)
+  candidates.delete(lake.committed.points.key)
+  unmarkPublished(lake, metadata, candidates)
+  const lists = metadata.snapshots.map((snapshot) => keyOfUri(objects, tableId, snapshot['manifest-list']))
+  for (const key of lists) candidates.delete(key)
+  if (candidates.size === 0) return
+  const manifests = new Map<string, ManifestFile>()
+  await mapAtOnce(metadata.snapshots, readsAtOnce, async (snapshot) => {
+    for (const manifest of await readList(objects, tableId, snapshot)) {
+      const key = keyOfUri(objects, tableId, manifest.manifest_path)
+      manifests.set(key, manifest)
+      candidates.delete(key)
+    }
+  })
+  if (![...candidates].some(isDataKey)) return
+  await mapAtOnce([...manifests], readsAtOnce, async ([key, manifest]) => {
+    for (const path of await filesOf(objects, metadata, key, manifest)) candidates.delete(keyOfUri(objects, tableId, path))
+  })
+}
+
+/** The copies of the versions of the last six hours, and at least those that the metadata log names. */
+function unmarkPublished(lake: LakeItem, metadata: TableMetadata, candidates: Set<string>): void {
+  const since = metadata['last-updated-ms'] - upkeepLimits.snapshotAgeMs
+  const recent = metadata.snapshots.find((snapshot) => snapshot['timestamp-ms'] >= since)
+  const commits = BigInt(metadata['last-sequence-number'] - (recent?.['sequence-number'] ?? metadata['last-sequence-number']))
+  const kept = lake.version - (commits > publishedMin ? commits : publishedMin)
+  for (const key of candidates) {
+    const version = publishedVersion(key)
+    if (version !== undefined && version >= kept) candidates.delete(key)
+  }
+}
+
+async function readList(objects: ObjectStore, tableId: string, snapshot: Snapshot): Promise<readonly ManifestFile[]> {
+  const { [listCrcProperty]: crc, 'total-records': rows = '0' } = snapshot.summary
+  const key = keyOfUri(objects, tableId, snapshot['manifest-list'])
+  return decodeManifestList(await readChecked(objects, { key, crc32: Number(crc) }), BigInt(rows))
+}
+
+async function filesOf(
+  objects: ObjectStore,
+  metadata: TableMetadata,
+  key: string,
+  manifest: ManifestFile,
+): Promise<readonly string[]> {
+  const spec = metadata['partition-specs'].find((each) => each['spec-id'] === manifest.partition_spec_id)
+  const bytes = await objects.read(key)
+  const crc = manifestCrc(key)
+  const entries = spec && (crc === undefined || crc === crc32(bytes)) ? decodeEntries(bytes, spec) : undefined
+  if (entries === undefined) {
+    throw new SluiceError('internal', `what ${key} refers to is not known, so nothing of this lake is collected`, {
+      action: 'retry',
+      facts: { key },
+    })
+  }
+  return entries.map(({ data_file }) => data_file.file_path)
+}

@@ -1,0 +1,69 @@
+/** Planted bugs of lakes that keep themselves in order. */
+import type { PlantedBug } from './plant.ts'
+
+const collect = 'core/lake/upkeep/collect.ts'
+const reach = 'core/lake/upkeep/reach.ts'
+
+export const upkeepBugs: readonly PlantedBug[] = [
+  {
+    id: 'B4b',
+    what: 'what a stalled tierer staged is collected, and its commit is not refused',
+    file: 'core/lake/item.ts',
+    find: `      condition: and(isOpen, equal('version', mine.version), equal('epoch', mine.epoch), {
+        is: 'less',
+        path: 'gc',
+        value: label,
+      }),`,
+    replace: "      condition: and(isOpen, equal('version', mine.version), equal('epoch', mine.epoch)),",
+    scenario: 'upkeep',
+    seedsMax: 300,
+  },
+  {
+    id: 'U1',
+    what: 'objects of a lake are deleted before its item refuses them',
+    file: collect,
+    find: '  const raised = await raiseLake(world, tableId, greatestLabel(candidates))\n',
+    replace: `  const raised = await readLakeItem(world.items, tableId)
+  void raiseLake
+`,
+    scenario: 'upkeep',
+    seedsMax: 500,
+  },
+  {
+    id: 'U2',
+    what: 'only what the current snapshot refers to is kept',
+    file: reach,
+    find: '  await mapAtOnce(metadata.snapshots, readsAtOnce, async (snapshot) => {\n',
+    replace: '  await mapAtOnce(metadata.snapshots.slice(-1), readsAtOnce, async (snapshot) => {\n',
+    scenario: 'upkeep',
+    seedsMax: 300,
+  },
+  {
+    id: 'U3',
+    what: 'a commit between the look and the raise is not looked at',
+    file: collect,
+    find: '  if (raised?.version !== seen.version && (await unmarkCurrent(world, tableId, candidates, raised)) === undefined) return 0\n',
+    replace: '  if (raised === undefined) return 0\n',
+    scenario: 'upkeep',
+    seedsMax: 3_000,
+  },
+  {
+    id: 'U4',
+    what: 'a snapshot expires by its own age, not by the time since it was superseded',
+    file: 'core/lake/upkeep/expire.ts',
+    find: "    const wasCurrent = child === undefined || child['timestamp-ms'] >= now - ageMs\n",
+    replace: "    const wasCurrent = child === undefined || snapshot['timestamp-ms'] >= now - ageMs\n",
+    scenario: 'upkeep',
+    seedsMax: 1_000,
+  },
+  {
+    id: 'U5',
+    what: 'entries are lost when manifests are merged',
+    file: 'core/lake/upkeep/merge.ts',
+    find: '  const entries = decodeEntries(bytes, spec)\n',
+    replace:
+      '  const entries = decodeEntries(bytes, spec)?.filter(({ sequence_number }, at) => at === 0 || sequence_number === null)\n',
+    scenario: 'tier',
+    seedsMax: 300,
+  },
+]
