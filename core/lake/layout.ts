@@ -47,6 +47,8 @@ export function publishedVersion(key: string): bigint | undefined {
 }
 
 export const isDataKey = (key: string): boolean => key.includes('/data/')
+/** The metadata or the points of a commit. */
+export const isStagedKey = (key: string): boolean => key.includes('/staged/') || key.includes('/points/')
 
 const crcText = (crc: number): string => crc.toString(16).padStart(8, '0')
 

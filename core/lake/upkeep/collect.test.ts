@@ -80,9 +80,8 @@ test('what dead rounds left, and what no kept snapshot has, goes; all else stays
   const kept = await keysOf(world.objects, table)
   expect(kept.has(orphan)).toBe(false)
   expect([...kept].filter((key) => key.includes('/data/'))).toHaveLength(45)
-  expect([...kept].filter((key) => key.includes('/staged/'))).toHaveLength(1)
-  expect([...kept].filter((key) => key.includes('/points/'))).toHaveLength(1)
-  expect([...kept].filter((key) => key.includes('/snap-'))).toHaveLength(base.metadata?.snapshots.length ?? -1)
+  for (const part of ['/staged/', '/points/', '/snap-'])
+    expect([...kept].filter((key) => key.includes(part))).toHaveLength(base.metadata?.snapshots.length ?? -1)
   for (const snapshot of base.metadata?.snapshots ?? []) {
     const rows = Number(snapshot.summary['total-records'])
     expect(await readSnapshot(world, table, snapshot)).toBe(rows)
@@ -168,6 +167,7 @@ test('files of other engines are left alone', async () => {
 
 test('a commit that comes between the first look and the raise keeps what it refers to', async () => {
   const { world, table, base } = await lakeOf(3)
+  await world.objects.create(dataKey(table.tableId, labelOf(world.time.now - 1), world.random), bytes)
   let next: LakeBase | undefined
   const late: TestWorld = {
     ...world,

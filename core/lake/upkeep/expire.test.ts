@@ -11,13 +11,13 @@ const minute = 60_000
 function after(times: readonly number[], more: Partial<TableMetadata> = {}): TableMetadata {
   let metadata = { snapshots: [], 'snapshot-log': [], properties: {}, refs: {}, ...more } as unknown as TableMetadata
   times.forEach((time, index) => {
-    const id = index + 1
+    const id = BigInt(index + 1)
     const snapshot = {
       'snapshot-id': id,
-      ...(index > 0 && { 'parent-snapshot-id': index }),
-      'sequence-number': id,
+      ...(index > 0 && { 'parent-snapshot-id': BigInt(index) }),
+      'sequence-number': index + 1,
       'timestamp-ms': time,
-    } as Snapshot
+    } as unknown as Snapshot
     metadata = expireSnapshots(
       {
         ...metadata,
@@ -66,7 +66,7 @@ test('the log of snapshots begins anew after one that left, because a gap would 
 })
 
 test('what a tag or another branch names stays', () => {
-  const refs = { t: { 'snapshot-id': 3, type: 'tag' }, b: { 'snapshot-id': 30, type: 'branch', 'min-snapshots-to-keep': 2 } }
+  const refs = { t: { 'snapshot-id': 3n, type: 'tag' }, b: { 'snapshot-id': 30n, type: 'branch', 'min-snapshots-to-keep': 2 } }
   const metadata = after(every(60 * minute, 100), { refs } as never)
   expect(ids(metadata)).toEqual([3, 29, 30, ...Array.from({ length: 20 }, (_, i) => 81 + i)])
 })

@@ -5,7 +5,7 @@
  * a tag names stays, and a branch's or the table's own settings (`history.expire.*`) go before ours. Nothing is deleted here:
  * objects that no snapshot has any more are orphans from then on (collect.ts).
  */
-import type { Snapshot, TableMetadata } from '../iceberg/metadata.ts'
+import type { Snapshot, SnapshotRef, StatisticsFile, TableMetadata } from '../iceberg/metadata.ts'
 import { type UpkeepLimits, upkeepLimits } from './limits.ts'
 
 const allKept = 100
@@ -17,28 +17,25 @@ const snapshotsMinMax = 1_000
 
 type SnapshotId = Snapshot['snapshot-id']
 
-interface Ref {
-  readonly 'snapshot-id': SnapshotId
-  readonly type: string
-  readonly 'min-snapshots-to-keep'?: number
-  readonly 'max-snapshot-age-ms'?: number
-}
-
 /** `now`: ms since 1970. The same object where nothing leaves. */
 export function expireSnapshots(metadata: TableMetadata, now: number, limits: UpkeepLimits = upkeepLimits): TableMetadata {
   const byId = new Map(metadata.snapshots.map((snapshot) => [snapshot['snapshot-id'], snapshot]))
   const kept = new Set<SnapshotId>()
-  for (const ref of Object.values<Ref>(metadata.refs)) {
+  for (const ref of Object.values(metadata.refs)) {
     const lineage = lineageOf(byId, ref['snapshot-id'])
     const stay =
       ref.type === 'branch' ? keptOfBranch(lineage, policyOf(ref, metadata.properties, limits), now) : lineage.slice(0, 1)
     for (const snapshot of stay) kept.add(snapshot['snapshot-id'])
   }
   if (kept.size === byId.size) return metadata
+  const { statistics, 'partition-statistics': partitionStatistics, ...rest } = metadata
+  const isKept = (each: Snapshot | StatisticsFile): boolean => kept.has(each['snapshot-id'])
   return {
-    ...metadata,
-    snapshots: metadata.snapshots.filter((snapshot) => kept.has(snapshot['snapshot-id'])),
+    ...rest,
+    snapshots: metadata.snapshots.filter(isKept),
     'snapshot-log': afterGaps(metadata['snapshot-log'], kept),
+    ...(statistics && { statistics: statistics.filter(isKept) }),
+    ...(partitionStatistics && { 'partition-statistics': partitionStatistics.filter(isKept) }),
   }
 }
 
@@ -47,7 +44,7 @@ interface Policy {
   readonly ageMs: number
 }
 
-function policyOf(ref: Ref, properties: Readonly<Record<string, string>>, limits: UpkeepLimits): Policy {
+function policyOf(ref: SnapshotRef, properties: Readonly<Record<string, string>>, limits: UpkeepLimits): Policy {
   const min = ref['min-snapshots-to-keep'] ?? countOf(properties['history.expire.min-snapshots-to-keep']) ?? limits.snapshotsMin
   const ageMs = ref['max-snapshot-age-ms'] ?? countOf(properties['history.expire.max-snapshot-age-ms']) ?? limits.snapshotAgeMs
   return { min: Math.min(min, snapshotsMinMax), ageMs }

@@ -1,16 +1,18 @@
 /**
  * What a version of a lake reaches: the metadata and the points that its item names; of every snapshot that the metadata keeps the
- * list, its manifests and their data files; the published copies that a reader of the folder may be at. It is taken out of a set
- * of candidates as it is found, so nothing here grows with the table but the names of its manifests.
+ * list, its manifests and their data files, and the metadata and the points of its commit, which share its label; the published
+ * copies that a reader of the folder may be at. It is taken out of a set of candidates as it is found, so nothing here grows with
+ * the table but the names of its manifests.
  */
 import { crc32 } from 'node:zlib'
 import type { LakeItem } from '../../format/items/lake.ts'
 import { SluiceError } from '../../kernel/errors.ts'
+import type { Label } from '../../kernel/ids.ts'
 import { mapAtOnce } from '../../kernel/parallel.ts'
 import type { ObjectStore } from '../../ports/objects.ts'
 import { decodeEntries, decodeManifestList, type ManifestFile } from '../iceberg/manifest.ts'
 import { decodeMetadata, listCrcProperty, type Snapshot, type TableMetadata } from '../iceberg/metadata.ts'
-import { isDataKey, keyOfUri, manifestCrc, publishedVersion } from '../layout.ts'
+import { isDataKey, isStagedKey, keyOfUri, labelOfKey, manifestCrc, publishedVersion } from '../layout.ts'
 import { readChecked } from '../objects.ts'
 import { upkeepLimits } from './limits.ts'
 
@@ -29,9 +31,9 @@ export async function unmarkReached(
   const metadata = decodeMetadata(await readChecked(objects, lake.committed.metadata))
   candidates.delete(lake.committed.metadata.key)
   candidates.delete(lake.committed.points.key)
-  unmarkPublished(lake, metadata, candidates)
   const lists = metadata.snapshots.map((snapshot) => keyOfUri(objects, tableId, snapshot['manifest-list']))
   for (const key of lists) candidates.delete(key)
+  unmarkMetadata(lake, metadata, new Set(lists.map(labelOfKey)), candidates)
   if (candidates.size === 0) return
   const manifests = new Map<string, ManifestFile>()
   await mapAtOnce(metadata.snapshots, readsAtOnce, async (snapshot) => {
@@ -47,15 +49,23 @@ export async function unmarkReached(
   })
 }
 
-/** The copies of the versions of the last six hours, and at least those that the metadata log names. */
-function unmarkPublished(lake: LakeItem, metadata: TableMetadata, candidates: Set<string>): void {
+/**
+ * Of the commits of these labels; of the published copies those of the last six hours, and at least what the metadata log names.
+ */
+function unmarkMetadata(
+  lake: LakeItem,
+  metadata: TableMetadata,
+  labels: ReadonlySet<Label | undefined>,
+  candidates: Set<string>,
+): void {
   const since = metadata['last-updated-ms'] - upkeepLimits.snapshotAgeMs
   const recent = metadata.snapshots.find((snapshot) => snapshot['timestamp-ms'] >= since)
   const commits = BigInt(metadata['last-sequence-number'] - (recent?.['sequence-number'] ?? metadata['last-sequence-number']))
   const kept = lake.version - (commits > publishedMin ? commits : publishedMin)
   for (const key of candidates) {
     const version = publishedVersion(key)
-    if (version !== undefined && version >= kept) candidates.delete(key)
+    const isKept = version === undefined ? isStagedKey(key) && labels.has(labelOfKey(key)) : version >= kept
+    if (isKept) candidates.delete(key)
   }
 }
 

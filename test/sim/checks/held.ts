@@ -17,10 +17,10 @@ export class HeldObjects {
     this.#ageMs = snapshotAgeMs - skewMsMax
   }
 
-  /** `references`: of the commit's snapshot, with its own metadata and points, which no reader comes back to. */
+  /** `references`: of the commit's snapshot, with its own metadata and points; no reader comes back to the points. */
   committed(tableId: string, references: ReadonlySet<string>, now: number): void {
     for (const object of this.#current.get(tableId) ?? [])
-      if (/\/(data|metadata)\//.test(object)) this.#until.set(object, now + this.#ageMs)
+      if (/\/(data|metadata|staged)\//.test(object)) this.#until.set(object, now + this.#ageMs)
     this.#current.set(tableId, references)
   }
 

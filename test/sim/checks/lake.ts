@@ -71,7 +71,7 @@ export function lakeReferences(stores: Stores, tableId: string): ReadonlySet<str
 /** What the folder's own readers begin with. */
 export const isPublished = (key: string): boolean => /\/metadata\/(v[0-9]+\.metadata\.json|version-hint\.text)$/.test(key)
 
-/** What any snapshot that the metadata keeps needs, beside what the item names. Throws as readLake does. */
+/** What any snapshot that the metadata keeps needs, and the metadata and points of its commit. Throws as readLake does. */
 export function keptReferences(stores: Stores, tableId: string): ReadonlySet<string> {
   const item = stores.items.get(lakeItemKey(tableId), 'plain')
   const committed = item === undefined ? undefined : decodeLakeItem(item.attributes).committed
@@ -85,6 +85,9 @@ export function keptReferences(stores: Stores, tableId: string): ReadonlySet<str
   }
   const metadata = JSON.parse(Buffer.from(read(committed.metadata.key)).toString('utf8')) as IcebergMetadata
   for (const snapshot of metadata.snapshots) {
+    const [, label] = /-([0-9a-f]{12})-[0-9a-f]{16}\.avro$/.exec(snapshot['manifest-list']) ?? []
+    for (const key of stores.objects.objects.keys())
+      if (key.includes(`${tableId}/staged/${label}-`) || key.includes(`${tableId}/points/${label}-`)) kept.add(key)
     for (const manifest of records(read(keyOf(snapshot['manifest-list'])))) {
       for (const entry of records(read(keyOf(textIn(manifest, 'manifest_path'))))) {
         const file = entry['data_file'] as Record<string, unknown>
