@@ -8,6 +8,7 @@ import { cold } from './cold.ts'
 import { compact, printCompact } from './compact.ts'
 import { ddl } from './ddl.ts'
 import type { Report } from './harness.ts'
+import { plan, printPlan } from './plan.ts'
 import { fetch, filter, partitions, prune } from './read.ts'
 import { printRequests, requests } from './requests.ts'
 import { printReport } from './table.ts'
@@ -40,6 +41,13 @@ const benches: Readonly<Record<string, Bench>> = {
     run: async (options) => {
       const report = await compact(options)
       return { value: report, text: printCompact(report) }
+    },
+  },
+  plan: {
+    about: 'load and plan a lake of up to 10,000 commits, and what they write',
+    run: async (options) => {
+      const report = await plan(options)
+      return { value: report, text: printPlan(report) }
     },
   },
   cold: { about: 'bundle size, import and first request of ingest', run: async (options) => reports(await cold(options)) },

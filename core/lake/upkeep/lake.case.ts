@@ -4,7 +4,7 @@ import { offsetOf } from '../../kernel/ids.ts'
 import type { Table } from '../../model/table.ts'
 import type { World } from '../../ports/world.ts'
 import { commitAppend, type LakeBase, planAppend, planMerge, readBase } from '../append.ts'
-import { intBound, longBound } from '../iceberg/bounds.ts'
+import { type ColumnMetrics, intBound, longBound } from '../iceberg/bounds.ts'
 import type { DataFile } from '../iceberg/manifest.ts'
 import { bucketColumn, offsetColumn } from '../iceberg/schema.ts'
 import { claimLake, nextLabel, readLakeItem } from '../item.ts'
@@ -20,12 +20,21 @@ export async function claimed(world: World, table: Table): Promise<LakeBase> {
   return readBase(world.objects, table.tableId, claim.lake, await readPoints(world.objects, claim.lake))
 }
 
+export interface Files {
+  readonly buckets?: readonly number[]
+  /** Of each file. */
+  readonly rows?: number
+  readonly bytes?: Uint8Array
+  /** Of the table's own columns. */
+  readonly metrics?: readonly ColumnMetrics[]
+}
+
 /** One commit of a file for each bucket, of `rows` rows each; their objects are there if `bytes` are given. */
 export async function commitFiles(
   world: World,
   table: Table,
   base: LakeBase,
-  { buckets = [0], rows = 1, bytes }: { buckets?: readonly number[]; rows?: number; bytes?: Uint8Array } = {},
+  { buckets = [0], rows = 1, bytes, metrics = [] }: Files = {},
 ): Promise<LakeBase> {
   const now = world.clock.now()
   const label = nextLabel(now, base.lake.gc)
@@ -36,6 +45,7 @@ export async function commitFiles(
     const key = dataKey(table.tableId, label, world.random)
     if (bytes !== undefined) await world.objects.create(key, bytes)
     const bounds = [
+      ...metrics,
       { id: bucketColumn.id, nulls: 0, lower: intBound(bucket), upper: intBound(bucket) },
       { id: offsetColumn.id, nulls: 0, lower: longBound(from), upper: longBound(from + BigInt(rows) - 1n) },
     ]
