@@ -40,6 +40,8 @@ export interface Reply {
   readonly body: Pieces
   /** Instead of a body: chunks as they come. Whoever stops early returns it. */
   readonly stream?: AsyncGenerator<Uint8Array>
+  /** To be called once, when the body is sent or given up: its memory may go. Otherwise the collector finds it, much later. */
+  readonly release?: () => void
 }
 
 type QueryOf<R> = R extends { readonly query: infer Q extends Schema } ? z.output<Q> : undefined

@@ -115,8 +115,9 @@ async function send(
   budget: ByteBudget,
 ): Promise<void> {
   if (reply.stream !== undefined) return sendStream(request, response, reply, reply.stream, added, budget)
-  if (response.destroyed) return
   const encoded = await compress(reply.body, chooseEncoding(request.headers['accept-encoding'] as string | undefined))
+  // nobody is there any more, and nothing but the reader needs the bytes
+  if (response.destroyed) return reply.release?.()
   const body = encoded?.bytes ?? reply.body
   const length = lengthOf(body)
   const headers: Record<string, string | number> = { ...reply.headers, ...added }
@@ -128,7 +129,10 @@ async function send(
     discardRest(request)
   }
   budget.hold(length)
-  response.on('close', () => budget.give(length))
+  response.on('close', () => {
+    budget.give(length)
+    reply.release?.()
+  })
   response.writeHead(reply.status, headers)
   if (request.method === 'HEAD') response.end()
   else if (length <= oneWriteBytesMax) response.end(latin1(joined(body)), 'latin1')

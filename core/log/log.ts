@@ -15,9 +15,8 @@ import { type EncodedRows, encodeRows, type Part } from './append/plan.ts'
 import { Partitions } from './partitions.ts'
 import { fetchBucket } from './read/bucket.ts'
 import { readOffsets } from './read/offsets.ts'
-import { type Page, type PageRequest, readPage } from './read/page.ts'
+import { type Page, type PageReading, type PageRequest, readPage } from './read/page.ts'
 import { Ranges } from './read/ranges.ts'
-import type { Reading } from './read/reading.ts'
 import { Schemas } from './schemas.ts'
 import type { AppendRequest, BucketAppended, BucketOffsets, Fetched, FetchRequest, Producer } from './types.ts'
 import { type Watch, Watchers } from './watch.ts'
@@ -41,7 +40,7 @@ export class Log {
   readonly #memos = new Memos()
   readonly #marks: MarkKeeper
   readonly #partitions: Partitions
-  readonly #reading: Reading
+  readonly #reading: PageReading
   readonly #watchers: Watchers
   readonly #tables = new Map<string, { table: Table; readonly batcher: Batcher }>()
   #inFlight = 0

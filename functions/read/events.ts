@@ -53,6 +53,7 @@ export async function* events(
     }
     const rows = rowsIn(page)
     const after = cursorAfter(at.table, at.asked, page, rows)
+    page.release()
     // past what a filter left out: an id without data moves the reader's last one
     if (rows === 0) yield utf8(after === cursor ? ': alive\n\n' : `id: ${after}\n\n`)
     cursor = after

@@ -45,7 +45,8 @@ async function fetchReply(
   const { page, asked } = await awaitPage(world, table, { ...wanted, bytesMax }, { until, signal })
   const { pieces, rows } = writer.write(page.rows, bytesMax)
   world.meter.add('rows.fetched', rows)
-  return { status: 200, headers: { 'Content-Type': wants, ...headersOf(world, table, asked, page, rows) }, body: pieces }
+  const headers = { 'Content-Type': wants, ...headersOf(world, table, asked, page, rows) }
+  return { status: 200, headers, body: pieces, release: page.release }
 }
 
 /** The first page is read before the stream begins, so that what is wrong with the call is a status. */

@@ -29,6 +29,7 @@ export async function awaitPage(
       const left = until - world.clock.now()
       if (page.rows.length > 0 || left <= 0 || signal.aborted) return { page, asked: from }
       from = { ...asked, from: page.after(0) }
+      page.release()
       if (!page.isCaughtUp) continue
       await watch.next(Math.min(left, askMs), signal)
       askMs = Math.min(askMsMax, askMs * 1.5)

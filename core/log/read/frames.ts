@@ -8,7 +8,7 @@ import { type BlockFrame, type BlockHeader, decodeBlock, headerBytes, readHeader
 import { present } from '../../kernel/assert.ts'
 import { SluiceError } from '../../kernel/errors.ts'
 import { type Offset, offsetOf } from '../../kernel/ids.ts'
-import type { Ranges, Wanted } from './ranges.ts'
+import type { RangeReader, Wanted } from './ranges.ts'
 
 export interface StoredFrame {
   /** Of its first row. */
@@ -40,7 +40,7 @@ export interface Shape {
 
 /** Each with its frames, which are read as they are taken. */
 export async function openEntries(
-  ranges: Ranges,
+  ranges: RangeReader,
   shape: Shape,
   entries: readonly EntryRead[],
 ): Promise<readonly AsyncIterable<StoredFrame>[]> {
@@ -60,13 +60,13 @@ const likelyFrameBytes = 1024 * 1024
 const probeBytesMax = 64 * 1024
 
 class EntryReader {
-  readonly #ranges: Ranges
+  readonly #ranges: RangeReader
   readonly #shape: Shape
   readonly #read: EntryRead
   readonly #key: string
   readonly #end: number
 
-  constructor(ranges: Ranges, shape: Shape, read: EntryRead) {
+  constructor(ranges: RangeReader, shape: Shape, read: EntryRead) {
     this.#ranges = ranges
     this.#shape = shape
     this.#read = read

@@ -18,6 +18,7 @@ import { isOneBucket, type ReadPosition, type Selection } from '../../model/sele
 import { partitionColumn } from '../../model/system-columns.ts'
 import type { Table } from '../../model/table.ts'
 import type { Partitions } from '../partitions.ts'
+import type { Ranges } from './ranges.ts'
 import type { Reading } from './reading.ts'
 import type { FetchedRows } from './rows.ts'
 import { type Position, positionsAfter, type Walk, walk } from './walk.ts'
@@ -42,10 +43,16 @@ export interface Page {
   readonly after: (rows: number) => ReadPosition
   /** There is no row, and there was none below the end of any bucket. */
   readonly isCaughtUp: boolean
+  /** Lets the memory of its rows go: they are empty from then on. */
+  readonly release: () => void
+}
+
+export interface PageReading extends Reading {
+  readonly ranges: Ranges
 }
 
 /** Errors: those of a walk · `bad-request` (too many buckets) · `not-found` (one bucket, of a partition that is not there). */
-export async function readPage(reading: Reading, partitions: Partitions, table: Table, request: PageRequest): Promise<Page> {
+export async function readPage(reading: PageReading, partitions: Partitions, table: Table, request: PageRequest): Promise<Page> {
   const { selection, from, fields, filter, rowsMax, bytesMax } = request
   const chosen = await choosePartitions(partitions, table, selection, from)
   const read = filter === undefined ? chosen : chosen.filter((partition) => maySelect(table, filter, partition))
@@ -54,7 +61,8 @@ export async function readPage(reading: Reading, partitions: Partitions, table: 
   const turn = 'first' in from || all.length === 0 ? 0 : from.turn % all.length
   const inTurn = [...all.slice(turn), ...all.slice(0, turn)]
   const buckets = inTurn.map((at) => ({ ...at, from: positionOf(at, from) }))
-  const walked = await walk(reading, table, { buckets, fields, rowsMax, bytesMax, ...(filter && { filter }) })
+  const ranges = reading.ranges.borrow()
+  const walked = await walk({ ...reading, ranges }, table, { buckets, fields, rowsMax, bytesMax, ...(filter && { filter }) })
   const gone = walked.buckets.find(({ isGone }) => isGone)
   if (gone !== undefined) {
     partitions.forget(table, gone.partition.name)
@@ -67,12 +75,13 @@ export async function readPage(reading: Reading, partitions: Partitions, table: 
     walk: walked,
     after: (taken) => positionAfter(walked, taken, turn),
     isCaughtUp: rows.length === 0 && isCaughtUp(walked),
+    release: () => ranges.release(),
   }
 }
 
 /** Another partition of the name may be there by now: it is another log, which begins where the one before ended. */
 async function readAgain(
-  reading: Reading,
+  reading: PageReading,
   partitions: Partitions,
   table: Table,
   request: PageRequest,

@@ -3,7 +3,10 @@
  * checked; a short or damaged read is read again, because the object is immutable and another answer is the store's fault. What
  * passed the check is kept, up to a number of bytes; a large range only when it is asked for again, so that who reads everything
  * once leaves alone what many read. Who asks for what another is reading waits for that. Ranges are shared: nobody writes into them.
+ * Who borrows ranges and gives them back lets their memory go when the last of its users has: a collector that finds hundreds of
+ * megabytes by itself stops everybody for tens of milliseconds. What is not given back is left to it.
  */
+import { copyOf } from '../../kernel/bytes.ts'
 import { isSluiceError, SluiceError } from '../../kernel/errors.ts'
 import { mapAtOnce } from '../../kernel/parallel.ts'
 import type { ObjectStore } from '../../ports/objects.ts'
@@ -17,10 +20,40 @@ export interface Wanted {
   readonly verify: (bytes: Uint8Array) => boolean
 }
 
-interface Read {
-  readonly id: string
+export interface RangeReader {
+  /** In the order of `wanted`. Errors: `not-found` (the object is gone), `internal`, those of the store. */
+  read(wanted: readonly Wanted[]): Promise<readonly Uint8Array[]>
+}
+
+/** Reads, until its ranges are given back, all at once; bytes that came of it are empty from then on. */
+export interface BorrowedRanges extends RangeReader {
+  release(): void
+}
+
+/** What one read of the store brought. */
+interface Memory {
+  /** Where nothing else lies in it and letting it go is worth it. */
+  readonly buffer: ArrayBuffer | undefined
+  /** Readers that have not given it back, and kept ranges. */
+  uses: number
+}
+
+interface Range {
   readonly bytes: Uint8Array
+  readonly memory: Memory
+}
+
+interface Read extends Range {
+  readonly id: string
   readonly verified: boolean
+}
+
+/** A range that is being read. */
+interface Pending {
+  readonly promised: Promise<Range>
+  /** Who waits for it; each is a user of its memory. */
+  readers: number
+  memory?: Memory
 }
 
 const readsAtOnce = 8
@@ -32,14 +65,14 @@ const damagedReadsMax = 3
 const largeBytesMin = 64 * 1024
 const onceReadMax = 1_000
 
-export class Ranges {
+export class Ranges implements RangeReader {
   readonly #objects: ObjectStore
   readonly #keptBytesMax: number
   /** In the order of their last use. */
-  readonly #kept = new Map<string, Uint8Array>()
+  readonly #kept = new Map<string, Range>()
   /** Large ranges that were read, and not kept. */
   readonly #onceRead = new Set<string>()
-  readonly #reading = new Map<string, Promise<Uint8Array>>()
+  readonly #reading = new Map<string, Pending>()
   #keptBytes = 0
 
   constructor(objects: ObjectStore, keptBytesMax: number) {
@@ -51,43 +84,76 @@ export class Ranges {
     return this.#keptBytes
   }
 
-  /** In the order of `wanted`. Errors: `not-found` (the object is gone), `internal`, those of the store. */
   async read(wanted: readonly Wanted[]): Promise<readonly Uint8Array[]> {
+    return (await this.#read(wanted)).map(({ bytes }) => bytes)
+  }
+
+  borrow(): BorrowedRanges {
+    const used: Memory[] = []
+    return {
+      read: async (wanted) => {
+        const ranges = await this.#read(wanted)
+        for (const { memory } of ranges) used.push(memory)
+        return ranges.map(({ bytes }) => bytes)
+      },
+      release: () => {
+        for (const memory of used.splice(0)) giveBack(memory)
+      },
+    }
+  }
+
+  /** The caller is a user of each. */
+  async #read(wanted: readonly Wanted[]): Promise<readonly Range[]> {
     const missing = new Map<string, Wanted>()
-    const found = wanted.map((one): Uint8Array | Promise<Uint8Array> | string => {
+    const found = wanted.map((one): Range | Promise<Range> | string => {
       const id = idOf(one)
-      const ready = this.#take(id) ?? this.#reading.get(id)
+      const ready = this.#take(id) ?? this.#await(id)
       if (ready === undefined) missing.set(id, one)
       return ready ?? id
     })
-    const own = await this.#readMissing([...missing.values()])
-    return Promise.all(found.map((one) => (typeof one === 'string' ? (own.get(one) as Uint8Array) : one)))
+    const own = await this.#readMissing(missing)
+    const first = new Set<string>()
+    return Promise.all(
+      found.map((one) => {
+        if (typeof one !== 'string') return one
+        const range = own.get(one) as Range
+        if (first.has(one)) range.memory.uses++
+        first.add(one)
+        return range
+      }),
+    )
   }
 
-  async #readMissing(missing: readonly Wanted[]): Promise<ReadonlyMap<string, Uint8Array>> {
-    const own = new Map<string, Uint8Array>()
-    if (missing.length === 0) return own
+  async #readMissing(missing: ReadonlyMap<string, Wanted>): Promise<ReadonlyMap<string, Range>> {
+    const own = new Map<string, Range>()
+    if (missing.size === 0) return own
+    const pending = new Map<string, Pending>()
     const read = async (group: readonly Wanted[]): Promise<void> => {
-      for (const { id, bytes, verified } of await this.#readGroup(group)) {
-        own.set(id, bytes)
-        if (verified) this.#keep(id, bytes)
+      for (const { id, bytes, memory, verified } of await this.#readGroup(group)) {
+        const range = { bytes, memory }
+        own.set(id, range)
+        const waiting = pending.get(id) as Pending
+        memory.uses += waiting.readers
+        waiting.memory = memory
+        if (verified) this.#keep(id, range)
       }
     }
-    const groups = merged(missing)
+    const groups = merged([...missing.values()])
     const inline = { groups: groups.filter(isInline), atOnce: inlineReadsAtOnce }
     const others = { groups: groups.filter((group) => !isInline(group)), atOnce: readsAtOnce }
     const reading = mapAtOnce([inline, others], 2, (part) => mapAtOnce(part.groups, part.atOnce, read))
-    for (const one of missing) {
-      const id = idOf(one)
-      const promised = reading.then(() => own.get(id) as Uint8Array)
+    for (const id of missing.keys()) {
+      const promised = reading.then(() => own.get(id) as Range)
       // whoever waits for it is told; if nobody does, our caller is
       promised.catch(() => undefined)
-      this.#reading.set(id, promised)
+      const one = { promised, readers: 1 }
+      pending.set(id, one)
+      this.#reading.set(id, one)
     }
     try {
       await reading
     } finally {
-      for (const one of missing) this.#reading.delete(idOf(one))
+      for (const id of missing.keys()) this.#reading.delete(id)
     }
     return own
   }
@@ -109,20 +175,37 @@ export class Ranges {
     if (bytes.length !== end - start)
       throw new SluiceError('internal', `a read of ${key} came back short`, { action: 'retry', facts: { object: key } })
     const used = group.reduce((sum, one) => sum + one.end - one.start, 0)
-    return group.map((one) => {
+    const whole = memoryOf(bytes)
+    // a view would keep what lies between
+    const isShared = used * 1.25 >= bytes.length
+    const reads = group.map((one): Read => {
       const view = bytes.subarray(one.start - start, one.end - start)
       const verified = one.verify(view)
-      // a view would keep what lies between
-      return { id: idOf(one), bytes: used * 1.25 >= bytes.length ? view : view.slice(), verified }
+      if (isShared) return { id: idOf(one), bytes: view, memory: whole, verified }
+      const copy = copyOf(view)
+      return { id: idOf(one), bytes: copy, memory: memoryOf(copy), verified }
     })
+    if (!isShared) giveBack(whole)
+    return reads
   }
 
-  #take(id: string): Uint8Array | undefined {
-    const bytes = this.#kept.get(id)
-    if (bytes === undefined) return undefined
+  /** A kept range; its memory has one more user. */
+  #take(id: string): Range | undefined {
+    const range = this.#kept.get(id)
+    if (range === undefined) return undefined
     this.#kept.delete(id)
-    this.#kept.set(id, bytes)
-    return bytes
+    this.#kept.set(id, range)
+    range.memory.uses++
+    return range
+  }
+
+  /** A range that is being read; its memory has one more user. */
+  #await(id: string): Promise<Range> | undefined {
+    const pending = this.#reading.get(id)
+    if (pending === undefined) return undefined
+    if (pending.memory === undefined) pending.readers++
+    else pending.memory.uses++
+    return pending.promised
   }
 
   #isAskedAgain(id: string): boolean {
@@ -135,17 +218,33 @@ export class Ranges {
     return false
   }
 
-  #keep(id: string, bytes: Uint8Array): void {
-    if (bytes.length > this.#keptBytesMax / 8 || this.#kept.has(id)) return
-    if (bytes.length >= largeBytesMin && !this.#isAskedAgain(id)) return
-    this.#kept.set(id, bytes)
-    this.#keptBytes += bytes.length + perRangeBytes
-    for (const [oldest, { length }] of this.#kept) {
+  #keep(id: string, range: Range): void {
+    const { length } = range.bytes
+    if (length > this.#keptBytesMax / 8 || this.#kept.has(id)) return
+    if (length >= largeBytesMin && !this.#isAskedAgain(id)) return
+    range.memory.uses++
+    this.#kept.set(id, range)
+    this.#keptBytes += length + perRangeBytes
+    for (const [oldest, { bytes, memory }] of this.#kept) {
       if (this.#keptBytes <= this.#keptBytesMax) return
       this.#kept.delete(oldest)
-      this.#keptBytes -= length + perRangeBytes
+      this.#keptBytes -= bytes.length + perRangeBytes
+      giveBack(memory)
     }
   }
+}
+
+/** Smaller memory costs a collector little. */
+const freedBytesMin = 16 * 1024
+
+const memoryOf = ({ buffer, length }: Uint8Array): Memory => {
+  const isOwn = buffer instanceof ArrayBuffer && buffer.byteLength === length && length >= freedBytesMin
+  return { buffer: isOwn ? buffer : undefined, uses: 0 }
+}
+
+function giveBack(memory: Memory): void {
+  memory.uses--
+  if (memory.uses <= 0) memory.buffer?.transfer(0)
 }
 
 /** What a kept range costs besides its bytes, about. */

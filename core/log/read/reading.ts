@@ -2,7 +2,7 @@
 import type { Offset } from '../../kernel/ids.ts'
 import type { World } from '../../ports/world.ts'
 import type { Schemas } from '../schemas.ts'
-import type { Ranges } from './ranges.ts'
+import type { RangeReader } from './ranges.ts'
 import type { FetchedRows } from './rows.ts'
 
 /** In the order in which rows were read. */
@@ -16,6 +16,6 @@ export interface Step {
 
 export interface Reading {
   readonly world: World
-  readonly ranges: Ranges
+  readonly ranges: RangeReader
   readonly schemas: Schemas
 }

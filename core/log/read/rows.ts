@@ -23,7 +23,7 @@ import type { BucketRef } from '../../model/partition.ts'
 import type { Schema } from '../../model/table.ts'
 import { conformBuffers, isWhole, type Source, sourceOf } from './conform.ts'
 import type { StoredFrame } from './frames.ts'
-import type { Ranges, Wanted } from './ranges.ts'
+import type { RangeReader, Wanted } from './ranges.ts'
 import { isSystemColumn, type RowsPlace, systemData } from './system.ts'
 
 /** Rows of one commit or a part of it, of one bucket, in the columns that were asked for. */
@@ -95,7 +95,7 @@ export function readBytes({ stored, form, verdict }: FrameRead): number {
 }
 
 /** In the order of `reads`. */
-export async function loadFrames(ranges: Ranges, reads: readonly FrameRead[]): Promise<readonly LoadedFrame[]> {
+export async function loadFrames(ranges: RangeReader, reads: readonly FrameRead[]): Promise<readonly LoadedFrame[]> {
   const plans = reads.map(planRead)
   const all = await ranges.read(plans.flatMap(({ wanted }) => wanted))
   let at = 0

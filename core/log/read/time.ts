@@ -10,11 +10,11 @@ import { type Offset, offsetOf } from '../../kernel/ids.ts'
 import type { BucketId } from '../../model/partition.ts'
 import type { World } from '../../ports/world.ts'
 import { type EntryRead, openEntries, type Shape } from './frames.ts'
-import type { Ranges } from './ranges.ts'
+import type { RangeReader } from './ranges.ts'
 
 export interface TimeSearch {
   readonly world: World
-  readonly ranges: Ranges
+  readonly ranges: RangeReader
   readonly shape: Shape
 }
 
