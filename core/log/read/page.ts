@@ -162,6 +162,25 @@ function isCaughtUp(walked: Walk): boolean {
 
 /** Whether rows with a partition's values may be selected: nothing is known of their other columns. */
 function maySelect(table: Table, filter: Filter, { name }: Partition): boolean {
+  const bounds = boundsOf(table, name)
+  return verdictOf(filter, ({ id }) => bounds.get(id)) !== 'none'
+}
+
+type Bounds = ReadonlyMap<number, ColumnBounds>
+
+/** Every page of a reader asks again for all partitions. */
+const boundsByTable = new WeakMap<Table, Map<string, Bounds>>()
+
+function boundsOf(table: Table, name: string): Bounds {
+  const known = boundsByTable.get(table) ?? new Map<string, Bounds>()
+  if (known.size > 2 * limits.partitionsMax) known.clear()
+  boundsByTable.set(table, known)
+  const bounds = known.get(name) ?? boundsOfName(table, name)
+  known.set(name, bounds)
+  return bounds
+}
+
+function boundsOfName(table: Table, name: string): Bounds {
   const keys = table.partitionBy.map((key) =>
     present(
       table.schema.columns.find((column) => column.name === key),
@@ -169,14 +188,13 @@ function maySelect(table: Table, filter: Filter, { name }: Partition): boolean {
     ),
   )
   const bounds = new Map<number, ColumnBounds>([[partitionColumn.id, valueBounds(utf8(name))]])
-  if (keys.length > 0) {
-    const { columns } = readPartitionName(keys, name)
-    for (const [i, { id }] of keys.entries()) {
-      const { nulls, nans, min, max } = columnStatistics(present(columns[i], 'a column of a name'))
-      bounds.set(id, { rows: 1, nulls, mayHaveNan: nans > 0, ...(min && { min }), ...(max && { max }) })
-    }
+  if (keys.length === 0) return bounds
+  const { columns } = readPartitionName(keys, name)
+  for (const [i, { id }] of keys.entries()) {
+    const { nulls, nans, min, max } = columnStatistics(present(columns[i], 'a column of a name'))
+    bounds.set(id, { rows: 1, nulls, mayHaveNan: nans > 0, ...(min && { min }), ...(max && { max }) })
   }
-  return verdictOf(filter, ({ id }) => bounds.get(id)) !== 'none'
+  return bounds
 }
 
 const valueBounds = (value: Uint8Array): ColumnBounds => ({ rows: 1, nulls: 0, min: value, max: value })
