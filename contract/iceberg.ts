@@ -41,6 +41,26 @@ const reportIn = z
   .looseObject({ 'report-type': text })
   .check(z.meta({ id: 'IcebergMetricsReport', description: 'what a client measured; it is taken and not kept' }))
 
+const commitOut = z.looseObject({ 'metadata-location': text, metadata: metadataOut })
+
+const partsMax = 1_000
+const parts = <S extends Schema>(shape: S) =>
+  z.array(shape).check(
+    new z.core.$ZodCheckMaxLength({
+      check: 'max_length',
+      maximum: partsMax,
+      error: () => `has more than ${partsMax} entries`,
+      when: ({ value }) => Array.isArray(value),
+    }),
+  )
+/** The shapes of both kinds are in iceberg-commit.ts. */
+const commitIn = z
+  .looseObject({
+    requirements: parts(z.looseObject({ type: text })),
+    updates: parts(z.looseObject({ action: text })),
+  })
+  .check(z.meta({ id: 'IcebergCommit', description: 'maintenance: what would change rows, columns or layout is refused' }))
+
 const etag = z.looseObject({ ETag: text.check(z.regex(/^"[0-9a-z-]+"$/)) })
 const ifNoneMatch = z.looseObject({ 'If-None-Match': z.optional(described('the ETag of what the caller has')) })
 
@@ -121,6 +141,16 @@ export const icebergRoutes = {
       200: answer('the committed metadata, and what reaching its files takes', tableOut, etag),
       304: { description: 'it is as the caller has it', headers: etag },
     },
+  },
+  icebergCommit: {
+    ...base,
+    method: 'POST',
+    path: tablePath,
+    summary: 'Iceberg catalog: commit maintenance to a table',
+    operation: 'ALTER',
+    body: { kind: 'json', schema: commitIn, required: true },
+    answers: { 200: answer('the metadata after the commit', commitOut) },
+    errors: ['not-found', 'conflict'],
   },
   icebergTableExists: {
     ...base,

@@ -21,7 +21,6 @@ export const lackingRoutes: readonly Route[] = [
   ...lacksInIceberg('properties of a namespace', 'ALTER', `${namespace}/properties`, 'POST'),
   ...lacksInIceberg('creating a table by way of Iceberg', 'CREATE', `${namespace}/tables`, 'POST'),
   ...lacksInIceberg('registering a table', 'CREATE', `${namespace}/register`, 'POST'),
-  ...lacksInIceberg('commits by way of Iceberg', 'ALTER', `${namespace}/tables/{table}`, 'POST'),
   ...lacksInIceberg('dropping a table by way of Iceberg', 'DROP', `${namespace}/tables/{table}`, 'DELETE'),
   ...lacksInIceberg('renaming a table', 'ALTER', '/tables/rename', 'POST'),
   ...lacksInIceberg('commits to several tables at once', 'ALTER', '/transactions/commit', 'POST'),

@@ -1,7 +1,8 @@
 /**
  * The functions that answer requests. Produce and fetch differ by path, so the edge can send them apart.
  * ingest can add to the log and cannot take from it; read writes nothing; admin changes metadata and starts jobs;
- * catalog shows lakes to engines.
+ * catalog shows lakes to engines
+ * and commits their maintenance.
  */
 import { items, keys, objects, sendJobs } from './grants.ts'
 import { room } from './room.ts'
@@ -51,5 +52,9 @@ export const catalog = room('Catalog', {
   memory: '512 MB',
   timeout: '30 seconds',
   url: true,
-  permissions: [objects(['lake'], ['s3:GetObject', 's3:PutObject']), keys(), items(['dynamodb:GetItem', 'dynamodb:Query'])],
+  permissions: [
+    objects(['lake'], ['s3:GetObject', 's3:PutObject']),
+    keys(),
+    items(['dynamodb:GetItem', 'dynamodb:Query', 'dynamodb:PutItem', 'dynamodb:UpdateItem']),
+  ],
 })

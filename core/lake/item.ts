@@ -26,7 +26,8 @@ export async function readLakeItem(items: ItemStore, tableId: string): Promise<L
 export type LakeOutcome =
   | { readonly is: 'done'; readonly lake: LakeItem }
   | { readonly is: 'gone' }
-  | { readonly is: 'lost'; readonly lake: LakeItem }
+  /** `isAmbiguous`: an attempt of ours may have been done before. */
+  | { readonly is: 'lost'; readonly lake: LakeItem; readonly isAmbiguous: boolean }
 
 /**
  * Takes over a lake that nobody works on and that is as `seen`. From here on no earlier claimant can commit. `collectDue`: of the
@@ -125,6 +126,34 @@ export async function commitLakeItem(
   )
 }
 
+/**
+ * Points the lake at metadata that an engine's commit made of what `seen` names. The points, and with them the epoch and whoever has
+ * claimed the lake, stay as they are: a claimant finds the version changed and builds on the new one. `collectDue`: as of a claim.
+ */
+export async function commitMetadata(
+  world: World,
+  tableId: string,
+  seen: LakeItem,
+  commit: LakeCommit,
+  { label, collectDue }: { readonly label: Label; readonly collectDue: number },
+): Promise<LakeOutcome> {
+  const set: Record<string, SetAction> = {
+    version: { value: seen.version + 1n },
+    at: { value: BigInt(world.clock.now()) },
+    collectDue: { value: BigInt(collectDue) },
+  }
+  for (const [name, value] of Object.entries(encodeLakeCommit(commit))) set[name] = { value }
+  return decide(
+    world.items,
+    {
+      key: lakeItemKey(tableId),
+      set,
+      condition: and(isOpen, equal('version', seen.version), { is: 'less', path: 'gc', value: label }),
+    }, // COMMIT POINT
+    (lake) => lake.committed?.metadata.key === commit.metadata.key,
+  )
+}
+
 /** For what is written at `now`, ms since 1970: above what the lake refuses, so that a slow clock is not refused for ever. */
 export const nextLabel = (now: number, gc: Label): Label => labelOf(Math.max(now, labelTime(gc) + 1))
 
@@ -136,11 +165,11 @@ const attemptsMax = 5
 async function decide(items: ItemStore, update: Update, isOurs: (lake: LakeItem) => boolean): Promise<LakeOutcome> {
   for (let attempt = 1; ; attempt++) {
     try {
-      const { done, item } = await items.update(update)
-      if (item === undefined) return { is: 'gone' }
-      const lake = decodeLakeItem(item.attributes)
-      if (done || isOurs(lake)) return { is: 'done', lake }
-      return lake.open ? { is: 'lost', lake } : { is: 'gone' }
+      const result = await items.update(update)
+      if (result.item === undefined) return { is: 'gone' }
+      const lake = decodeLakeItem(result.item.attributes)
+      if (result.done || isOurs(lake)) return { is: 'done', lake }
+      return lake.open ? { is: 'lost', lake, isAmbiguous: attempt > 1 || result.ambiguous === true } : { is: 'gone' }
     } catch (error) {
       if (!isSluiceError(error) || error.effect !== 'unknown' || error.code === 'internal' || attempt === attemptsMax) throw error
     }

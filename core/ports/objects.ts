@@ -1,5 +1,5 @@
 /**
- * ObjectStore: immutable objects by key. Keys are ASCII paths `[a-z0-9._/=-]`, at most 512 characters.
+ * ObjectStore: immutable objects by key. Keys are ASCII paths `[A-Za-z0-9._/=%+-]`, at most 512 characters.
  * Errors: `not-found` (absent key), `unavailable` or `throttled` (effect `none` when the store refused,
  * `unknown` when the outcome of a write is not known), `internal` (damage).
  * Implementations pass objects.case.ts.

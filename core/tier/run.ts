@@ -8,7 +8,8 @@ import { findTable } from '../catalog/tables.ts'
 import type { LakeItem } from '../format/items/lake.ts'
 import type { Points } from '../format/items/points.ts'
 import { isSluiceError, SluiceError } from '../kernel/errors.ts'
-import { commitAppend, planAppend, planMerge, readBase } from '../lake/append.ts'
+import type { Label } from '../kernel/ids.ts'
+import { commitAppend, type LakeBase, planAppend, planMerge, readBase } from '../lake/append.ts'
 import { claimLake, clearFailure, leaseMs, nextLabel, noteFailure, readLakeItem, releaseLake, renewLake } from '../lake/item.ts'
 import { readPoints } from '../lake/objects.ts'
 import { publish, repairPublished } from '../lake/publish.ts'
@@ -21,7 +22,7 @@ import type { Job } from '../ports/queue.ts'
 import type { World } from '../ports/world.ts'
 import type { LogReader } from './frames.ts'
 import { planRanges, rowsIn } from './plan.ts'
-import { type RoundLimits, stageRound } from './round.ts'
+import { type RoundLimits, type StagedRound, stageRound } from './round.ts'
 import { markCollect, settleMarks } from './settle.ts'
 
 export interface TierOptions {
@@ -151,33 +152,47 @@ class TierRun {
   async #rounds(): Promise<TierOutcome> {
     const { world, table } = this.#with
     let base = await readBase(world.objects, table.tableId, this.#mine, this.#with.points)
+    let staged: { readonly round: StagedRound; readonly label: Label } | undefined
     for (let refused = 0; ; ) {
       const ranges = planRanges(this.#with.heads, base.points)
       if (ranges.length === 0 || (this.#snapshots > 0 && this.#isLate())) return this.#outcome('committed', rowsIn(ranges))
-      const label = nextLabel(world.clock.now(), this.#mine.gc)
-      const round = await stageRound(this.#context(), this.#table, ranges, label, this.#limits())
+      const label: Label = staged?.label ?? nextLabel(world.clock.now(), this.#mine.gc)
+      const round: StagedRound = staged?.round ?? (await stageRound(this.#context(), this.#table, ranges, label, this.#limits()))
+      staged = undefined
       const { upkeep: limits } = this.#with.options
       const merge = await planMerge(world.objects, table.tableId, base, limits)
       const now = world.clock.now()
-      const plan = planAppend(world, this.#table, { ...base, lake: this.#mine }, { ...round, label, merge, now, limits })
-      const commit = await commitAppend(world, table.tableId, { ...base, lake: this.#mine }, plan)
+      // Never over a version that is not the base's, however often the lease was renewed since.
+      const plan = planAppend(world, this.#table, base, { ...round, label, merge, now, limits })
+      const commit = await commitAppend(world, table.tableId, base, plan)
       if (commit.is === 'gone') return this.#outcome('gone')
+      this.#isFenced = commit.lake.epoch !== this.#mine.epoch
+      if (this.#isFenced) return this.#outcome('fenced')
+      this.#mine = commit.lake
+      const isOvertaken = commit.lake.version !== base.lake.version
       if (commit.is === 'lost') {
-        this.#isFenced = commit.lake.epoch !== this.#mine.epoch
-        if (this.#isFenced) return this.#outcome('fenced')
-        // Collected meanwhile: nothing happened, and new objects under a new label will do.
+        // An engine's commit came between, and the files will do for another try. Or they may be collected: new ones under a new label.
         refused += 1
-        if (refused === refusedMax || commit.lake.gc < label) throw refusedForNoReason(commit.lake)
-        this.#mine = commit.lake
+        if (refused === refusedMax || (!isOvertaken && commit.lake.gc < label)) throw refusedForNoReason(commit.lake)
+        if (isOvertaken) base = await this.#rebased()
+        if (commit.lake.gc < label) staged = { round, label }
         continue
       }
       refused = 0
-      this.#mine = commit.lake
       this.#snapshots += 1
       this.#rows += round.rows
-      base = { ...plan.next, lake: commit.lake }
-      await publish(world, table.tableId, commit.lake, plan.metadataBytes)
+      if (commit.lake.committed?.metadata.key === plan.commit.metadata.key) {
+        base = { ...plan.next, lake: commit.lake }
+        await publish(world, table.tableId, commit.lake, plan.metadataBytes)
+      } else base = await this.#rebased()
     }
+  }
+
+  /** What an engine's commit has made of the lake: the points are ours still, all else is read again. Its copy comes before ours. */
+  async #rebased(): Promise<LakeBase> {
+    const { world, table } = this.#with
+    await repairPublished(world, table.tableId, this.#mine)
+    return readBase(world.objects, table.tableId, this.#mine, await readPoints(world.objects, this.#mine))
   }
 
   /** Another may have brought the rows into the lake while this worker slept, and they may have left the log since. */
@@ -223,7 +238,7 @@ class TierRun {
   }
 }
 
-const refusedMax = 3
+const refusedMax = 5
 
 /** Only the very table that the job names. */
 async function aliveTable(world: World, { table: { database, table, tableId } }: Pick<Job, 'table'>): Promise<Table | undefined> {

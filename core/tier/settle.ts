@@ -29,7 +29,11 @@ const collectWindowMs = 12 * 3_600_000
  * So that what a run may leave behind is never forgotten: a collect mark stands that is due when all of it is old. Put before the
  * claim, which notes it in the lake item; there is one in half a day. Returns when it is due, ms since 1970.
  */
-export async function markCollect(world: World, { table, buckets }: Job, lake: LakeItem): Promise<number> {
+export async function markCollect(
+  world: World,
+  { table, buckets }: Pick<Job, 'table' | 'buckets'>,
+  lake: LakeItem,
+): Promise<number> {
   const now = world.clock.now()
   if (lake.collectDue >= now + runMsMax + limits.orphanAgeMs) return lake.collectDue
   const due = now + collectWindowMs + limits.orphanAgeMs

@@ -1,5 +1,6 @@
 /** The calls of the Iceberg REST catalog. */
 import type { Handlers } from '../call.ts'
+import { commit } from './commit.ts'
 import * as namespaces from './namespaces.ts'
 import * as tables from './tables.ts'
 
@@ -10,6 +11,7 @@ export const icebergHandlers: Handlers = {
   icebergNamespaceExists: namespaces.exists,
   icebergTables: tables.list,
   icebergTable: tables.load,
+  icebergCommit: commit,
   icebergTableExists: tables.exists,
   icebergMetrics: tables.report,
 }

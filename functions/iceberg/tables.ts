@@ -53,9 +53,15 @@ interface Shown {
 
 function tableReply({ engineOptions }: FunctionWorld, { uri, metadata, etag }: Shown): Reply {
   const headers = { 'Content-Type': media.json, ETag: etag }
-  const before = utf8(`{"metadata-location":${JSON.stringify(uri)},"metadata":`)
-  return { status: 200, headers, body: [before, metadata, utf8(`,"config":${JSON.stringify(engineOptions)}}`)] }
+  return { status: 200, headers, body: [located(uri), metadata, utf8(`,"config":${JSON.stringify(engineOptions)}}`)] }
 }
+
+/** After a commit. */
+export function metadataReply({ uri, metadata }: Pick<Shown, 'uri' | 'metadata'>): Reply {
+  return { status: 200, headers: { 'Content-Type': media.json }, body: [located(uri), metadata, utf8('}')] }
+}
+
+const located = (uri: string): Uint8Array => utf8(`{"metadata-location":${JSON.stringify(uri)},"metadata":`)
 
 function withSnapshotsOfRefs(metadata: EmptyMetadata): EmptyMetadata {
   const named = new Set(Object.values(metadata.refs).map((ref) => ref['snapshot-id']))

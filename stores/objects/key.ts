@@ -1,14 +1,15 @@
 /**
- * Object keys: ASCII paths of `[a-z0-9._=-]` segments, at most 512 characters. Every ObjectStore checks its keys
+ * Object keys: ASCII paths of `[A-Za-z0-9._=%+-]` segments, at most 512 characters. Every ObjectStore checks its keys
  * here before it acts, so that a hostile or broken key can neither leave a directory nor mean two things in two stores.
+ * Ours are lower-case; an engine that maintains a lake names its files otherwise, and they too must be read and deleted.
  */
 import { SluiceError } from '../../core/kernel/errors.ts'
 
 export const keyLengthMax = 512
 /** What every common file system can name. */
 const segmentLengthMax = 240
-const pattern = /^[a-z0-9._=-]+(?:\/[a-z0-9._=-]+)*$/
-const prefixPattern = /^(?:[a-z0-9._=-]+\/)*[a-z0-9._=-]*$/
+const pattern = /^[A-Za-z0-9._=%+-]+(?:\/[A-Za-z0-9._=%+-]+)*$/
+const prefixPattern = /^(?:[A-Za-z0-9._=%+-]+\/)*[A-Za-z0-9._=%+-]*$/
 const dots = /(?:^|\/)\.{1,2}(?:\/|$)/
 
 export function checkKey(key: string): void {
@@ -42,5 +43,8 @@ export function outOfRange(key: string, range: { readonly start: number; readonl
 
 function refused(what: string, key: string): SluiceError {
   const shown = JSON.stringify(key.slice(0, 80))
-  return new SluiceError('internal', `${what} ${shown} is refused: lower-case ASCII segments, at most ${keyLengthMax} characters`)
+  return new SluiceError(
+    'internal',
+    `${what} ${shown} is refused: segments of A-Z a-z 0-9 . _ = % + -, at most ${keyLengthMax} characters`,
+  )
 }

@@ -31,7 +31,8 @@ test('config names exactly the calls that are served', async () => {
   for (const endpoint of endpoints as string[]) {
     const [method = '', template = ''] = endpoint.split(' ')
     const path = template.replace('/v1/{prefix}', root).replace('{namespace}', 'd').replace('{table}', 'lake')
-    const { status } = await site.client.send(method, path, method === 'POST' ? { json: { 'report-type': 'scan-report' } } : {})
+    const body = { 'report-type': 'scan-report', requirements: [], updates: [] }
+    const { status } = await site.client.send(method, path, method === 'POST' ? { json: body } : {})
     expect([endpoint, status < 300]).toEqual([endpoint, true])
   }
 })

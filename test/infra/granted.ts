@@ -30,7 +30,7 @@ export const granted: Readonly<Record<string, Readonly<Record<string, readonly s
   Catalog: {
     'ObjectsBucket/lake/*': ['s3:GetObject', 's3:PutObject'],
     ObjectsBucket: ['s3:ListBucket'],
-    ItemsTable: readItems,
+    ItemsTable: [...readItems, 'dynamodb:PutItem', 'dynamodb:UpdateItem'],
     'CatalogLog:log-stream:*': write,
   },
   Tier: {

@@ -32,7 +32,7 @@ export interface LakeItem {
 export interface LakeCommit {
   readonly metadata: ObjectRef
   readonly points: ObjectRef
-  /** Iceberg snapshot id, below 2^53. */
+  /** Iceberg snapshot id: below 2^53 where it is ours, below 2^63 where an engine made it. */
   readonly snapshotId: bigint
 }
 

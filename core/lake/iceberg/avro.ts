@@ -1,13 +1,14 @@
 /**
- * Avro object container files (Avro 1.12 specification, "Object Container Files") in memory, one block, deflate. Longs are
- * bigints. The schema is kept as the object that was given, so that its `field-id`s reach the file. Reads only what this
- * file wrote.
+ * Avro object container files (Avro 1.12 specification, "Object Container Files") in memory. Written: one block, deflate, the schema
+ * as the object that was given, so that its `field-id`s reach the file. Read: any writer's, by field ids. Longs are bigints.
  */
-import { deflateRawSync, inflateRawSync } from 'node:zlib'
+import { deflateRawSync } from 'node:zlib'
 import avro from 'avsc'
-import { assert } from '../../kernel/assert.ts'
-import { utf8 } from '../../kernel/bytes.ts'
+import { utf8, utf8Text } from '../../kernel/bytes.ts'
+import { isSluiceError, SluiceError } from '../../kernel/errors.ts'
 import type { Random } from '../../kernel/random.ts'
+import { expandBlock } from './avro-codec.ts'
+import { projection } from './avro-projection.ts'
 
 export interface AvroRecordSchema {
   readonly type: 'record'
@@ -46,34 +47,57 @@ export function isWrittenWith(schema: AvroRecordSchema, bytes: Uint8Array): bool
   return written?.equals(text(JSON.stringify(schema))) === true && codec?.equals(text('deflate')) === true
 }
 
-/** The records of a file that encodeAvroFile wrote with this schema. */
+/** The records as `schema` says, whoever wrote the file. Whatever is wrong with the bytes is an `internal` error. */
 export function decodeAvroFile(schema: AvroRecordSchema, bytes: Uint8Array): unknown[] {
-  const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+  try {
+    return decodeFile(schema, Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length))
+  } catch (error) {
+    if (isSluiceError(error)) throw error
+    throw new SluiceError('internal', 'an avro file cannot be read', { cause: error })
+  }
+}
+
+function decodeFile(schema: AvroRecordSchema, file: Buffer): unknown[] {
   const { value: head, offset } = header.decode(file, 0)
-  assert(offset > 0 && magic.equals(head.magic), 'an avro file begins with its header')
-  const type = typeOf(schema)
+  check(offset > 0 && magic.equals(head.magic), 'it does not begin with an avro header')
+  const { type, project } = readerOf(schema, utf8Text(head.meta['avro.schema'] ?? utf8('')))
+  const codec = utf8Text(head.meta['avro.codec'] ?? utf8('null'))
   const records: unknown[] = []
   let at = offset
   while (at < file.length) {
     const count = long.decode(file, at)
     const size = long.decode(file, count.offset)
     const end = size.offset + size.value
-    assert(count.offset > 0 && size.offset > 0 && end + 16 <= file.length, 'an avro block is whole')
-    assert(head.sync.equals(file.subarray(end, end + 16)), 'an avro block ends with the sync marker')
-    const block = inflateRawSync(file.subarray(size.offset, end), { maxOutputLength: blockBytesMax })
+    check(count.offset > 0 && size.offset > 0 && size.value >= 0 && end + 16 <= file.length, 'a block is cut')
+    check(head.sync.equals(file.subarray(end, end + 16)), 'a block does not end with the sync marker')
+    const expanded = expandBlock(codec, file.subarray(size.offset, end))
+    const block = Buffer.from(expanded.buffer, expanded.byteOffset, expanded.length)
     let position = 0
     for (let i = 0; i < count.value; i++) {
       const decoded = type.decode(block, position)
-      assert(decoded.offset > position, 'an avro record is whole')
+      check(decoded.offset > position, 'a record is cut')
       position = decoded.offset
-      records.push(decoded.value)
+      records.push(project(decoded.value))
     }
     at = end + 16
   }
   return records
 }
 
-const blockBytesMax = 256 * 1024 * 1024
+/** Ours as it is, anybody else's by field ids. */
+function readerOf(schema: AvroRecordSchema, written: string): { type: Codec<unknown>; project: (value: unknown) => unknown } {
+  if (written === JSON.stringify(schema)) return { type: typeOf(schema), project: (value) => value }
+  check(written.length <= schemaLengthMax, 'its schema is too long')
+  const given = JSON.parse(written) as AvroRecordSchema
+  return { project: projection(schema, given), type: compile(given) }
+}
+
+const schemaLengthMax = 1024 * 1024
+
+function check(holds: boolean, why: string): void {
+  if (!holds) throw new SluiceError('internal', `an avro file cannot be read: ${why}`)
+}
+
 const magic = Buffer.from('Obj\x01', 'latin1')
 const text = (value: string): Buffer => Buffer.from(utf8(value))
 
@@ -113,7 +137,10 @@ const compiled = new WeakMap<AvroRecordSchema, Codec<unknown>>()
 function typeOf(schema: AvroRecordSchema): Codec<unknown> {
   const known = compiled.get(schema)
   if (known !== undefined) return known
-  const type = avro.Type.forSchema(schema as never, { registry: { long: bigLong }, wrapUnions: false }) as Codec<unknown>
+  const type = compile(schema)
   compiled.set(schema, type)
   return type
 }
+
+const compile = (schema: AvroRecordSchema): Codec<unknown> =>
+  avro.Type.forSchema(schema as never, { registry: { long: bigLong }, wrapUnions: false }) as Codec<unknown>

@@ -170,11 +170,27 @@ export function encodeManifestList(
 
 /** `rows`: what the snapshot's summary says; a list that sums to another number is damaged. */
 export function decodeManifestList(bytes: Uint8Array, rows: bigint): ManifestFile[] {
-  const manifests = decodeAvroFile(listSchema, bytes) as ManifestFile[]
+  const manifests = decodeManifests(bytes)
   const sum = manifests.reduce((total, each) => total + each.added_rows_count + each.existing_rows_count, 0n)
   assert(sum === rows, 'a manifest list has the rows that its snapshot says', { list: String(sum), snapshot: String(rows) })
   return manifests
 }
+
+/** The list of any writer, not yet compared with anything. */
+export const decodeManifests = (bytes: Uint8Array): ManifestFile[] => decodeAvroFile(listSchema, bytes) as ManifestFile[]
+
+/** What a manifest of any writer says of a file. */
+export interface ListedFile {
+  readonly status: number
+  readonly data_file: {
+    readonly content: number
+    readonly file_path: string
+    readonly file_format: string
+    readonly record_count: bigint
+  }
+}
+
+export const decodeFiles = (bytes: Uint8Array): ListedFile[] => decodeAvroFile(fileSchema, bytes) as ListedFile[]
 
 export const sortOrderId = 1
 
@@ -243,6 +259,25 @@ const entrySchema = (partition: string): AvroRecordSchema => ({
     }),
   ],
 })
+
+/** By their ids, the fields of ListedFile. */
+const fileSchema: AvroRecordSchema = {
+  type: 'record',
+  name: 'manifest_entry',
+  fields: [
+    field(0, 'status', 'int'),
+    field(2, 'data_file', {
+      type: 'record',
+      name: 'r2',
+      fields: [
+        field(134, 'content', 'int'),
+        field(100, 'file_path', 'string'),
+        field(101, 'file_format', 'string'),
+        field(103, 'record_count', 'long'),
+      ],
+    }),
+  ],
+}
 
 const listSchema: AvroRecordSchema = {
   type: 'record',

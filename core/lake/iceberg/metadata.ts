@@ -45,9 +45,9 @@ export interface EmptyMetadata {
 export interface SnapshotRef {
   readonly 'snapshot-id': bigint
   readonly type: 'branch' | 'tag'
-  readonly 'max-ref-age-ms'?: number
-  readonly 'max-snapshot-age-ms'?: number
-  readonly 'min-snapshots-to-keep'?: number
+  readonly 'max-ref-age-ms'?: number | undefined
+  readonly 'max-snapshot-age-ms'?: number | undefined
+  readonly 'min-snapshots-to-keep'?: number | undefined
 }
 
 export interface StatisticsFile {
@@ -57,7 +57,7 @@ export interface StatisticsFile {
 
 export interface Snapshot {
   readonly 'snapshot-id': bigint
-  readonly 'parent-snapshot-id'?: bigint
+  readonly 'parent-snapshot-id'?: bigint | undefined
   readonly 'sequence-number': number
   readonly 'timestamp-ms': number
   readonly 'manifest-list': string

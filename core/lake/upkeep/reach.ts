@@ -10,7 +10,7 @@ import { SluiceError } from '../../kernel/errors.ts'
 import type { Label } from '../../kernel/ids.ts'
 import { mapAtOnce } from '../../kernel/parallel.ts'
 import type { ObjectStore } from '../../ports/objects.ts'
-import { decodeEntries, decodeManifestList, type ManifestFile } from '../iceberg/manifest.ts'
+import { decodeFiles, decodeManifestList, type ManifestFile } from '../iceberg/manifest.ts'
 import { decodeMetadata, listCrcProperty, type Snapshot, type TableMetadata } from '../iceberg/metadata.ts'
 import { isDataKey, isStagedKey, keyOfUri, labelOfKey, manifestCrc, publishedVersion } from '../layout.ts'
 import { readChecked } from '../objects.ts'
@@ -45,7 +45,7 @@ export async function unmarkReached(
   })
   if (![...candidates].some(isDataKey)) return
   await mapAtOnce([...manifests], readsAtOnce, async ([key, manifest]) => {
-    for (const path of await filesOf(objects, metadata, key, manifest)) candidates.delete(keyOfUri(objects, tableId, path))
+    for (const path of await filesOf(objects, key, manifest)) candidates.delete(keyOfUri(objects, tableId, path))
   })
 }
 
@@ -75,21 +75,17 @@ async function readList(objects: ObjectStore, tableId: string, snapshot: Snapsho
   return decodeManifestList(await readChecked(objects, { key, crc32: Number(crc) }), BigInt(rows))
 }
 
-async function filesOf(
-  objects: ObjectStore,
-  metadata: TableMetadata,
-  key: string,
-  manifest: ManifestFile,
-): Promise<readonly string[]> {
-  const spec = metadata['partition-specs'].find((each) => each['spec-id'] === manifest.partition_spec_id)
+/** Of a manifest of any writer. Its name has a checksum where it is ours; the list's counts are there for all. */
+async function filesOf(objects: ObjectStore, key: string, manifest: ManifestFile): Promise<readonly string[]> {
   const bytes = await objects.read(key)
   const crc = manifestCrc(key)
-  const entries = spec && (crc === undefined || crc === crc32(bytes)) ? decodeEntries(bytes, spec) : undefined
-  if (entries === undefined) {
+  const files = crc === undefined || crc === crc32(bytes) ? decodeFiles(bytes) : []
+  const counted = manifest.added_files_count + manifest.existing_files_count + manifest.deleted_files_count
+  if (files.length !== counted) {
     throw new SluiceError('internal', `what ${key} refers to is not known, so nothing of this lake is collected`, {
       action: 'retry',
       facts: { key },
     })
   }
-  return entries.map(({ data_file }) => data_file.file_path)
+  return files.map(({ data_file }) => data_file.file_path)
 }

@@ -1,0 +1,128 @@
+/**
+ * From another writer's Avro schema to ours, by field id (Iceberg specification, "Avro"): names and order of fields differ between
+ * writers, ids do not. What we do not know is left out; what the writer lacks is null where it may be.
+ */
+import { SluiceError } from '../../kernel/errors.ts'
+
+type Project = (value: unknown) => unknown
+
+/** `to`: what to read; `from`: what the file was written with. Both as Avro JSON. */
+export function projection(to: unknown, from: unknown): Project {
+  const names = new Map<string, Node>()
+  const found = resolved(from, names)
+  if (!isSized(found, names, 0)) throw unreadable('it has values without bytes')
+  return project(to, found, { names, depth: 0 })
+}
+
+type Node = { readonly [key: string]: unknown }
+
+interface Context {
+  readonly names: ReadonlyMap<string, Node>
+  readonly depth: number
+}
+
+const depthMax = 16
+
+function project(to: unknown, from: unknown, context: Context): Project {
+  if (context.depth > depthMax) throw unreadable('it is nested too deep')
+  const deeper = { ...context, depth: context.depth + 1 }
+  const wanted = kindOf(to)
+  const given = kindOf(from, context.names)
+  if (Array.isArray(to)) return orNull(project(withoutNull(to), Array.isArray(from) ? withoutNull(from) : from, deeper))
+  if (Array.isArray(from)) {
+    const inner = project(to, withoutNull(from), deeper)
+    return (value) => (value === null ? refuseNull() : inner(value))
+  }
+  if (wanted === 'record' && given === 'record') return projectRecord(nodeOf(to), nodeOf(from, context.names), deeper)
+  if (wanted === 'array' && given === 'array') {
+    const item = project(nodeOf(to)['items'], nodeOf(from, context.names)['items'], deeper)
+    return (value) => (value as unknown[]).map(item)
+  }
+  if (wanted === given || (wanted === 'bytes' && given === 'fixed')) return same
+  if (wanted === 'int' && given === 'long') return (value) => Number(value)
+  if (wanted === 'long' && given === 'int') return (value) => BigInt(value as number)
+  throw unreadable(`it has ${given} for ${wanted}`)
+}
+
+function projectRecord(to: Node, from: Node, context: Context): Project {
+  const given = new Map(fieldsOf(from).map((field) => [field['field-id'], field]))
+  const parts = fieldsOf(to).map((field) => {
+    const source = given.get(field['field-id'])
+    const name = String(field['name'])
+    if (source !== undefined) {
+      const read = project(field['type'], source['type'], context)
+      const key = String(source['name'])
+      return { name, read: (record: Node) => read(record[key]) }
+    }
+    if (field['default'] === undefined) throw unreadable(`it lacks field ${String(field['field-id'])} (${name})`)
+    return { name, read: () => field['default'] }
+  })
+  return (value) => {
+    const record: Record<string, unknown> = {}
+    for (const { name, read } of parts) record[name] = read(value as Node)
+    return record
+  }
+}
+
+/** Collects the types that have a name; a name stands for its type everywhere after. */
+function resolved(type: unknown, names: Map<string, Node>): unknown {
+  if (Array.isArray(type)) for (const each of type) resolved(each, names)
+  if (!isNode(type)) return type
+  if (typeof type['name'] === 'string') names.set(type['name'], type)
+  for (const field of Array.isArray(type['fields']) ? type['fields'] : []) if (isNode(field)) resolved(field['type'], names)
+  for (const key of ['items', 'values'] as const) if (type[key] !== undefined) resolved(type[key], names)
+  return type
+}
+
+/** A value without bytes could be repeated without end in a file without size; a type within itself never ends. */
+function isSized(type: unknown, names: ReadonlyMap<string, Node>, depth: number): boolean {
+  if (depth > depthMax) throw unreadable('it is nested too deep')
+  if (Array.isArray(type)) return type.map((each) => each === 'null' || isSized(each, names, depth + 1)).every(Boolean)
+  const kind = kindOf(type, names)
+  if (kind === 'null') return false
+  if (kind === 'fixed') return Number(nodeOf(type, names)['size']) > 0
+  if (kind === 'array' || kind === 'map') {
+    const node = nodeOf(type, names)
+    return isSized(kind === 'array' ? node['items'] : node['values'], names, depth + 1)
+  }
+  if (kind !== 'record') return true
+  const fields = fieldsOf(nodeOf(type, names))
+  return fields.length > 0 && fields.map((field) => isSized(field['type'], names, depth + 1)).every(Boolean)
+}
+
+function kindOf(type: unknown, names?: ReadonlyMap<string, Node>): string {
+  if (typeof type === 'string') return names?.has(type) === true ? kindOf(names.get(type)) : type
+  if (Array.isArray(type)) return 'union'
+  return isNode(type) ? kindOf(type['type']) : 'nothing'
+}
+
+function nodeOf(type: unknown, names?: ReadonlyMap<string, Node>): Node {
+  const node = typeof type === 'string' ? names?.get(type) : type
+  // Avro lets a type stand inside another object for itself.
+  if (isNode(node) && isNode(node['type'])) return nodeOf(node['type'], names)
+  if (!isNode(node)) throw unreadable('a type is not one')
+  return node
+}
+
+const fieldsOf = (record: Node): readonly Node[] =>
+  Array.isArray(record['fields']) ? record['fields'].filter((field): field is Node => isNode(field)) : []
+
+function withoutNull(union: readonly unknown[]): unknown {
+  const [only, ...others] = union.filter((each) => each !== 'null')
+  if (only === undefined || others.length > 0) throw unreadable('it has a union of several types')
+  return only
+}
+
+const orNull =
+  (inner: Project): Project =>
+  (value) =>
+    value === null ? null : inner(value)
+
+const same: Project = (value) => value
+const isNode = (value: unknown): value is Node => typeof value === 'object' && value !== null && !Array.isArray(value)
+const unreadable = (why: string): SluiceError =>
+  new SluiceError('internal', `an avro file has a schema that cannot be read: ${why}`)
+
+function refuseNull(): never {
+  throw unreadable('it has null where a value must be')
+}
