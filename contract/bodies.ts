@@ -163,7 +163,7 @@ export const tierOut = z
     lagMs: z.int(),
     lagRows: z.int(),
     lastError: z.nullable(z.looseObject({ message: text, at: z.int() })),
-    buckets: z.array(bucketOffsets),
+    buckets: z.array(bucketOffsets).check(z.meta({ description: 'the first 1,024' })),
   })
   .check(z.meta({ id: 'TierState' }))
 

@@ -251,7 +251,7 @@ export const routes = {
     query: z.strictObject({
       ifExists: z.optional(flag),
       keepLake: z.optional(
-        flag.check(z.meta({ description: 'keep its rows in the lake; partitioned tables have none in this build' })),
+        flag.check(z.meta({ description: 'keep its rows in the lake; those that are not there yet are gone all the same' })),
       ),
     }),
     answers: { 202: closing, 204: gone },

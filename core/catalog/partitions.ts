@@ -9,6 +9,7 @@ import {
   encodeFloor,
   encodePartition,
   floorKey,
+  type KeptFloor,
   type PartitionItem,
   partitionCountKey,
   partitionKey,
@@ -67,27 +68,26 @@ export async function listPartitions(world: World, table: Table, page: Partition
 /**
  * `created: false`: it was there. Errors: `not-found` (the table), `conflict` (being dropped), `full` (as many as a table may have),
  * `invalid-name` (no period that the table keeps).
- * An ambiguous attempt is resolved by the id that this call drew.
+ * An ambiguous attempt is resolved by the id that it drew.
  */
 export async function createPartition(
   world: World,
   table: Table,
   name: string,
 ): Promise<{ readonly partition: PartitionItem; readonly created: boolean }> {
-  const id = hex(world.random.bytes(4))
+  const drawn = new Set<string>()
   for (let attempt = 0; attempt < createAttemptsMax; attempt++) {
     const found = await findPartition(world, table, name)
-    if (found?.state === 'alive') return { partition: found, created: found.id === id }
+    if (found?.state === 'alive') return { partition: found, created: drawn.has(found.id) }
     if (found !== undefined) throw beingDropped(table, name)
     checkPeriod(table, name, world.clock.now())
-    const partition: PartitionItem = {
-      id,
-      name,
-      state: 'alive',
-      floor: await readFloor(world, table, name),
-      createdAt: world.clock.now(),
-    }
-    const result = await world.items.transact(creation(table, partition)) // COMMIT POINT
+    const kept = await readFloor(world, table, name)
+    // Its own each time: the one before may have been created and dropped since, and its heads are closed for ever.
+    const id = hex(world.random.bytes(4))
+    drawn.add(id)
+    const floor = kept?.floor ?? offsetOf(0)
+    const partition: PartitionItem = { id, name, state: 'alive', floor, createdAt: world.clock.now(), keepsLake: false }
+    const result = await world.items.transact(creation(table, partition, kept)) // COMMIT POINT
     if (result.done) return { partition, created: true }
     if (result.failed === 0) await assertTableAlive(world, table)
     else if (result.failed === 1) await assertRoom(world, table)
@@ -97,14 +97,19 @@ export async function createPartition(
   })
 }
 
-/** From here on no head is born in it. Repeatable. False: it is gone. */
-export async function markPartitionDropping(world: World, table: Table, partition: Partition): Promise<boolean> {
-  const { done } = await world.items.update({
+/** From here on no head is born in it. Repeatable: what the first said of the lake's rows holds. Undefined: it is gone. */
+export async function markPartitionDropping(
+  world: World,
+  table: Table,
+  partition: Partition,
+  { keepLake }: { readonly keepLake: boolean },
+): Promise<PartitionItem | undefined> {
+  const { done, item } = await world.items.update({
     key: partitionKey(table.tableId, partition.name),
-    set: { x: { value: 'dropping' } },
+    set: { x: { value: 'dropping' }, k: { ifAbsent: keepLake } },
     condition: { is: 'equal', path: 'i', value: partition.id },
   }) // COMMIT POINT
-  return done
+  return done ? decodePartition(item) : undefined
 }
 
 /** Frees the name. Only after every head is closed; `end`: the greatest end that a head had. */
@@ -114,10 +119,11 @@ export async function removePartition(world: World, table: Table, partition: Par
   const reached = end > floor ? end : floor
   const same: Condition = { is: 'equal', path: 'i', value: partition.id }
   const kept = await world.items.get(floorKey(tableId, name))
+  const drops = kept === undefined ? 1n : decodeFloor(kept).drops + 1n
   const keep: TransactAction =
     kept === undefined
-      ? { create: encodeFloor(tableId, name, reached) }
-      : { update: { key: floorKey(tableId, name), set: { f: { value: reached } } } }
+      ? { create: encodeFloor(tableId, name, { floor: reached, drops }) }
+      : { update: { key: floorKey(tableId, name), set: { f: { value: reached }, d: { value: drops } } } }
   await world.items.transact([
     { delete: partitionKey(tableId, name), condition: same },
     keep,
@@ -137,9 +143,8 @@ export const isPartitionAlive = (partition: Partition): Condition => ({
 export const partitionNotFound = (table: Table, name: string): SluiceError =>
   new SluiceError('not-found', `partition ${quoted(name)} of ${nameOf(table)} does not exist`, { facts: { partition: name } })
 
-function creation(table: Table, partition: PartitionItem): readonly TransactAction[] {
+function creation(table: Table, partition: PartitionItem, kept: KeptFloor | undefined): readonly TransactAction[] {
   const { tableId } = table
-  const hadFloor = partition.floor > 0n
   return [
     { check: tableKey(table.database, table.name), condition: isAlive(table) },
     {
@@ -150,25 +155,22 @@ function creation(table: Table, partition: PartitionItem): readonly TransactActi
       },
     },
     { create: encodePartition(tableId, partition) },
-    // Another one of this name may have come and gone since its floor was read.
-    {
-      check: floorKey(tableId, partition.name),
-      condition: hadFloor ? { is: 'equal', path: 'f', value: partition.floor } : noFloor,
-    },
+    // Another one of this name, or this very one, may have come and gone since its floor was read.
+    { check: floorKey(tableId, partition.name), condition: kept === undefined ? { is: 'absent', path: 'f' } : isAsKept(kept) },
   ]
 }
 
-const noFloor: Condition = {
-  is: 'or',
+const isAsKept = ({ floor, drops }: KeptFloor): Condition => ({
+  is: 'and',
   all: [
-    { is: 'absent', path: 'f' },
-    { is: 'equal', path: 'f', value: 0n },
+    { is: 'equal', path: 'f', value: floor },
+    drops === 0n ? { is: 'absent', path: 'd' } : { is: 'equal', path: 'd', value: drops },
   ],
-}
+})
 
-async function readFloor(world: World, table: Table, name: string): Promise<Offset> {
+async function readFloor(world: World, table: Table, name: string): Promise<KeptFloor | undefined> {
   const item = await world.items.get(floorKey(table.tableId, name))
-  return item === undefined ? offsetOf(0) : decodeFloor(item)
+  return item === undefined ? undefined : decodeFloor(item)
 }
 
 async function assertTableAlive(world: World, table: Table): Promise<void> {

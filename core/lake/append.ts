@@ -1,11 +1,11 @@
 /**
- * An append to a lake: read what the lake is, plan the next commit (pure), write its objects, point the lake item at them, copy
+ * A commit to a lake: read what the lake is, plan the next commit (pure), write its objects, point the lake item at them, copy
  * the metadata to where a folder's reader looks. Only the pointer counts: what is written before it is an orphan until then, what
  * follows it is repaired by the next round. Nothing here deletes.
  */
 import { crc32 } from 'node:zlib'
 import type { LakeCommit, LakeItem, ObjectRef } from '../format/items/lake.ts'
-import { advancePoints, encodePoints, type Points } from '../format/items/points.ts'
+import { advancePoints, type PlacedPoints, type Points, planPoints } from '../format/items/points.ts'
 import { assert } from '../kernel/assert.ts'
 import type { Label } from '../kernel/ids.ts'
 import type { Table } from '../model/table.ts'
@@ -32,8 +32,8 @@ import {
   newSnapshotId,
   type TableMetadata,
 } from './iceberg/metadata.ts'
-import { partitionSpec } from './iceberg/partition-spec.ts'
-import { icebergSchema } from './iceberg/schema.ts'
+import { type PartitionSpec, partitionSpec } from './iceberg/partition-spec.ts'
+import { type IcebergSchema, icebergSchema } from './iceberg/schema.ts'
 import { commitLakeItem, type LakeOutcome } from './item.ts'
 import { keyOfUri, lakeFolder, manifestKey, manifestListKey, pointsKey, publishedKey, stagedKey } from './layout.ts'
 import { createNew, readChecked } from './objects.ts'
@@ -44,15 +44,43 @@ import { type Merge, mergedFile, readMerge } from './upkeep/merge.ts'
 /** What a round builds on: the lake as one version of its item names it. */
 export interface LakeBase {
   readonly lake: LakeItem
-  readonly points: Points
+  readonly placed: PlacedPoints
   /** Absent before the first commit. */
   readonly metadata: TableMetadata | undefined
   readonly manifests: readonly ManifestFile[]
 }
 
+export interface CommitPlan {
+  readonly label: Label
+  readonly commit: LakeCommit
+  /** Written in this order before the commit. */
+  readonly objects: readonly NewObject[]
+  /** The last of them. */
+  readonly metadataBytes: Uint8Array
+  readonly next: Omit<LakeBase, 'lake'>
+}
+
+export interface NewObject {
+  readonly key: string
+  readonly bytes: Uint8Array
+}
+
+export async function readBase(objects: ObjectStore, tableId: string, lake: LakeItem, placed: PlacedPoints): Promise<LakeBase> {
+  if (lake.committed === undefined) return { lake, placed, metadata: undefined, manifests: [] }
+  const metadata = decodeMetadata(await readChecked(objects, lake.committed.metadata))
+  const snapshot = currentSnapshot(metadata)
+  const list = await readChecked(objects, {
+    key: keyOfUri(objects, tableId, snapshot['manifest-list']),
+    crc32: Number(snapshot.summary[listCrcProperty]),
+  })
+  return { lake, placed, metadata, manifests: decodeManifestList(list, BigInt(snapshot.summary['total-records'] ?? '0')) }
+}
+
 export interface Round {
   readonly files: readonly DataFile[]
   readonly reached: Points
+  /** Ids of partitions that are no more. */
+  readonly gone: ReadonlySet<string>
   /** At most that of every file. */
   readonly label: Label
   /** Of manifests of the base; undefined: they stay as they are. */
@@ -60,27 +88,6 @@ export interface Round {
   /** ms since 1970 */
   readonly now: number
   readonly limits?: UpkeepLimits | undefined
-}
-
-export interface AppendPlan {
-  readonly label: Label
-  readonly commit: LakeCommit
-  /** Written in this order before the commit. */
-  readonly objects: readonly Named[]
-  /** The last of them. */
-  readonly metadataBytes: Uint8Array
-  readonly next: Omit<LakeBase, 'lake'>
-}
-
-export async function readBase(objects: ObjectStore, tableId: string, lake: LakeItem, points: Points): Promise<LakeBase> {
-  if (lake.committed === undefined) return { lake, points, metadata: undefined, manifests: [] }
-  const metadata = decodeMetadata(await readChecked(objects, lake.committed.metadata))
-  const snapshot = currentSnapshot(metadata)
-  const list = await readChecked(objects, {
-    key: keyOfUri(objects, tableId, snapshot['manifest-list']),
-    crc32: Number(snapshot.summary[listCrcProperty]),
-  })
-  return { lake, points, metadata, manifests: decodeManifestList(list, BigInt(snapshot.summary['total-records'] ?? '0')) }
 }
 
 /** What the next commit does with the manifests of its base, beside adding one. */
@@ -91,38 +98,90 @@ export async function planMerge(
   limits?: UpkeepLimits,
 ): Promise<Merge | undefined> {
   const [spec] = base.metadata?.['partition-specs'] ?? []
-  return spec === undefined ? undefined : readMerge(objects, tableId, spec, base.manifests, limits)
+  return spec === undefined ? undefined : readMerge(objects, tableId, spec, base.manifests.filter(hasFiles), limits)
 }
 
 /** Pure but for the random parts of names. */
-export function planAppend(world: Pick<World, 'objects' | 'random'>, table: Table, base: LakeBase, round: Round): AppendPlan {
+export function planAppend(world: CommitWorld, table: Table, base: LakeBase, round: Round): CommitPlan {
   const { objects, random } = world
-  const { tableId } = table
   const { files, label, merge } = round
   assert(files.length > 0 && round.reached.size > 0, 'an append has rows')
-  const schema = icebergSchema(table.schema)
-  const spec = base.metadata?.['partition-specs'][0] ?? partitionSpec(table)
-  const snapshotId = newSnapshotId(base.metadata, random)
-  const sequence = BigInt(base.metadata?.['last-sequence-number'] ?? 0) + 1n
-
-  const keep = (bytes: Uint8Array) => named(manifestKey(tableId, label, random, bytes), bytes)
-  const placed = ({ key, bytes }: Named) => ({ uri: objects.uri(key), bytes: bytes.length, snapshotId, sequence })
-  const manifest = keep(encodeManifest(files, { schema, spec, snapshotId, random }))
+  const snapshot = newSnapshot(world, table, base)
+  const { schema, spec } = snapshot
+  const keep = (bytes: Uint8Array) => named(manifestKey(table.tableId, label, random, bytes), bytes)
+  const placed = ({ key, bytes }: NewObject) => ({ ...snapshot, uri: objects.uri(key), bytes: bytes.length })
+  const manifest = keep(encodeManifest(files, { ...snapshot, random }))
   const merged = merge && keep(encodeEntries(merge.entries, { schema, spec, random }))
-  const manifests = [
-    ...base.manifests.filter((each) => merge?.from.includes(each) !== true),
-    ...(merged && merge ? [mergedFile(merge, placed(merged))] : []),
-    manifestFile(files, { ...placed(manifest), specId: spec['spec-id'] }),
-  ]
+  return planCommit(world, table, base, {
+    ...snapshot,
+    label,
+    now: round.now,
+    limits: round.limits,
+    objects: [...(merged ? [merged] : []), manifest],
+    manifests: [
+      ...base.manifests.filter((each) => hasFiles(each) && merge?.from.includes(each) !== true),
+      ...(merged && merge ? [mergedFile(merge, placed(merged))] : []),
+      manifestFile(files, placed(manifest)),
+    ],
+    points: advancePoints(base.placed.points, round.reached, round.gone),
+    touched: round.reached.keys(),
+    summary: appendSummary(base.metadata, {
+      files: files.length,
+      rows: files.reduce((sum, { rows }) => sum + BigInt(rows), 0n),
+      bytes: files.reduce((sum, { bytes }) => sum + BigInt(bytes), 0n),
+      partitions: listedTuples(files),
+    }),
+  })
+}
+
+type CommitWorld = Pick<World, 'objects' | 'random'>
+
+export interface NewSnapshot {
+  readonly schema: IcebergSchema
+  readonly spec: PartitionSpec
+  readonly snapshotId: bigint
+  readonly sequence: bigint
+}
+
+export function newSnapshot({ random }: Pick<World, 'random'>, table: Table, { metadata }: LakeBase): NewSnapshot {
+  return {
+    schema: icebergSchema(table.schema),
+    spec: metadata?.['partition-specs'][0] ?? partitionSpec(table),
+    snapshotId: newSnapshotId(metadata, random),
+    sequence: BigInt(metadata?.['last-sequence-number'] ?? 0) + 1n,
+  }
+}
+
+export interface Change extends NewSnapshot {
+  readonly label: Label
+  readonly now: number
+  /** What the manifests of the change are. */
+  readonly objects: readonly NewObject[]
+  /** All of the snapshot's. */
+  readonly manifests: readonly ManifestFile[]
+  /** After it. */
+  readonly points: Points
+  /** Partitions whose points differ from those before. */
+  readonly touched: Iterable<string>
+  readonly summary: Readonly<Record<string, string>>
+  readonly limits?: UpkeepLimits | undefined
+}
+
+/** The commit that makes `change` the lake's current snapshot. */
+export function planCommit(world: CommitWorld, table: Table, base: LakeBase, change: Change): CommitPlan {
+  const { objects, random } = world
+  const { tableId } = table
+  const { label, snapshotId, sequence, manifests, schema } = change
   const parentId = base.lake.committed?.snapshotId
   const list = named(
     manifestListKey(tableId, snapshotId, label, random),
     encodeManifestList(manifests, { snapshotId, parentId, sequence, random }),
   )
-  const reached = advancePoints(base.points, round.reached)
-  const points = named(pointsKey(tableId, label, random), encodePoints(reached))
+  const placing = { points: change.points, touched: change.touched, key: pointsKey(tableId, label, random) }
+  const { bytes, placed } = planPoints(base.placed, placing)
+  const points = named(placing.key, bytes)
   const offsets = { 'sluice.points': points.key, 'sluice.points-crc32': String(crc32(points.bytes)) }
-  const appended = appendSnapshot(
+  const changed = appendSnapshot(
     base.metadata === undefined
       ? { metadata: tableMetadata(objects, table) }
       : { metadata: base.metadata, uri: objects.uri(publishedKey(tableId, base.lake.version)) },
@@ -133,28 +192,23 @@ export function planAppend(world: Pick<World, 'objects' | 'random'>, table: Tabl
       manifestList: objects.uri(list.key),
       lastColumnId: lastColumnId(table),
       summary: {
-        ...appendSummary(base.metadata, {
-          files: files.length,
-          rows: files.reduce((sum, { rows }) => sum + BigInt(rows), 0n),
-          bytes: files.reduce((sum, { bytes }) => sum + BigInt(bytes), 0n),
-          partitions: new Set(files.map(({ bucket }) => bucket)).size,
-        }),
+        ...change.summary,
         ...offsets,
         'sluice.epoch': String(base.lake.epoch),
         [listCrcProperty]: String(crc32(list.bytes)),
       },
       properties: offsets,
-      now: round.now,
+      now: change.now,
     },
   )
-  const metadata = expireSnapshots(appended, round.now, round.limits)
+  const metadata = expireSnapshots(changed, change.now, change.limits)
   const staged = named(stagedKey(tableId, label, random), encodeMetadata(metadata))
   return {
     label,
     commit: { metadata: refOf(staged), points: refOf(points), snapshotId },
-    objects: [...(merged ? [merged] : []), manifest, points, list, staged],
+    objects: [...change.objects, points, list, staged],
     metadataBytes: staged.bytes,
-    next: { points: reached, metadata, manifests },
+    next: { placed, metadata, manifests },
   }
 }
 
@@ -174,14 +228,20 @@ export function tableMetadata(objects: ObjectStore, table: Table): EmptyMetadata
 const lastColumnId = (table: Table): number => Math.max(table.lastColumnId, 3)
 
 /** `lost` and `gone`: the plan had no effect, its objects are orphans. Errors of effect `unknown` leave everything in place. */
-export async function commitAppend(world: World, tableId: string, base: LakeBase, plan: AppendPlan): Promise<LakeOutcome> {
+export async function commitAppend(world: World, tableId: string, base: LakeBase, plan: CommitPlan): Promise<LakeOutcome> {
   for (const { key, bytes } of plan.objects) await createNew(world.objects, key, bytes) // crash here: orphans
   return commitLakeItem(world, tableId, base.lake, plan.commit, plan.label) // COMMIT POINT
 }
 
-interface Named {
-  readonly key: string
-  readonly bytes: Uint8Array
-}
-const named = (key: string, bytes: Uint8Array): Named => ({ key, bytes })
-const refOf = ({ key, bytes }: Named): ObjectRef => ({ key, crc32: crc32(bytes) })
+/** A manifest of nothing but deleted files belongs to the snapshot that deleted them, and to none after it. */
+export const hasFiles = (manifest: ManifestFile): boolean => manifest.added_files_count + manifest.existing_files_count > 0
+
+const listedTuples = (files: readonly DataFile[]): number =>
+  new Set(
+    files.map(({ partition, bucket }) =>
+      [...partition.map((value) => value && Buffer.from(value).toString('hex')), bucket].join(),
+    ),
+  ).size
+
+export const named = (key: string, bytes: Uint8Array): NewObject => ({ key, bytes })
+const refOf = ({ key, bytes }: NewObject): ObjectRef => ({ key, crc32: crc32(bytes) })

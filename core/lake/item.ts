@@ -29,18 +29,23 @@ export type LakeOutcome =
   /** `isAmbiguous`: an attempt of ours may have been done before. */
   | { readonly is: 'lost'; readonly lake: LakeItem; readonly isAmbiguous: boolean }
 
-/**
- * Takes over a lake that nobody works on and that is as `seen`. From here on no earlier claimant can commit. `collectDue`: of the
- * collect mark that stands for what the claimant will write, which was put before.
- */
+export interface ClaimOptions {
+  /** Of the collect mark that stands for what the claimant will write, which was put before. ms since 1970. */
+  readonly collectDue?: number
+  /** Also from one who works on it. */
+  readonly evenIfHeld?: boolean
+}
+
+/** Takes over a lake that nobody works on and that is as `seen`. From here on no earlier claimant can commit. */
 export async function claimLake(
   world: World,
   tableId: string,
   seen: LakeItem,
-  collectDue: number = seen.collectDue,
+  { collectDue = seen.collectDue, evenIfHeld = false }: ClaimOptions = {},
 ): Promise<LakeOutcome> {
   const holder = randomId(world.random)
   const now = world.clock.now()
+  const isFree: Condition = { is: 'less', path: 'lease', value: BigInt(now) }
   return decide(
     world.items,
     {
@@ -51,11 +56,7 @@ export async function claimLake(
         lease: { value: BigInt(now + leaseMs) },
         collectDue: { value: BigInt(collectDue) },
       },
-      condition: and(isOpen, equal('epoch', seen.epoch), equal('version', seen.version), {
-        is: 'less',
-        path: 'lease',
-        value: BigInt(now),
-      }),
+      condition: and(isOpen, equal('epoch', seen.epoch), equal('version', seen.version), ...(evenIfHeld ? [] : [isFree])),
     },
     (lake) => lake.epoch === seen.epoch + 1n && lake.holder === holder,
   )

@@ -1,16 +1,34 @@
 /** Reading and writing a lake's objects: what is written is new, what is read is checked. */
 import { crc32 } from 'node:zlib'
-import type { LakeItem, ObjectRef } from '../format/items/lake.ts'
-import { decodePoints, type Points } from '../format/items/points.ts'
+import type { LakeCommit, LakeItem, ObjectRef } from '../format/items/lake.ts'
+import { decodePoints, noPoints, type Page, type PlacedPoints } from '../format/items/points.ts'
 import { assert } from '../kernel/assert.ts'
 import { SluiceError } from '../kernel/errors.ts'
+import { mapAtOnce } from '../kernel/parallel.ts'
 import type { ObjectStore } from '../ports/objects.ts'
 
-/** How far the lake is, as this version of its item says. */
-export async function readPoints(objects: ObjectStore, lake: LakeItem): Promise<Points> {
-  if (lake.committed === undefined) return new Map()
-  const { key, crc32: expected } = lake.committed.points
-  return decodePoints(await objects.read(key), expected)
+/** How far the lake is, as this version of its item says: its points object, and those that it still refers to. */
+export async function readPoints(objects: ObjectStore, lake: LakeItem): Promise<PlacedPoints> {
+  if (lake.committed === undefined) return noPoints
+  const here = lake.committed.points
+  const root = decodePoints(await objects.read(here.key), here.crc32)
+  const points = new Map<string, Page>(root.pages)
+  const places = new Map<string, ObjectRef>([...root.pages.keys()].map((partition) => [partition, here]))
+  await mapAtOnce(root.elsewhere, root.elsewhere.length, async ({ partitions, ...place }) => {
+    const { pages } = decodePoints(await objects.read(place.key), place.crc32)
+    for (const partition of partitions) {
+      const page = pages.get(partition)
+      assert(page !== undefined, 'a points object has the pages that a later one leaves to it', { key: place.key, partition })
+      points.set(partition, page)
+      places.set(partition, place)
+    }
+  })
+  return { points, places }
+}
+
+/** Those that the points object of a commit refers to. */
+export async function pointsObjects(objects: ObjectStore, { points }: LakeCommit): Promise<readonly string[]> {
+  return decodePoints(await objects.read(points.key), points.crc32).elsewhere.map(({ key }) => key)
 }
 
 export async function readChecked(objects: ObjectStore, ref: ObjectRef): Promise<Uint8Array> {

@@ -5,15 +5,15 @@ import { type BucketRef, type Partition, unpartitioned } from '../model/partitio
 import type { Table } from '../model/table.ts'
 import type { World } from '../ports/world.ts'
 
-/** Those that are being dropped too. */
-export async function* partitionsOf(world: World, table: Table): AsyncIterable<Partition> {
+/** `all`: those that are being dropped too. */
+export async function* partitionsOf(world: World, table: Table, which: 'all' | 'alive' = 'all'): AsyncIterable<Partition> {
   if (table.partitionBy.length === 0) {
     yield unpartitioned
     return
   }
   for (let after: string | undefined; ; ) {
     const page = await listPartitions(world, table, { limit: limits.listLimitMax, ...(after === undefined ? {} : { after }) })
-    yield* page
+    yield* which === 'all' ? page : page.filter(({ state }) => state === 'alive')
     after = page.at(-1)?.name
     if (page.length < limits.listLimitMax) return
   }
@@ -25,4 +25,11 @@ export const bucketsIn = (table: Table, partition: Partition = unpartitioned): r
 
 export async function* bucketsOf(world: World, table: Table): AsyncIterable<BucketRef> {
   for await (const partition of partitionsOf(world, table)) yield* bucketsIn(table, partition)
+}
+
+/** Of the partitions that are not being dropped. */
+export async function aliveBuckets(world: World, table: Table): Promise<readonly BucketRef[]> {
+  const buckets: BucketRef[] = []
+  for await (const partition of partitionsOf(world, table, 'alive')) buckets.push(...bucketsIn(table, partition))
+  return buckets
 }

@@ -20,11 +20,14 @@ import { putMark } from '../jobs/marks.ts'
 import { isSluiceError, SluiceError } from '../kernel/errors.ts'
 import { type Offset, offsetOf } from '../kernel/ids.ts'
 import { limits } from '../kernel/limits.ts'
+import { dropFromLake } from '../lake/drop-partition.ts'
+import { readLakeItem } from '../lake/item.ts'
 import { type BucketId, idOf, type Partition } from '../model/partition.ts'
 import type { Table } from '../model/table.ts'
 import type { World } from '../ports/world.ts'
 import { named } from './append/mark-keeper.ts'
 import { partitionsOf } from './buckets.ts'
+import { markCollect } from './keep/lake-mark.ts'
 
 /** `closing`: heads are still being closed; repeat it. */
 export type Dropped = 'gone' | 'closing'
@@ -105,28 +108,60 @@ export async function finishDrop(world: World, table: Table, until: number): Pro
 }
 
 /**
- * Mark the partition (no head is born in it from here on) → close its heads → keep what they reached, free the name. Errors:
- * `not-found`. Repeatable until `gone`.
+ * Mark the partition (no head is born in it from here on) → close its heads → unless the lake keeps them, take its rows out of the
+ * lake → keep what the heads reached, free the name. Rows that are not in the lake by then go with the log. Errors: `not-found`.
+ * Repeatable until `gone`.
  */
-export async function dropPartition(world: World, table: Table, name: string): Promise<Dropped> {
+export async function dropPartition(
+  world: World,
+  table: Table,
+  name: string,
+  { keepLake }: { readonly keepLake: boolean } = { keepLake: false },
+): Promise<Dropped> {
   const partition = await findPartition(world, table, name)
   if (partition === undefined) throw partitionNotFound(table, name)
   const due = await markPurge(world, table, partition)
-  const dropped = await finishPartitionDrop(world, table, partition, world.clock.now() + dropMs)
+  const until = world.clock.now() + dropMs
+  const dropped = await finishPartitionDrop(world, table, partition, { keepLake, until })
   if (world.clock.now() >= due) await markPurge(world, table, partition)
   return dropped
 }
 
-export async function finishPartitionDrop(world: World, table: Table, partition: Partition, until: number): Promise<Dropped> {
-  const marked = await markPartitionDropping(world, table, partition)
-  if (!marked) return 'gone'
+export async function finishPartitionDrop(
+  world: World,
+  table: Table,
+  partition: Partition,
+  { keepLake, until }: { readonly keepLake: boolean; readonly until: number },
+): Promise<Dropped> {
+  const marked = await markPartitionDropping(world, table, partition, { keepLake })
+  if (marked === undefined) return 'gone'
   return begun(async () => {
     const end = await closeHeads(world, table, partition, until)
     if (end === 'closing') return 'closing'
+    if (!marked.keepsLake && (await emptyLake(world, table, partition, until)) === 'closing') return 'closing'
     await removePartition(world, table, partition, end)
     return 'gone'
   })
 }
+
+/** A worker that is at the lake gets some time to finish its round; then it is fenced, and begins again without this partition. */
+async function emptyLake(world: World, table: Table, partition: Partition, until: number): Promise<Dropped> {
+  if (table.options.lakeFormat === 'none') return 'gone'
+  const isBeingDropped = async (): Promise<boolean> => (await findPartition(world, table, partition.name))?.id === partition.id
+  const patientUntil = Math.min(until, world.clock.now() + dropMs) - dropMs / 2
+  for (;;) {
+    const seen = await readLakeItem(world.items, table.tableId)
+    if (seen === undefined || !seen.open) return 'gone'
+    const collectDue = await markCollect(world, named(table), seen)
+    const isPatient = world.clock.now() < patientUntil
+    const turn = { seen, collectDue, isPatient, isBeingDropped }
+    if ((await dropFromLake(world, table, partition, turn)) === 'gone') return 'gone'
+    if (world.clock.now() > until) return 'closing'
+    await world.clock.sleep(lakePollMs)
+  }
+}
+
+const lakePollMs = 500
 
 /** The greatest end that a head of the partition had. */
 async function closeHeads(world: World, table: Table, partition: Partition, until: number): Promise<Offset | 'closing'> {

@@ -6,10 +6,12 @@ import { columnOf, fieldOf } from '../format/arrow/batch.case.ts'
 import type { Batch } from '../format/arrow/column.ts'
 import { limits } from '../kernel/limits.ts'
 import type { Table } from '../model/table.ts'
-import type { Update, UpdateResult } from '../ports/items.ts'
+import type { TransactAction, Update, UpdateResult } from '../ports/items.ts'
+
 import type { World } from '../ports/world.ts'
 import { collect } from './collect.ts'
 import { dropPartition, dropTable } from './drop.ts'
+import { openHead } from './head/birth.ts'
 import type { Log } from './log.ts'
 import { purge } from './purge.ts'
 import { routeRows } from './route.ts'
@@ -132,6 +134,35 @@ test('a commit that comes after the drop is refused by its head, and a birth by 
   expect(late?.outcome).toMatchObject({ done: true, base: 1n, end: 2n })
   expect(await read(testLog(world), table, 'k=a')).toEqual({ from: 1n, values: [2] })
 })
+
+test.each([[[[1, 'a']]], [[]]] as const)(
+  'a partition whose creation had no answer and that came and went with rows %j is another when it is created again',
+  async (rows) => {
+    const world = testWorld()
+    const table = await partitionedTable(world)
+    const { items } = world
+    const attempts: (readonly TransactAction[])[] = []
+    const silent = new Proxy(items, {
+      get: (target, name) => {
+        if (name !== 'transact') return (Reflect.get(target, name) as (...args: unknown[]) => unknown).bind(target)
+        return async (actions: readonly TransactAction[]) => {
+          attempts.push(actions)
+          if (attempts.length > 1) return items.transact(actions)
+          await items.transact(actions)
+          await openHead(world, table, { partition: (await createPartition(world, table, 'k=a')).partition, bucket: 0 })
+          if (rows.length > 0) await produce(testLog(world), table, rows)
+          await dropPartition(world, table, 'k=a')
+          return { done: false, failed: 2 }
+        }
+      },
+    })
+    expect(await createPartition({ ...world, items: silent }, table, 'k=a')).toMatchObject({ created: true })
+    const [appended] = await produce(testLog(world), table, [[2, 'a']])
+    expect(appended?.outcome.done).toBe(true)
+    await dropPartition(world, table, 'k=a')
+    for (const late of attempts) expect(await items.transact(late)).toMatchObject({ done: false })
+  },
+)
 
 test('a table has so many partitions and no more; a drop makes room', async () => {
   const world = testWorld()

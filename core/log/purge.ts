@@ -60,7 +60,10 @@ async function purgePartition(world: World, job: Job, deadlineMs: number): Promi
   if (table?.tableId === tableId && table.state === 'alive') {
     const found = await findPartition(world, table, partitionName)
     if (found?.id === id && found.state === 'alive') return 'alive'
-    if (found?.id === id && (await finishPartitionDrop(world, table, found, deadlineMs)) === 'closing') return 'closing'
+    if (found?.id === id) {
+      const dropped = await finishPartitionDrop(world, table, found, { keepLake: found.keepsLake, until: deadlineMs })
+      if (dropped === 'closing') return 'closing'
+    }
   }
   await purgeHeads(world, job, id)
   return 'purged'

@@ -19,7 +19,7 @@ export async function quietHeads(world: World, table: Table, heads: readonly See
       set: { u: { plus: 'u', by: 1n } },
       condition: { is: 'equal', path: 'e', value: end },
     })
-    if (!done && (item !== undefined || end > 0n)) return false
+    if (!done && (item !== undefined || end > partition.floor)) return false
   }
   return true
 }

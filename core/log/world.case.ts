@@ -67,10 +67,10 @@ export async function testTable(world: World, buckets = 1, lake: 'none' | 'icebe
 }
 
 /** A table `d.t` of partitions by `k`, a text, with two columns. */
-export async function partitionedTable(world: World, buckets = 1): Promise<Table> {
+export async function partitionedTable(world: World, buckets = 1, lake: 'none' | 'iceberg' = 'none'): Promise<Table> {
   await createDatabase(world, 'd')
   const spec: TableSpec = {
-    ...specOfBuckets(buckets),
+    ...specOfBuckets(buckets, lake),
     columns: [
       { name: 'v', type: { kind: 'bigint' }, nullable: false },
       { name: 'k', type: { kind: 'string' }, nullable: false },

@@ -71,7 +71,6 @@ test.each<[string, TableBody, string]>([
   ['a bad name', { columns: [{ name: '__id', type: 'int' }] }, 'invalid-name'],
   ['a bad type', { columns: [{ name: 'id', type: 'integer' }] }, 'invalid-schema'],
   ['a primary key', { columns, primaryKey: ['id'] }, 'not-supported'],
-  ['partitions with a lake', { columns, partitionBy: ['id'], options: { 'lake.format': 'iceberg' } }, 'not-supported'],
   ['a partition column that is not there', { columns, partitionBy: ['idd'] }, 'invalid-schema'],
   ['a partition column named twice', { columns, partitionBy: ['id', 'id'] }, 'invalid-schema'],
   ['a partition column that is a bucket key', { columns, partitionBy: ['id'], buckets: { key: ['id'] } }, 'invalid-schema'],

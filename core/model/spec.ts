@@ -174,10 +174,6 @@ function checkPartitions(spec: TableSpec): void {
         column: name,
       })
   }
-  if (spec.partitionBy.length > 0 && spec.options.lakeFormat !== 'none')
-    throw new SluiceError('not-supported', 'partitionBy with lake.format is not in this build: create the table without a lake', {
-      facts: { field: 'partitionBy' },
-    })
 }
 
 function columnNamed(spec: TableSpec, name: string, where: string): TableSpec['columns'][number] {

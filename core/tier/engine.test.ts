@@ -9,10 +9,10 @@ import { currentSnapshot, decodeMetadata, type Snapshot, type TableMetadata } fr
 import type { TableUpdate } from '../lake/iceberg/updates.ts'
 import { publishedKey } from '../lake/layout.ts'
 import { collectLake } from '../lake/upkeep/collect.ts'
+import { markCollect } from '../log/keep/lake-mark.ts'
 import { requestOf, type TestWorld, testLog, testTable, testWorld } from '../log/world.case.ts'
 import type { Table } from '../model/table.ts'
 import type { ItemStore, Update } from '../ports/items.ts'
-import { markCollect } from './settle.ts'
 import { folderRows, tier, tierJobOf } from './tier.case.ts'
 
 async function produce(world: TestWorld, table: Table, values: readonly number[]): Promise<void> {

@@ -7,28 +7,31 @@ import { type Offset, offsetOf } from '../kernel/ids.ts'
 import type { Log } from '../log/log.ts'
 import type { FetchedRows } from '../log/read/rows.ts'
 import type { Fetched } from '../log/types.ts'
-import { unpartitioned } from '../model/partition.ts'
+import type { BucketRef } from '../model/partition.ts'
 import type { Table } from '../model/table.ts'
 
 /** What the tier needs of a log. */
 export type LogReader = Pick<Log, 'fetch' | 'offsets'>
 
-export interface BucketRange {
-  readonly bucket: number
+export interface BucketRange extends BucketRef {
   readonly from: Offset
   readonly end: Offset
 }
 
-export async function* readRows(log: LogReader, table: Table, { bucket, from, end }: BucketRange): AsyncGenerator<FetchedRows> {
+export async function* readRows(
+  log: LogReader,
+  table: Table,
+  { partition, bucket, from, end }: BucketRange,
+): AsyncGenerator<FetchedRows> {
   let expected = from
-  let ahead: Promise<Fetched> | undefined = fetchAhead(log, table, bucket, from, end)
+  let ahead: Promise<Fetched> | undefined = fetchAhead(log, table, { partition, bucket, from, end })
   try {
     while (ahead !== undefined) {
       const { rows, next }: Fetched = await ahead
-      if (rows.length === 0) throw hole(bucket, expected)
-      ahead = next < end ? fetchAhead(log, table, bucket, next, end) : undefined
+      if (rows.length === 0) throw hole({ partition, bucket }, expected)
+      ahead = next < end ? fetchAhead(log, table, { partition, bucket, from: next, end }) : undefined
       for (const batch of rows) {
-        if (batch.offset !== expected || batch.rows === 0) throw hole(bucket, expected)
+        if (batch.offset !== expected || batch.rows === 0) throw hole({ partition, bucket }, expected)
         expected = offsetOf(expected + BigInt(batch.rows))
         yield batch
       }
@@ -37,6 +40,10 @@ export async function* readRows(log: LogReader, table: Table, { bucket, from, en
     await ahead?.catch(() => undefined)
   }
 }
+
+/** What a read of a bucket throws whose partition is no more; a table that is no more names none. */
+export const isDroppedPartition = (error: unknown): boolean =>
+  isSluiceError(error, 'not-found') && error.facts['partition'] !== undefined
 
 const readBytesMax = 8 * 1024 * 1024
 const rowsMax = 10_000_000
@@ -48,11 +55,11 @@ function fetchAhead(...of: Parameters<typeof fetchFrom>): Promise<Fetched> {
   return fetched
 }
 
-async function fetchFrom(log: LogReader, table: Table, bucket: number, from: Offset, end: Offset): Promise<Fetched> {
+async function fetchFrom(log: LogReader, table: Table, { partition, bucket, from, end }: BucketRange): Promise<Fetched> {
   const left = end - from
   try {
     return await log.fetch(table, {
-      partition: unpartitioned,
+      partition,
       bucket,
       from,
       rowsMax: left > rowsMax ? rowsMax : Number(left),
@@ -60,16 +67,23 @@ async function fetchFrom(log: LogReader, table: Table, bucket: number, from: Off
     })
   } catch (error) {
     if (!isSluiceError(error, 'offset-out-of-range')) throw error
-    throw new SluiceError('internal', `rows of bucket ${bucket} from offset ${from} left the log before they reached the lake`, {
-      action: 'stop',
-      facts: { bucket, offset: `${from}`, ...error.facts },
-      cause: error,
-    })
+    throw new SluiceError(
+      'internal',
+      `rows of ${bucketName({ partition, bucket })} from offset ${from} left the log before they reached the lake`,
+      {
+        action: 'stop',
+        facts: { partition: partition.name, bucket, offset: `${from}`, ...error.facts },
+        cause: error,
+      },
+    )
   }
 }
 
-const hole = (bucket: number, at: Offset): SluiceError =>
-  new SluiceError('internal', `the log of bucket ${bucket} has no row at offset ${at} below its end`, {
+const bucketName = ({ partition, bucket }: BucketRef): string =>
+  partition.name === '' ? `bucket ${bucket}` : `bucket ${bucket} of partition ${partition.name}`
+
+const hole = (at: BucketRef, offset: Offset): SluiceError =>
+  new SluiceError('internal', `the log of ${bucketName(at)} has no row at offset ${offset} below its end`, {
     action: 'retry',
-    facts: { bucket, offset: `${at}` },
+    facts: { partition: at.partition.name, bucket: at.bucket, offset: `${offset}` },
   })

@@ -4,10 +4,11 @@
  * times a file. A round ends between batches, so that the lake never shows half a batch. It commits nothing: a crash leaves
  * orphans.
  */
-import type { Point } from '../format/items/points.ts'
+import type { Point, Points } from '../format/items/points.ts'
 import { assert } from '../kernel/assert.ts'
 import { type Label, offsetOf } from '../kernel/ids.ts'
 import type { DataFile } from '../lake/iceberg/manifest.ts'
+import { type PartitionValue, partitionValues } from '../lake/iceberg/partition-value.ts'
 import { systemColumns } from '../lake/iceberg/schema.ts'
 import { dataKey } from '../lake/layout.ts'
 import { createNew } from '../lake/objects.ts'
@@ -37,7 +38,7 @@ export interface RoundLimits {
 
 export interface StagedRound {
   readonly files: readonly DataFile[]
-  readonly reached: ReadonlyMap<number, Point>
+  readonly reached: Points
   readonly rows: bigint
 }
 
@@ -50,12 +51,14 @@ export async function stageRound(
   limits: RoundLimits,
 ): Promise<StagedRound> {
   const stage = new FileStage(context, table, label)
-  const reached = new Map<number, Point>()
+  const reached = new Map<string, Map<number, Point>>()
   const spent = { rows: 0n, bytes: 0 }
   try {
     for (const range of ranges) {
       if (isOver(limits, spent.bytes) || stage.filesStarted >= filesMax) break
-      reached.set(range.bucket, await stageBucket(context, table, range, limits, stage, spent))
+      const point = await stageBucket(context, table, range, limits, stage, spent)
+      const { id } = range.partition
+      reached.set(id, (reached.get(id) ?? new Map<number, Point>()).set(range.bucket, point))
     }
     return { files: await stage.done(), reached, rows: spent.rows }
   } finally {
@@ -74,11 +77,12 @@ async function stageBucket(
 ): Promise<Point> {
   let file: FileBuilder | undefined
   let last: FetchedRows | undefined
+  const partition = partitionValues(table, range.partition.name)
   for await (const batch of readRows(context.log, table, range)) {
     // The rows of one commit share its time, so where the time changes a batch has ended.
     if (last !== undefined && batch.timestamp !== last.timestamp && isOver(limits, spent.bytes)) break
     if (file !== undefined && file.bytesWith(batch) > limits.fileBytesMax) {
-      await stage.write(file.take())
+      await stage.write(file.take(), partition)
       file = undefined
     }
     file ??= new FileBuilder(table.schema, range.bucket)
@@ -88,7 +92,7 @@ async function stageBucket(
     last = batch
   }
   assert(file !== undefined && last !== undefined, 'a range of the log has rows', { bucket: range.bucket })
-  await stage.write(file.take())
+  await stage.write(file.take(), partition)
   return { offset: offsetOf(last.offset + BigInt(last.rows)), time: last.timestamp }
 }
 
@@ -121,10 +125,10 @@ class FileStage {
   }
 
   /** Resolves when there is room for one more. */
-  async write(file: BuiltFile): Promise<void> {
+  async write(file: BuiltFile, partition: readonly PartitionValue[]): Promise<void> {
     await this.#written.at(-filesInFlightMax)
     await this.#context.stillMine()
-    const written = this.#write(file)
+    const written = this.#write(file, partition)
     // Its failure is thrown by the next await of it; until then it is not unhandled.
     written.catch(() => undefined)
     this.#written.push(written)
@@ -139,11 +143,14 @@ class FileStage {
     await Promise.allSettled(this.#written)
   }
 
-  async #write({ stream, rows, bucket, columns, dictionaryColumns }: BuiltFile): Promise<DataFile> {
+  async #write(
+    { stream, rows, bucket, columns, dictionaryColumns }: BuiltFile,
+    partition: readonly PartitionValue[],
+  ): Promise<DataFile> {
     const { world, parquet } = this.#context
     const bytes = await parquet.write(stream, { dictionaryColumns, deltaColumns })
     const key = dataKey(this.#table.tableId, this.#label, world.random)
     await createNew(world.objects, key, bytes)
-    return { uri: world.objects.uri(key), bytes: bytes.length, rows, bucket, columns }
+    return { uri: world.objects.uri(key), bytes: bytes.length, rows, partition, bucket, columns }
   }
 }

@@ -6,7 +6,7 @@
  */
 import { findTable } from '../catalog/tables.ts'
 import type { LakeItem } from '../format/items/lake.ts'
-import type { Points } from '../format/items/points.ts'
+import type { PlacedPoints, Points } from '../format/items/points.ts'
 import { isSluiceError, SluiceError } from '../kernel/errors.ts'
 import type { Label } from '../kernel/ids.ts'
 import { commitAppend, type LakeBase, planAppend, planMerge, readBase } from '../lake/append.ts'
@@ -14,16 +14,17 @@ import { claimLake, clearFailure, leaseMs, nextLabel, noteFailure, readLakeItem,
 import { readPoints } from '../lake/objects.ts'
 import { publish, repairPublished } from '../lake/publish.ts'
 import type { UpkeepLimits } from '../lake/upkeep/limits.ts'
-import { bucketsIn } from '../log/buckets.ts'
+import { aliveBuckets } from '../log/buckets.ts'
+import { markCollect } from '../log/keep/lake-mark.ts'
 import type { BucketOffsets } from '../log/types.ts'
 import type { Table } from '../model/table.ts'
 import type { ParquetWriter } from '../ports/parquet.ts'
 import type { Job } from '../ports/queue.ts'
 import type { World } from '../ports/world.ts'
-import type { LogReader } from './frames.ts'
+import { type BucketRange, isDroppedPartition, type LogReader } from './frames.ts'
 import { planRanges, rowsIn } from './plan.ts'
 import { type RoundLimits, type StagedRound, stageRound } from './round.ts'
-import { markCollect, settleMarks } from './settle.ts'
+import { settleMarks } from './settle.ts'
 
 export interface TierOptions {
   /**
@@ -55,8 +56,9 @@ export async function runTier(
   job: Job,
   options: TierOptions,
 ): Promise<TierOutcome> {
+  // The table after the lake: its columns are never older than those of the last commit.
+  const lake = await readLakeItem(world.items, job.table.tableId)
   const table = await aliveTable(world, job)
-  const lake = table && (await readLakeItem(world.items, table.tableId))
   if (table === undefined || lake === undefined || !lake.open) {
     await settleMarks(world, job, 'nothing-to-do')
     return outcome('gone')
@@ -83,22 +85,23 @@ interface Alive {
 async function runAlive(run: Alive): Promise<TierOutcome> {
   const { world, log, job, table, lake } = run
   const startedAt = world.clock.now()
-  const { heads, points } = await showing(run, lake, async () => {
+  const { heads, placed } = await showing(run, lake, async () => {
     await repairPublished(world, table.tableId, lake)
-    const found = await log.offsets(table, bucketsIn(table))
-    return { heads: found, points: await readPoints(world.objects, lake) }
+    const found = await log.offsets(table, await aliveBuckets(world, table))
+    return { heads: found, placed: await readPoints(world.objects, lake) }
   })
-  const planned = rowsIn(planRanges(heads, points))
+  const planned = rowsIn(planRanges(heads, placed.points))
   if (planned === 0n) {
     if (lake.lastError !== undefined) await clearFailure(world, table.tableId, lake)
     await settleMarks(world, job, { table, heads, startedAt, remaining: 0n })
     return outcome('idle')
   }
-  const claim = await claimLake(world, table.tableId, lake, await markCollect(world, job, lake))
+  const claim = await claimLake(world, table.tableId, lake, { collectDue: await markCollect(world, job, lake) })
   if (claim.is === 'lost') return outcome('busy', { remaining: planned })
   if (claim.is === 'gone') return outcome('gone')
-  const result = await showing(run, claim.lake, () => new TierRun({ ...run, lake: claim.lake, heads, points }).rounds())
-  if (result.state === 'committed') await settleMarks(world, job, { table, heads, startedAt, remaining: result.remaining })
+  const claimed = new TierRun({ ...run, lake: claim.lake, heads, placed, startedAt })
+  const result = await showing(run, claim.lake, () => claimed.rounds())
+  if (result.state === 'committed') await settleMarks(world, job, { ...claimed.seen, remaining: result.remaining })
   return result
 }
 
@@ -113,16 +116,21 @@ async function showing<T>({ world, table }: Alive, seen: LakeItem, work: () => P
   }
 }
 
-interface Claimed extends Alive {
-  /** As they were before the claim: the end of what this run brings into the lake. */
+/** As they were at `startedAt`, ms since 1970: the end of what a run brings into the lake. */
+interface Seen {
+  readonly table: Table
   readonly heads: readonly BucketOffsets[]
-  readonly points: Points
+  readonly startedAt: number
+}
+
+interface Claimed extends Alive, Seen {
+  readonly placed: PlacedPoints
 }
 
 /** The rounds under one claim. */
 class TierRun {
   readonly #with: Claimed
-  #table: Table
+  #seen: Seen
   /** The item as our last update left it. */
   #mine: LakeItem
   #isFenced = false
@@ -131,8 +139,13 @@ class TierRun {
 
   constructor(claimed: Claimed) {
     this.#with = claimed
-    this.#table = claimed.table
+    this.#seen = claimed
     this.#mine = claimed.lake
+  }
+
+  get seen(): Seen {
+    const { table, heads, startedAt } = this.#seen
+    return { table, heads, startedAt }
   }
 
   async rounds(): Promise<TierOutcome> {
@@ -151,19 +164,26 @@ class TierRun {
 
   async #rounds(): Promise<TierOutcome> {
     const { world, table } = this.#with
-    let base = await readBase(world.objects, table.tableId, this.#mine, this.#with.points)
+    let base = await readBase(world.objects, table.tableId, this.#mine, this.#with.placed)
     let staged: { readonly round: StagedRound; readonly label: Label } | undefined
-    for (let refused = 0; ; ) {
-      const ranges = planRanges(this.#with.heads, base.points)
+    for (let refused = 0, looks = 0; ; ) {
+      const ranges = planRanges(this.#seen.heads, base.placed.points)
       if (ranges.length === 0 || (this.#snapshots > 0 && this.#isLate())) return this.#outcome('committed', rowsIn(ranges))
       const label: Label = staged?.label ?? nextLabel(world.clock.now(), this.#mine.gc)
-      const round: StagedRound = staged?.round ?? (await stageRound(this.#context(), this.#table, ranges, label, this.#limits()))
+      const round: StagedRound | undefined = staged?.round ?? (await this.#stage(ranges, label))
       staged = undefined
+      if (round === undefined) {
+        looks += 1
+        if (looks > looksMax) throw changedTooOften(table)
+        if (!(await this.#lookAgain())) return this.#outcome('gone')
+        continue
+      }
       const { upkeep: limits } = this.#with.options
       const merge = await planMerge(world.objects, table.tableId, base, limits)
+      const gone = goneFrom(base.placed.points, this.#seen.heads)
       const now = world.clock.now()
       // Never over a version that is not the base's, however often the lease was renewed since.
-      const plan = planAppend(world, this.#table, base, { ...round, label, merge, now, limits })
+      const plan = planAppend(world, this.#seen.table, base, { ...round, gone, label, merge, now, limits })
       const commit = await commitAppend(world, table.tableId, base, plan)
       if (commit.is === 'gone') return this.#outcome('gone')
       this.#isFenced = commit.lake.epoch !== this.#mine.epoch
@@ -178,7 +198,7 @@ class TierRun {
         if (commit.lake.gc < label) staged = { round, label }
         continue
       }
-      refused = 0
+      refused = looks = 0
       this.#snapshots += 1
       this.#rows += round.rows
       if (commit.lake.committed?.metadata.key === plan.commit.metadata.key) {
@@ -193,6 +213,26 @@ class TierRun {
     const { world, table } = this.#with
     await repairPublished(world, table.tableId, this.#mine)
     return readBase(world.objects, table.tableId, this.#mine, await readPoints(world.objects, this.#mine))
+  }
+
+  /** Undefined: a partition was dropped, or columns have changed, since the table was looked at; what was staged is left behind. */
+  async #stage(ranges: readonly BucketRange[], label: Label): Promise<StagedRound | undefined> {
+    try {
+      return await stageRound(this.#context(), this.#seen.table, ranges, label, this.#limits())
+    } catch (error) {
+      if (isDroppedPartition(error) || isSluiceError(error, 'changed')) return undefined
+      throw error
+    }
+  }
+
+  /** False: the table is gone. */
+  async #lookAgain(): Promise<boolean> {
+    const { world, log, job } = this.#with
+    const startedAt = world.clock.now()
+    const table = await aliveTable(world, job)
+    if (table === undefined) return false
+    this.#seen = { table, heads: await log.offsets(table, await aliveBuckets(world, table)), startedAt }
+    return true
   }
 
   /** Another may have brought the rows into the lake while this worker slept, and they may have left the log since. */
@@ -239,6 +279,14 @@ class TierRun {
 }
 
 const refusedMax = 5
+/** Between two commits. */
+const looksMax = 100
+
+/** Pages of partitions that were dropped; ids do not come again. */
+function goneFrom(points: Points, heads: readonly BucketOffsets[]): ReadonlySet<string> {
+  const alive = new Set(heads.map(({ partition }) => partition.id))
+  return new Set([...points.keys()].filter((id) => !alive.has(id)))
+}
 
 /** Only the very table that the job names. */
 async function aliveTable(world: World, { table: { database, table, tableId } }: Pick<Job, 'table'>): Promise<Table | undefined> {
@@ -259,3 +307,6 @@ const refusedForNoReason = (lake: LakeItem): SluiceError =>
     action: 'retry',
     facts: { version: String(lake.version) },
   })
+
+const changedTooOften = ({ database, name }: Table): SluiceError =>
+  new SluiceError('conflict', `${database}.${name} changes faster than rows of it can be staged`, { action: 'retry' })

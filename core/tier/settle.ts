@@ -3,9 +3,7 @@
  * old marks count no more, then the marks go. Something left, or something new: a new mark first, then the old ones go. A crash
  * anywhere leaves a mark too many, never one too few.
  */
-import type { LakeItem } from '../format/items/lake.ts'
 import { dropMarks, putMark } from '../jobs/marks.ts'
-import { limits } from '../kernel/limits.ts'
 import { quietHeads } from '../log/quiet.ts'
 import type { BucketOffsets } from '../log/types.ts'
 import type { Table } from '../model/table.ts'
@@ -19,26 +17,6 @@ export interface Settled {
   /** ms since 1970, before the heads were read. */
   readonly startedAt: number
   readonly remaining: bigint
-}
-
-/** Longer than a run, and than clocks differ. */
-const runMsMax = 3_600_000
-const collectWindowMs = 12 * 3_600_000
-
-/**
- * So that what a run may leave behind is never forgotten: a collect mark stands that is due when all of it is old. Put before the
- * claim, which notes it in the lake item; there is one in half a day. Returns when it is due, ms since 1970.
- */
-export async function markCollect(
-  world: World,
-  { table, buckets }: Pick<Job, 'table' | 'buckets'>,
-  lake: LakeItem,
-): Promise<number> {
-  const now = world.clock.now()
-  if (lake.collectDue >= now + runMsMax + limits.orphanAgeMs) return lake.collectDue
-  const due = now + collectWindowMs + limits.orphanAgeMs
-  await putMark(world, { kind: 'collect', table, buckets, due })
-  return due
 }
 
 /** `nothing-to-do`: the table has no lake, or is gone. */

@@ -1,15 +1,16 @@
 /** Where a table's lake is, for people and for the offsets of the log: read only, strong, never blocks a worker. */
 import type { LakeItem } from '../format/items/lake.ts'
-import type { Points } from '../format/items/points.ts'
+import { type Points, pointAt } from '../format/items/points.ts'
 import { isSluiceError } from '../kernel/errors.ts'
-import type { Offset } from '../kernel/ids.ts'
+import { limits } from '../kernel/limits.ts'
 import { readLakeItem } from '../lake/item.ts'
 import { readPoints } from '../lake/objects.ts'
-import { bucketsIn } from '../log/buckets.ts'
-import { unpartitioned } from '../model/partition.ts'
+import { aliveBuckets } from '../log/buckets.ts'
+import type { FetchedRows } from '../log/read/rows.ts'
+import { idOf } from '../model/partition.ts'
 import type { Table } from '../model/table.ts'
 import type { World } from '../ports/world.ts'
-import type { BucketRange, LogReader } from './frames.ts'
+import { type BucketRange, isDroppedPartition, type LogReader } from './frames.ts'
 import { planRanges, rowsIn } from './plan.ts'
 
 /** The body of GET …/tier (contract): offsets and snapshot ids as decimal text. */
@@ -23,6 +24,7 @@ export interface TierState {
   readonly lagMs: number
   readonly lagRows: number
   readonly lastError: { readonly message: string; readonly at: number } | null
+  /** The first 1,024 of them. */
   readonly buckets: readonly TierBucket[]
 }
 
@@ -37,13 +39,12 @@ export interface TierBucket {
 
 export interface LakePoints {
   readonly snapshot: string | null
-  /** By bucket; absent where nothing is in the lake. */
-  readonly points: ReadonlyMap<number, Offset>
+  readonly points: Points
 }
 
 export async function tierState(world: World, log: LogReader, table: Table): Promise<TierState> {
   const { lake, points } = await readLake(world, table)
-  const heads = await log.offsets(table, bucketsIn(table))
+  const heads = await log.offsets(table, await aliveBuckets(world, table))
   const snapshot = lake?.committed?.snapshotId.toString() ?? null
   // The lake was read first, so a point is never past an end.
   const ranges = lake === undefined ? [] : planRanges(heads, points)
@@ -54,24 +55,24 @@ export async function tierState(world: World, log: LogReader, table: Table): Pro
     lagMs: await lagMs(world, log, table, ranges),
     lagRows: Number(rowsIn(ranges)),
     lastError: lake?.lastError ?? null,
-    buckets: heads.map(({ partition, bucket, start, end }) => ({
-      partition: partition.name,
-      bucket,
-      start: start.toString(),
-      end: end.toString(),
-      tierPoint: points.get(bucket)?.offset.toString() ?? null,
-      snapshot: points.has(bucket) ? snapshot : null,
-    })),
+    buckets: heads.slice(0, limits.bucketsMax).map(({ partition, bucket, start, end }) => {
+      const point = pointAt(points, idOf({ partition, bucket }))
+      return {
+        partition: partition.name,
+        bucket,
+        start: start.toString(),
+        end: end.toString(),
+        tierPoint: point?.offset.toString() ?? null,
+        snapshot: point === undefined ? null : snapshot,
+      }
+    }),
   }
 }
 
-/** The part of the state that costs at most two reads, for GET …/offsets. */
+/** The part of the state that takes no look at the log, for GET …/offsets. */
 export async function lakePoints(world: World, table: Table): Promise<LakePoints> {
   const { lake, points } = await readLake(world, table)
-  return {
-    snapshot: lake?.committed?.snapshotId.toString() ?? null,
-    points: new Map([...points].map(([bucket, point]) => [bucket, point.offset])),
-  }
+  return { snapshot: lake?.committed?.snapshotId.toString() ?? null, points }
 }
 
 /** A points object that has vanished was superseded and collected: the item names a newer one. */
@@ -79,7 +80,7 @@ async function readLake(world: World, table: Table): Promise<{ readonly lake: La
   for (let attempt = 1; ; attempt++) {
     const lake = table.options.lakeFormat === 'none' ? undefined : await readLakeItem(world.items, table.tableId)
     try {
-      return { lake, points: lake === undefined ? new Map() : await readPoints(world.objects, lake) }
+      return { lake, points: lake === undefined ? new Map() : (await readPoints(world.objects, lake)).points }
     } catch (error) {
       if (attempt === readsMax || !isSluiceError(error, 'not-found')) throw error
     }
@@ -97,8 +98,9 @@ function stateOf(lake: LakeItem | undefined, now: number): TierState['state'] {
 /** Reads the oldest row of the buckets that have waited longest; of more buckets than that, these decide. */
 async function lagMs(world: World, log: LogReader, table: Table, ranges: readonly BucketRange[]): Promise<number> {
   const oldest = await Promise.all(
-    ranges.slice(0, bucketsReadMax).map(async ({ bucket, from }) => {
-      const { rows } = await log.fetch(table, { partition: unpartitioned, bucket, from, fields: [], rowsMax: 1, bytesMax: 1 })
+    ranges.slice(0, bucketsReadMax).map(async ({ partition, bucket, from }) => {
+      const fetched = log.fetch(table, { partition, bucket, from, fields: [], rowsMax: 1, bytesMax: 1 })
+      const { rows } = await fetched.catch(orNone)
       return rows[0]?.timestamp
     }),
   )
@@ -107,3 +109,9 @@ async function lagMs(world: World, log: LogReader, table: Table, ranges: readonl
 }
 
 const bucketsReadMax = 16
+
+/** A partition that was dropped meanwhile lags no more. */
+function orNone(error: unknown): { readonly rows: readonly FetchedRows[] } {
+  if (isDroppedPartition(error)) return { rows: [] }
+  throw error
+}

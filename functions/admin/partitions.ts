@@ -29,7 +29,9 @@ export const create: Handler<'createPartition'> = async ({ params }, world) => {
 export const drop: Handler<'dropPartition'> = async ({ params, query }, world) => {
   const table = await partitioned(world, params)
   checkName(table, params.partition)
-  return droppedReply(query.ifExists ?? false, () => dropPartition(world, table, params.partition))
+  return droppedReply(query.ifExists ?? false, () =>
+    dropPartition(world, table, params.partition, { keepLake: query.keepLake ?? false }),
+  )
 }
 
 async function partitioned(

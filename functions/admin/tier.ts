@@ -3,11 +3,12 @@
  * waits until every row that was there when it was asked is committed. A worker that was at it already may have looked
  * too early, so the job is sent again while rows are missing.
  */
+import { type Points, pointAt } from '../../core/format/items/points.ts'
 import { SluiceError } from '../../core/kernel/errors.ts'
-import type { Offset } from '../../core/kernel/ids.ts'
 import { limits } from '../../core/kernel/limits.ts'
-import { bucketsIn } from '../../core/log/buckets.ts'
+import { aliveBuckets } from '../../core/log/buckets.ts'
 import type { BucketOffsets } from '../../core/log/types.ts'
+import { idOf } from '../../core/model/partition.ts'
 import type { Table } from '../../core/model/table.ts'
 import { lakePoints, tierState } from '../../core/tier/state.ts'
 import type { Handler } from '../call.ts'
@@ -26,7 +27,7 @@ export const tier: Handler<'tier'> = ({ params, query, signal }, world) =>
         `table ${table.database}.${table.name} has no lake: create one with the option lake.format`,
       )
     }
-    const heads = await world.log.offsets(table, bucketsIn(table))
+    const heads = await world.log.offsets(table, await aliveBuckets(world, table))
     const done = await untilTiered(table, heads, { world, waitMs: Math.min(query.wait ?? 0, limits.waitMsMax), signal })
     return jsonReply(done ? 200 : 202, await tierState(world, world.log, table))
   })
@@ -58,8 +59,8 @@ async function untilTiered(table: Table, heads: readonly BucketOffsets[], { worl
   }
 }
 
-function isTiered(heads: readonly BucketOffsets[], points: ReadonlyMap<number, Offset>): boolean {
-  return heads.every(({ bucket, start, end }) => end === start || (points.get(bucket) ?? 0n) >= end)
+function isTiered(heads: readonly BucketOffsets[], points: Points): boolean {
+  return heads.every((head) => head.end === head.start || (pointAt(points, idOf(head))?.offset ?? 0n) >= head.end)
 }
 
 /** Answers no mark: those stay for the sweep. */

@@ -3,10 +3,11 @@
  * that a tier point is never past an end.
  */
 import { listPartitions } from '../../core/catalog/partitions.ts'
+import { pointAt } from '../../core/format/items/points.ts'
 import { SluiceError } from '../../core/kernel/errors.ts'
 import { limits } from '../../core/kernel/limits.ts'
 import { bucketsIn } from '../../core/log/buckets.ts'
-import { type BucketRef, type Partition, unpartitioned } from '../../core/model/partition.ts'
+import { type BucketRef, idOf, type Partition, unpartitioned } from '../../core/model/partition.ts'
 import type { Table } from '../../core/model/table.ts'
 import type { World } from '../../core/ports/world.ts'
 import { lakePoints } from '../../core/tier/state.ts'
@@ -24,7 +25,7 @@ export const offsets: Handler<'offsets'> = ({ params, query }, world) =>
     const lake = await lakePoints(world, table)
     const found = await world.log.offsets(table, page)
     const buckets = found.map(({ partition, bucket, start, end }) => {
-      const tierPoint = lake.points.get(bucket)?.toString() ?? null
+      const tierPoint = pointAt(lake.points, idOf({ partition, bucket }))?.offset.toString() ?? null
       return {
         partition: partition.name,
         bucket,

@@ -151,12 +151,6 @@ describe('specifications that are refused, by name', () => {
     ['an unknown option', { columns: [id], options: { 'lake.fromat': 'iceberg' } }, 400, 'unknown-field'],
     ['an option that is no text', { columns: [id], options: { 'lake.bytes': 5 } }, 400, 'bad-request'],
     ['a primary key', { columns: [id], primaryKey: ['id'] }, 501, 'not-supported'],
-    [
-      'partitions with a lake',
-      { columns: [id], partitionBy: ['id'], options: { 'lake.format': 'iceberg' } },
-      501,
-      'not-supported',
-    ],
     ['a partition column that is not there', { columns: [id], partitionBy: ['idd'] }, 400, 'invalid-schema'],
     ['auto-increment', { columns: [{ ...id, autoIncrement: true }] }, 501, 'not-supported'],
     ['a Lance lake', { columns: [id], options: { 'lake.format': 'lance' } }, 501, 'not-supported'],

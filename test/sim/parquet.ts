@@ -21,6 +21,8 @@ export function simulatedParquet(clock: Clock): ParquetWriter {
 }
 
 export interface LakeRow {
+  /** Of the column p; empty where there is none. */
+  readonly partition: string
   readonly bucket: number
   readonly offset: bigint
   readonly timestamp: number
@@ -36,11 +38,13 @@ export function rowsOfFile(file: Uint8Array): readonly LakeRow[] {
     if (column === null) throw new Error(`a data file without ${name}`)
     return column
   })
+  const p = table.getChild('p')
   const rows: LakeRow[] = []
   for (let i = 0; i < table.numRows; i++) {
     const value = BigInt(v?.get(i))
     const isWhole = (s?.get(i) ?? undefined) === textOf(value)
     rows.push({
+      partition: p === null ? '' : String(p.get(i)),
       bucket: Number(bucket?.get(i)),
       offset: BigInt(offset?.get(i)),
       timestamp: Number(timestamp?.get(i)),

@@ -1,6 +1,6 @@
 /**
- * The story of a table with partitions: rows make them, others drop them, rows make them again, and readers follow the whole table by
- * cursor. Judged: an offset of a name means one row for ever, whatever was dropped between; a reader meets every row of the partitions
+ * The story of a table with partitions: rows make them, others drop them, rows make them again, readers follow the whole table by
+ * cursor, and in some runs workers bring the rows into a lake. Judged: an offset of a name means one row for ever, whatever was dropped between; a reader meets every row of the partitions
  * that there are, from their first, once, in order; what was acked into a partition that is there is in it.
  */
 import { createDatabase } from '../../core/catalog/databases.ts'
@@ -19,7 +19,8 @@ import type { BucketRef, Partition } from '../../core/model/partition.ts'
 import type { Selection } from '../../core/model/selection.ts'
 import type { Table, TableSpec } from '../../core/model/table.ts'
 import { codeOf, tableCache } from './actors/ingest.ts'
-import { startWorkers, sweepOnce } from './actors/jobs.ts'
+import { startWorkers, sweepOnce, trigger } from './actors/jobs.ts'
+import { PartitionLake } from './checks/partition-lake.ts'
 import type { SeededFates } from './fates.ts'
 import { alterPeriods, periodOptions, settlePeriods, someHour, watchPeriods } from './periods.ts'
 import { batchOf, textOf, valuesIn } from './rows.ts'
@@ -58,7 +59,9 @@ export async function tellPartitions(stage: Stage, fates: SeededFates): Promise<
     byHand: new Set(),
     pickName: isTimed ? () => someHour(stage) : () => random.pick(names),
   }
-  const options = isTimed ? periodOptions(stage) : defaultOptions
+  const { lakeFreshnessMs } = swarm
+  const lakeOptions = swarm.lake ? { lakeFormat: 'iceberg' as const, lakeFreshnessMs } : {}
+  const options = { ...(isTimed ? periodOptions(stage) : defaultOptions), ...lakeOptions }
   if (isTimed) watchPeriods(stage, options.autoPartition?.timeZone ?? 'UTC', shared.byHand)
   await cluster.invoke({
     role: 'admin',
@@ -67,6 +70,7 @@ export async function tellPartitions(stage: Stage, fates: SeededFates): Promise<
     repeatable: false,
     run: ({ world }) => setUp(world, spec(swarm.buckets, options)),
   })
+  const lake = new PartitionLake(stage)
   startWorkers(stage)
   fates.rates = swarm.rates
   let isWorking = true
@@ -80,7 +84,7 @@ export async function tellPartitions(stage: Stage, fates: SeededFates): Promise<
   })
   const readers = Array.from({ length: 1 + swarm.tableReaders }, () => new PartitionReader(shared))
   const reading = Promise.all(readers.map((reader) => reader.follow(() => !isWorking)))
-  const sweeping = sweepWhile(stage, () => isWorking)
+  const sweeping = Promise.all([sweepWhile(stage, () => isWorking), tierSome(stage)])
   await Promise.race([acting, cluster.sleep(faultyMsMax)])
   fates.stop()
   stage.calm.yes = true
@@ -103,6 +107,35 @@ export async function tellPartitions(stage: Stage, fates: SeededFates): Promise<
   if (there.is !== 'answer') return stage.history.break('harness', 'error', 'the partitions cannot be listed without faults')
   for (const reader of readers) reader.check(there.value)
   checkAcked(shared, there.value)
+  if (swarm.lake) await tierAll(stage, lake, there.value)
+}
+
+/** Jobs that no mark asked for. */
+async function tierSome(stage: Stage): Promise<void> {
+  for (let i = 0; i < stage.swarm.extraTierJobs; i++) {
+    await stage.cluster.sleep(stage.random.magnitude(10, Math.max(1_000, 4 * stage.swarm.thinkMs)))
+    trigger(stage, 'tier')
+  }
+}
+
+/** A lease, a visibility time, sweeps, a drop that held the lake. */
+const tierBoundMs = 45 * 60_000
+
+/** The partitions that are there come into the lake, with no trigger but the sweep. */
+async function tierAll(stage: Stage, lake: PartitionLake, partitions: readonly Partition[]): Promise<void> {
+  const until = stage.scheduler.now + stage.swarm.lakeFreshnessMs + tierBoundMs
+  for (;;) {
+    const behind = lake.behind(partitions)
+    if (behind.length === 0) return lake.check(partitions)
+    if (stage.scheduler.now > until)
+      return stage.history.break(
+        'G12',
+        'live',
+        `the lake is behind in ${behind.join(', ')} at ${tierBoundMs} ms past its freshness`,
+      )
+    await stage.cluster.sleep(60_000)
+    await sweepOnce(stage)
+  }
 }
 
 /** Finishes drops that nobody repeats. */
@@ -216,13 +249,14 @@ async function dropSome({ stage, byHand, pickName }: Shared): Promise<void> {
     await cluster.sleep(random.magnitude(20, Math.max(2_000, swarm.thinkMs * swarm.requestsEach)))
     const name = pickName()
     byHand.add(name)
+    const keepLake = random.chance(0.4)
     for (;;) {
       const outcome = await cluster.invoke({
         role: 'admin',
         name: `drop ${name}`,
         timeoutMs: requestTimeoutMs,
         repeatable: true,
-        run: async ({ world }) => dropPartition(world, await getTable(world, databaseName, tableName), name),
+        run: async ({ world }) => dropPartition(world, await getTable(world, databaseName, tableName), name, { keepLake }),
       })
       if (outcome.is === 'answer' && outcome.value === 'gone') break
       if (outcome.is === 'error' && codeOf(outcome.error) === 'not-found') break

@@ -11,6 +11,7 @@ import { decodeIndexItem, type IndexItem, indexSorts } from '../../core/format/i
 import { decodeSchema, schemaKey } from '../../core/format/items/schema.ts'
 import { decodeTable, tableKey } from '../../core/format/items/table.ts'
 import { decodeBlock } from '../../core/format/segment/block.ts'
+import type { BucketId } from '../../core/model/partition.ts'
 import type { Schema } from '../../core/model/table.ts'
 import type { ItemKey } from '../../core/ports/items.ts'
 import type { Retired } from './history.ts'
@@ -40,10 +41,11 @@ export function readBucket(
   bucket: number,
   schema: Schema,
   retired?: Retired,
+  partition = '',
 ): BucketLog | undefined {
-  const item = stores.items.get(headKey(tableId, { partition: '', bucket }), 'plain')
+  const item = stores.items.get(headKey(tableId, { partition, bucket }), 'plain')
   if (item === undefined) return undefined
-  const log = readFrom(stores, tableId, bucket, decodeHead(item), schema)
+  const log = readFrom(stores, tableId, bucket, decodeHead(item), schema, partition)
   if (retired === undefined) return log
   const problems = [...log.problems]
   const left = retired.start + BigInt(retired.values.length)
@@ -59,9 +61,9 @@ export function readBucket(
 }
 
 /** What a reader meets who has read this head. */
-export function readFrom(stores: Stores, tableId: string, bucket: number, head: Head, schema: Schema): BucketLog {
+export function readFrom(stores: Stores, tableId: string, bucket: number, head: Head, schema: Schema, partition = ''): BucketLog {
   const problems: string[] = []
-  const index = indexItems(stores, tableId, bucket)
+  const index = indexItems(stores, tableId, { partition, bucket })
   const entries: Entry[] = []
   let cursor: bigint = head.start
   for (const spilled of index.filter(({ end }) => end > head.start && end <= head.base)) {
@@ -73,7 +75,7 @@ export function readFrom(stores: Stores, tableId: string, bucket: number, head: 
   entries.push(...head.recent)
   const { values, times, boundaries } = entryRows(stores, tableId, entries, head.start, schema, problems)
   boundaries.add(head.end)
-  const references = bucketReferences(stores, tableId, bucket)
+  const references = bucketReferences(stores, tableId, bucket, partition)
   return { bucket, head, start: head.start, end: head.end, values, times, boundaries, references, problems }
 }
 
@@ -117,25 +119,25 @@ export function headOf(stores: Stores, tableId: string, bucket: number): Head | 
 }
 
 /** Every object that a reader can come to, whatever the shape of the items. */
-export function bucketReferences(stores: Stores, tableId: string, bucket: number): ReadonlySet<string> {
+export function bucketReferences(stores: Stores, tableId: string, bucket: number, partition = ''): ReadonlySet<string> {
   const references = new Set<string>()
-  const item = stores.items.get(headKey(tableId, { partition: '', bucket }), 'plain')
+  const item = stores.items.get(headKey(tableId, { partition, bucket }), 'plain')
   if (item === undefined) return references
   const { start, recent } = decodeHead(item)
   for (const entry of recent) references.add(objectKey(tableId, entry))
-  for (const spilled of indexItems(stores, tableId, bucket)) {
+  for (const spilled of indexItems(stores, tableId, { partition, bucket })) {
     if (spilled.end <= start) continue
     for (const entry of spilled.entries) references.add(objectKey(tableId, entry))
   }
-  const claim = stores.items.get(claimKey(tableId, { partition: '', bucket }), 'plain')
+  const claim = stores.items.get(claimKey(tableId, { partition, bucket }), 'plain')
   if (claim !== undefined)
     for (const entry of decodeClaim(claim).pending?.entries ?? []) references.add(objectKey(tableId, entry))
   return references
 }
 
-function indexItems(stores: Stores, tableId: string, bucket: number): readonly IndexItem[] {
+function indexItems(stores: Stores, tableId: string, at: BucketId): readonly IndexItem[] {
   const query = {
-    partition: headKey(tableId, { partition: '', bucket }).partition,
+    partition: headKey(tableId, at).partition,
     from: indexSorts.first,
     to: indexSorts.after,
     limit: Number.POSITIVE_INFINITY,

@@ -86,7 +86,10 @@ export function drawSwarm(scenario: ScenarioName, random: Seeded): Swarm {
   const many = has('many', 0.1)
   const isKeeping = scenario === 'retain' || scenario === 'compact'
   const collect = has('collect', 0.3) || (isKeeping && random.chance(scenario === 'compact' ? 0.7 : 0.3))
-  const lake = has('lake', 0.5) || (isKeeping && random.chance(scenario === 'compact' ? 0.3 : 0.5))
+  const lake =
+    has('lake', 0.5) ||
+    (scenario === 'partitions' && random.chance(0.7)) ||
+    (isKeeping && random.chance(scenario === 'compact' ? 0.3 : 0.5))
   return {
     scenario,
     rates: drawRates(random),

@@ -1,6 +1,8 @@
 /**
- * A partition's items. Alive or being dropped: partition `p/<tableId>`, sort `<name>`: i id · x state · f floor · c created, ms.
- * After a drop: partition `pf/<tableId>`, sort `<name>`: f, where the offsets of the next partition of that name begin.
+ * A partition's items. Alive or being dropped: partition `p/<tableId>`, sort `<name>`: i id · x state · f floor · c created, ms ·
+ * k whether the lake keeps its rows, once it is being dropped.
+ * After a drop: partition `pf/<tableId>`, sort `<name>`: f, where the offsets of the next partition of that name begin · d, how many
+ * of that name were dropped.
  * How many there are: partition `pn/<tableId>`, sort `n`: n.
  */
 import { assert } from '../../kernel/assert.ts'
@@ -12,6 +14,8 @@ export interface PartitionItem extends Partition {
   readonly state: 'alive' | 'dropping'
   /** ms since 1970 */
   readonly createdAt: number
+  /** Of one that is being dropped: whether its rows stay in the lake. */
+  readonly keepsLake: boolean
 }
 
 export const partitionsOf = (tableId: string): string => `p/${tableId}`
@@ -21,8 +25,9 @@ export const floorKey = (tableId: string, name: string): ItemKey => ({ partition
 export const partitionCountKey = (tableId: string): ItemKey => ({ partition: `pn/${tableId}`, sort: 'n' })
 
 export function encodePartition(tableId: string, partition: PartitionItem): Item {
-  const { id, name, state, floor, createdAt } = partition
-  return { key: partitionKey(tableId, name), attributes: { i: id, x: state, f: floor, c: BigInt(createdAt) } }
+  const { id, name, state, floor, createdAt, keepsLake } = partition
+  const attributes = { i: id, x: state, f: floor, c: BigInt(createdAt), ...(keepsLake && { k: true }) }
+  return { key: partitionKey(tableId, name), attributes }
 }
 
 export function decodePartition(item: Item): PartitionItem {
@@ -32,18 +37,31 @@ export function decodePartition(item: Item): PartitionItem {
     'a partition item is whole',
     { key: item.key },
   )
-  return { id: i, name: item.key.sort, state: x, floor: offsetOf(f), createdAt: Number(c) }
+  return {
+    id: i,
+    name: item.key.sort,
+    state: x,
+    floor: offsetOf(f),
+    createdAt: Number(c),
+    keepsLake: item.attributes['k'] === true,
+  }
 }
 
-export const encodeFloor = (tableId: string, name: string, floor: Offset): Item => ({
+export interface KeptFloor {
+  readonly floor: Offset
+  /** 0: written before they were counted. */
+  readonly drops: bigint
+}
+
+export const encodeFloor = (tableId: string, name: string, { floor, drops }: KeptFloor): Item => ({
   key: floorKey(tableId, name),
-  attributes: { f: floor },
+  attributes: { f: floor, d: drops },
 })
 
-export function decodeFloor(item: Item): Offset {
-  const { f } = item.attributes
-  assert(typeof f === 'bigint', 'the floor of a dropped partition is whole', { key: item.key })
-  return offsetOf(f)
+export function decodeFloor(item: Item): KeptFloor {
+  const { f, d = 0n } = item.attributes
+  assert(typeof f === 'bigint' && typeof d === 'bigint', 'the floor of a dropped partition is whole', { key: item.key })
+  return { floor: offsetOf(f), drops: d }
 }
 
 export const newPartitionCount = (tableId: string): Item => ({ key: partitionCountKey(tableId), attributes: { n: 0n } })

@@ -40,11 +40,16 @@ export function encodeAvroFile(
 
 /** Is it a file whose schema and codec are the very ones that encodeAvroFile would write? */
 export function isWrittenWith(schema: AvroRecordSchema, bytes: Uint8Array): boolean {
-  if (bytes.length < magic.length || !magic.equals(bytes.subarray(0, magic.length))) return false
-  const { value, offset } = header.decode(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length), 0)
-  if (offset < 0) return false
-  const { 'avro.schema': written, 'avro.codec': codec } = value.meta
-  return written?.equals(text(JSON.stringify(schema))) === true && codec?.equals(text('deflate')) === true
+  const { 'avro.schema': written, 'avro.codec': codec } = avroMetadata(bytes) ?? {}
+  return written === JSON.stringify(schema) && codec === 'deflate'
+}
+
+/** The file's key-value pairs, undefined where it is no Avro file. */
+export function avroMetadata(bytes: Uint8Array): Readonly<Record<string, string>> | undefined {
+  if (bytes.length < magic.length || !magic.equals(bytes.subarray(0, magic.length))) return undefined
+  const { value: head, offset } = header.decode(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length), 0)
+  if (offset < 0) return undefined
+  return Object.fromEntries(Object.entries(head.meta).map(([name, value]) => [name, utf8Text(value)]))
 }
 
 /** The records as `schema` says, whoever wrote the file. Whatever is wrong with the bytes is an `internal` error. */
@@ -143,4 +148,17 @@ function typeOf(schema: AvroRecordSchema): Codec<unknown> {
 }
 
 const compile = (schema: AvroRecordSchema): Codec<unknown> =>
-  avro.Type.forSchema(schema as never, { registry: { long: bigLong }, wrapUnions: false }) as Codec<unknown>
+  avro.Type.forSchema(withoutLogical(schema) as never, { registry: { long: bigLong }, wrapUnions: false }) as Codec<unknown>
+
+/** For the codec alone, which takes no account of logical types and would not know our longs behind one. */
+function withoutLogical(schema: unknown): unknown {
+  if (Array.isArray(schema)) return schema.map(withoutLogical)
+  if (typeof schema !== 'object' || schema === null) return schema
+  const { type } = schema as { readonly type?: unknown }
+  if ('logicalType' in schema && (type === 'int' || type === 'long')) return type
+  return Object.fromEntries(
+    Object.entries(schema).map(([name, value]) => [name, nesting.has(name) ? withoutLogical(value) : value]),
+  )
+}
+
+const nesting: ReadonlySet<string> = new Set(['type', 'fields', 'items'])

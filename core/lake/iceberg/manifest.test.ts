@@ -8,8 +8,10 @@ import { icebergSchema } from './schema.ts'
 
 const table = {
   schema: { schemaId: 1, columns: [{ id: 4, name: 'v', type: { kind: 'double' as const }, nullable: true }] },
+  partitionBy: [],
   buckets: { count: 4 },
 }
+const under = { spec: partitionSpec(table), schema: icebergSchema(table.schema) }
 let drawn = 0
 const random = { bytes: (count: number) => new Uint8Array(count).fill(++drawn) }
 const big = 2n ** 53n - 1n
@@ -18,13 +20,14 @@ const files: readonly DataFile[] = [
     uri: 's3://b/lake/x/data/1.parquet',
     bytes: 2 ** 33,
     rows: 2 ** 31 - 1,
+    partition: [],
     bucket: 3,
     columns: [
       { id: 4, nulls: 5, nans: 6 },
       { id: 2, nulls: 0, lower: longBound(2n ** 53n + 1n), upper: longBound(2n ** 63n - 1n) },
     ],
   },
-  { uri: 's3://b/lake/x/data/2.parquet', bytes: 10, rows: 1, bucket: 1, columns: [] },
+  { uri: 's3://b/lake/x/data/2.parquet', bytes: 10, rows: 1, partition: [], bucket: 1, columns: [] },
 ]
 const manifest = encodeManifest(files, {
   schema: icebergSchema(table.schema),
@@ -156,8 +159,8 @@ test('a manifest says exactly what its files are', async () => {
 })
 
 test('a manifest list has the field ids of the specification, and comes back as it was', async () => {
-  const entry = manifestFile(files, { uri: 's3://b/m0.avro', bytes: 2 ** 32, specId: 0, snapshotId: big, sequence: 9n })
-  const older = manifestFile(files.slice(1), { uri: 's3://b/m1.avro', bytes: 5, specId: 0, snapshotId: 1n, sequence: 8n })
+  const entry = manifestFile(files, { uri: 's3://b/m0.avro', bytes: 2 ** 32, ...under, snapshotId: big, sequence: 9n })
+  const older = manifestFile(files.slice(1), { uri: 's3://b/m1.avro', bytes: 5, ...under, snapshotId: 1n, sequence: 8n })
   const list = encodeManifestList([older, entry], { snapshotId: big, parentId: 1n, sequence: 9n, random })
   const { schema, metadata, records } = await readContainer(list)
   expect(fieldIds(schema)).toEqual({
@@ -202,7 +205,7 @@ test('a manifest list has the field ids of the specification, and comes back as 
 })
 
 test('a manifest list that is cut off, or counts other rows than its snapshot, is refused', () => {
-  const entry = manifestFile(files, { uri: 's3://b/m0.avro', bytes: 1, specId: 0, snapshotId: 1n, sequence: 1n })
+  const entry = manifestFile(files, { uri: 's3://b/m0.avro', bytes: 1, ...under, snapshotId: 1n, sequence: 1n })
   const list = encodeManifestList([entry], { snapshotId: 1n, parentId: undefined, sequence: 1n, random })
   expect(() => decodeManifestList(list, 7n)).toThrow(/has the rows/)
   expect(() => decodeManifestList(list.subarray(0, -1), 2n ** 31n)).toThrow(/a block is cut/)

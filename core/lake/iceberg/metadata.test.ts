@@ -29,7 +29,7 @@ const columns = [
     nullable: false,
   },
 ]
-const table = { schema: { schemaId: 1, columns }, buckets: { count: 2 } }
+const table = { schema: { schemaId: 1, columns }, partitionBy: [], buckets: { count: 2 } }
 
 const empty = () =>
   emptyMetadata({
@@ -187,7 +187,7 @@ test.each([
       { id: 5, name: 'l', type: { kind: 'int' as const }, nullable: false },
     ],
   }
-  const [field] = partitionSpec({ schema, buckets: { count: 16, ...(key !== undefined && { key }) } }).fields
+  const [field] = partitionSpec({ schema, partitionBy: [], buckets: { count: 16, ...(key !== undefined && { key }) } }).fields
   expect(field).toMatchObject({ transform, 'source-id': source, 'field-id': 1000 })
   expect(field?.name.startsWith('__')).toBe(true)
 })

@@ -10,7 +10,7 @@ import { SluiceError } from '../../kernel/errors.ts'
 import type { Random } from '../../kernel/random.ts'
 import { parseExact, printExact } from './json.ts'
 import { sortOrderId } from './manifest.ts'
-import { type PartitionSpec, partitionFieldId } from './partition-spec.ts'
+import { lastPartitionFieldId, type PartitionSpec } from './partition-spec.ts'
 import { type IcebergSchema, nameMapping, offsetColumn } from './schema.ts'
 
 /** Of a table with a snapshot. */
@@ -103,7 +103,7 @@ export function emptyMetadata(table: {
     schemas: [schema],
     'default-spec-id': 0,
     'partition-specs': [table.spec],
-    'last-partition-id': partitionFieldId,
+    'last-partition-id': lastPartitionFieldId(table.spec),
     'default-sort-order-id': sortOrderId,
     'sort-orders': [sortOrder],
     properties: { ...fixedProperties, 'schema.name-mapping.default': nameMapping(schema) },
@@ -139,7 +139,7 @@ export function appendSnapshot(
     'last-column-id': appended.lastColumnId,
     'current-schema-id': schema['schema-id'],
     schemas: [...base.schemas.filter((each) => each['schema-id'] !== schema['schema-id']), schema],
-    properties: { ...base.properties, ...appended.properties },
+    properties: { ...base.properties, 'schema.name-mapping.default': nameMapping(schema), ...appended.properties },
     'current-snapshot-id': snapshotId,
     snapshots: [...base.snapshots, snapshot],
     'snapshot-log': [...base['snapshot-log'], { 'timestamp-ms': timestamp, 'snapshot-id': snapshotId }],
@@ -148,21 +148,42 @@ export function appendSnapshot(
   }
 }
 
-/** The totals that every summary carries (spec, "Optional Snapshot Summary Fields"): some engines refuse a table without them. */
-export function appendSummary(
-  base: TableMetadata | undefined,
-  added: { readonly files: number; readonly rows: bigint; readonly bytes: bigint; readonly partitions: number },
-): Record<string, string> {
-  const before = (name: string): bigint => BigInt((base && currentSnapshot(base).summary[name]) ?? '0')
+interface FileCounts {
+  readonly files: number
+  readonly rows: bigint
+  readonly bytes: bigint
+  readonly partitions: number
+}
+
+export function appendSummary(base: TableMetadata | undefined, added: FileCounts): Record<string, string> {
   return {
     operation: 'append',
     'added-data-files': String(added.files),
     'added-records': String(added.rows),
     'added-files-size': String(added.bytes),
     'changed-partition-count': String(added.partitions),
-    'total-records': String(before('total-records') + added.rows),
-    'total-files-size': String(before('total-files-size') + added.bytes),
-    'total-data-files': String(before('total-data-files') + BigInt(added.files)),
+    ...totals(base, added, 1n),
+  }
+}
+
+export function deleteSummary(base: TableMetadata | undefined, deleted: FileCounts): Record<string, string> {
+  return {
+    operation: 'delete',
+    'deleted-data-files': String(deleted.files),
+    'deleted-records': String(deleted.rows),
+    'removed-files-size': String(deleted.bytes),
+    'changed-partition-count': String(deleted.partitions),
+    ...totals(base, deleted, -1n),
+  }
+}
+
+/** Every summary carries them (spec, "Optional Snapshot Summary Fields"): some engines refuse a table without. */
+function totals(base: TableMetadata | undefined, { files, rows, bytes }: FileCounts, sign: 1n | -1n): Record<string, string> {
+  const before = (name: string): bigint => BigInt((base && currentSnapshot(base).summary[name]) ?? '0')
+  return {
+    'total-records': String(before('total-records') + sign * rows),
+    'total-files-size': String(before('total-files-size') + sign * bytes),
+    'total-data-files': String(before('total-data-files') + sign * BigInt(files)),
     'total-delete-files': '0',
     'total-position-deletes': '0',
     'total-equality-deletes': '0',

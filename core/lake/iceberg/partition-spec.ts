@@ -1,8 +1,10 @@
 /**
- * The one partition spec of a table (design section 6): `bucket[N]` of the bucket key where Iceberg's transform is exactly our
- * bucketing, else the identity of `__bucket`. Either way the partition value is the bucket and a file holds one bucket.
- * A nullable key stays out: its nulls go to our bucket 0, while Iceberg's transform of null is null.
+ * The one partition spec of a table (design section 6): the identity of each partition column, then `bucket[N]` of the bucket key
+ * where Iceberg's transform is exactly our bucketing, else the identity of `__bucket`. Either way the last value is the bucket,
+ * and a file holds one bucket of one partition. A nullable key stays out: its nulls go to our bucket 0, while Iceberg's transform
+ * of null is null. Columns that partition a table keep their names, so those of the fields stay true.
  */
+import { present } from '../../kernel/assert.ts'
 import type { Table } from '../../model/table.ts'
 import type { TypeKind } from '../../model/types.ts'
 import { bucketColumn } from './schema.ts'
@@ -19,14 +21,27 @@ export interface PartitionField {
   readonly transform: string
 }
 
-export function partitionSpec(table: Pick<Table, 'schema' | 'buckets'>): PartitionSpec {
-  return { 'spec-id': 0, fields: [{ 'field-id': partitionFieldId, ...bucketField(table) }] }
+export function partitionSpec(table: Pick<Table, 'schema' | 'partitionBy' | 'buckets'>): PartitionSpec {
+  const fields = [...table.partitionBy.map((name) => identityField(table, name)), bucketField(table)]
+  return { 'spec-id': 0, fields: fields.map((field, i) => ({ 'field-id': firstPartitionFieldId + i, ...field })) }
 }
 
 /** Ids of partition fields count from 1000 (spec, "Partitioning"). */
-export const partitionFieldId = 1000
+export const firstPartitionFieldId = 1000
 
-function bucketField({ schema, buckets }: Pick<Table, 'schema' | 'buckets'>): Omit<PartitionField, 'field-id'> {
+export const lastPartitionFieldId = ({ fields }: PartitionSpec): number => firstPartitionFieldId + fields.length - 1
+
+type Unnumbered = Omit<PartitionField, 'field-id'>
+
+function identityField({ schema }: Pick<Table, 'schema'>, name: string): Unnumbered {
+  const column = present(
+    schema.columns.find((each) => each.name === name),
+    'a partition column',
+  )
+  return { 'source-id': column.id, name, transform: 'identity' }
+}
+
+function bucketField({ schema, buckets }: Pick<Table, 'schema' | 'buckets'>): Unnumbered {
   const [key, ...others] = buckets.key ?? []
   const column = others.length === 0 ? schema.columns.find(({ name }) => name === key) : undefined
   if (column !== undefined && !column.nullable && bucketable.has(column.type.kind)) {

@@ -9,6 +9,7 @@ import { applyUpdates, type TableUpdate } from './updates.ts'
 
 const table = {
   schema: { schemaId: 1, columns: [{ id: 4, name: 'v', type: { kind: 'bigint' as const }, nullable: false }] },
+  partitionBy: [],
   buckets: { count: 1 },
 }
 const now = 10_000

@@ -38,10 +38,10 @@ export async function commitFiles(
 ): Promise<LakeBase> {
   const now = world.clock.now()
   const label = nextLabel(now, base.lake.gc)
-  const reached = new Map<number, Point>()
+  const page = new Map<number, Point>()
   const files: DataFile[] = []
   for (const bucket of buckets) {
-    const from = base.points.get(bucket)?.offset ?? 0n
+    const from = base.placed.points.get('')?.get(bucket)?.offset ?? 0n
     const key = dataKey(table.tableId, label, world.random)
     if (bytes !== undefined) await world.objects.create(key, bytes)
     const bounds = [
@@ -49,11 +49,11 @@ export async function commitFiles(
       { id: bucketColumn.id, nulls: 0, lower: intBound(bucket), upper: intBound(bucket) },
       { id: offsetColumn.id, nulls: 0, lower: longBound(from), upper: longBound(from + BigInt(rows) - 1n) },
     ]
-    files.push({ uri: world.objects.uri(key), bytes: bytes?.length ?? 1_000, rows, bucket, columns: bounds })
-    reached.set(bucket, { offset: offsetOf(from + BigInt(rows)), time: now })
+    files.push({ uri: world.objects.uri(key), bytes: bytes?.length ?? 1_000, rows, partition: [], bucket, columns: bounds })
+    page.set(bucket, { offset: offsetOf(from + BigInt(rows)), time: now })
   }
   const merge = await planMerge(world.objects, table.tableId, base)
-  const plan = planAppend(world, table, base, { files, reached, label, merge, now })
+  const plan = planAppend(world, table, base, { files, reached: new Map([['', page]]), gone: new Set(), label, merge, now })
   const commit = await commitAppend(world, table.tableId, base, plan)
   if (commit.is !== 'done') throw new Error(`the commit is ${commit.is}`)
   await publish(world, table.tableId, commit.lake, plan.metadataBytes)

@@ -5,13 +5,14 @@
  * sequence numbers that they had. Only manifests that are ours are merged, their bytes checked against their names.
  */
 import { crc32 } from 'node:zlib'
-import { assert } from '../../kernel/assert.ts'
-import { viewOf } from '../../kernel/bytes.ts'
+import { assert, present } from '../../kernel/assert.ts'
 import { SluiceError } from '../../kernel/errors.ts'
 import { mapAtOnce } from '../../kernel/parallel.ts'
 import type { ObjectStore } from '../../ports/objects.ts'
-import { decodeEntries, entryStatus, type FieldSummary, type ManifestEntry, type ManifestFile } from '../iceberg/manifest.ts'
+import { decodeEntries, entryStatus, type ManifestEntry, type ManifestFile } from '../iceberg/manifest.ts'
 import type { PartitionSpec } from '../iceberg/partition-spec.ts'
+import { type FieldSummary, joinSummaries, partitionTypes } from '../iceberg/partition-value.ts'
+import type { IcebergSchema } from '../iceberg/schema.ts'
 import { keyOfUri, manifestCrc } from '../layout.ts'
 import { type UpkeepLimits, upkeepLimits } from './limits.ts'
 
@@ -76,7 +77,14 @@ export function chooseMerge(
 /** The list's entry for a manifest of the entries of `merge`. */
 export function mergedFile(
   { from, entries }: Merge,
-  manifest: { readonly uri: string; readonly bytes: number; readonly snapshotId: bigint; readonly sequence: bigint },
+  manifest: {
+    readonly uri: string
+    readonly bytes: number
+    readonly snapshotId: bigint
+    readonly sequence: bigint
+    readonly spec: PartitionSpec
+    readonly schema: IcebergSchema
+  },
 ): ManifestFile {
   const [first] = from
   assert(first !== undefined, 'a merge is of manifests')
@@ -97,15 +105,18 @@ export function mergedFile(
     added_rows_count: 0n,
     existing_rows_count: rowsOf(entries),
     deleted_rows_count: 0n,
-    partitions: mergeSummaries(from.map(({ partitions }) => partitions)),
+    partitions: mergeSummaries(
+      partitionTypes(manifest.spec, manifest.schema),
+      from.map(({ partitions }) => partitions),
+    ),
     key_metadata: null,
   }
 }
 
 const isOurs = ({ manifest_path }: ManifestFile): boolean => manifestCrc(manifest_path) !== undefined
 
-/** Undefined where another build wrote it, with other fields. */
-async function readEntries(
+/** Those that are live, with the numbers that they inherit from the list. Undefined where another build wrote it, with other fields. */
+export async function readEntries(
   objects: ObjectStore,
   tableId: string,
   spec: PartitionSpec,
@@ -138,28 +149,16 @@ const rowsOf = (entries: readonly ManifestEntry[]): bigint =>
   entries.reduce((sum, { data_file }) => sum + data_file.record_count, 0n)
 
 /** Null, which rules nothing out, where one of them says nothing. */
-function mergeSummaries(all: readonly (readonly FieldSummary[] | null)[]): readonly FieldSummary[] | null {
+function mergeSummaries(
+  types: readonly string[],
+  all: readonly (readonly FieldSummary[] | null)[],
+): readonly FieldSummary[] | null {
   const [first, ...others] = all
   if (first === undefined || first === null) return null
   let merged: readonly FieldSummary[] = first
   for (const next of others) {
     if (next?.length !== merged.length) return null
-    merged = merged.map((field, at) => joinSummaries(field, next[at] ?? field))
+    merged = merged.map((field, at) => joinSummaries(present(types[at], 'the type of a field'), field, next[at] ?? field))
   }
   return merged
-}
-
-function joinSummaries(a: FieldSummary, b: FieldSummary): FieldSummary {
-  return {
-    contains_null: a.contains_null || b.contains_null,
-    contains_nan: a.contains_nan === true || b.contains_nan === true,
-    lower_bound: pick(a.lower_bound, b.lower_bound, -1),
-    upper_bound: pick(a.upper_bound, b.upper_bound, 1),
-  }
-}
-
-/** The bucket, as an int. */
-function pick(a: Uint8Array | null, b: Uint8Array | null, sign: 1 | -1): Uint8Array | null {
-  if (a === null || b === null) return a ?? b
-  return Math.sign(viewOf(a).getInt32(0, true) - viewOf(b).getInt32(0, true)) === sign ? a : b
 }

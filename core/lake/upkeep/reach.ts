@@ -1,6 +1,6 @@
 /**
- * What a version of a lake reaches: the metadata and the points that its item names; of every snapshot that the metadata keeps the
- * list, its manifests and their data files, and the metadata and the points of its commit, which share its label; the published
+ * What a version of a lake reaches: the metadata and the points that its item names, with the pages that lie elsewhere; of every snapshot that the metadata keeps the
+ * list, its manifests and the data files that they have, and the metadata and the points of its commit, which share its label; the published
  * copies that a reader of the folder may be at. It is taken out of a set of candidates as it is found, so nothing here grows with
  * the table but the names of its manifests.
  */
@@ -10,10 +10,10 @@ import { SluiceError } from '../../kernel/errors.ts'
 import type { Label } from '../../kernel/ids.ts'
 import { mapAtOnce } from '../../kernel/parallel.ts'
 import type { ObjectStore } from '../../ports/objects.ts'
-import { decodeFiles, decodeManifestList, type ManifestFile } from '../iceberg/manifest.ts'
+import { decodeFiles, decodeManifestList, entryStatus, type ManifestFile } from '../iceberg/manifest.ts'
 import { decodeMetadata, listCrcProperty, type Snapshot, type TableMetadata } from '../iceberg/metadata.ts'
 import { isDataKey, isStagedKey, keyOfUri, labelOfKey, manifestCrc, publishedVersion } from '../layout.ts'
-import { readChecked } from '../objects.ts'
+import { pointsObjects, readChecked } from '../objects.ts'
 import { upkeepLimits } from './limits.ts'
 
 const readsAtOnce = 8
@@ -31,6 +31,7 @@ export async function unmarkReached(
   const metadata = decodeMetadata(await readChecked(objects, lake.committed.metadata))
   candidates.delete(lake.committed.metadata.key)
   candidates.delete(lake.committed.points.key)
+  for (const key of await pointsObjects(objects, lake.committed)) candidates.delete(key)
   const lists = metadata.snapshots.map((snapshot) => keyOfUri(objects, tableId, snapshot['manifest-list']))
   for (const key of lists) candidates.delete(key)
   unmarkMetadata(lake, metadata, new Set(lists.map(labelOfKey)), candidates)
@@ -87,5 +88,5 @@ async function filesOf(objects: ObjectStore, key: string, manifest: ManifestFile
       facts: { key },
     })
   }
-  return files.map(({ data_file }) => data_file.file_path)
+  return files.flatMap(({ status, data_file }) => (status === entryStatus.deleted ? [] : [data_file.file_path]))
 }

@@ -7,7 +7,7 @@
 import { findTable, noteLakeBehind } from '../../catalog/tables.ts'
 import { decodeHead, type Head, headKey } from '../../format/items/head.ts'
 import { decodeIndexItem, type IndexItem, indexSort, indexSorts } from '../../format/items/index-item.ts'
-import type { Points } from '../../format/items/points.ts'
+import { type Points, pointAt } from '../../format/items/points.ts'
 import { dropMarks, putMark } from '../../jobs/marks.ts'
 import { isSluiceError } from '../../kernel/errors.ts'
 import type { Offset } from '../../kernel/ids.ts'
@@ -110,8 +110,8 @@ const mayGo = (run: Run, at: BucketRef, item: IndexItem): boolean =>
   item.maxTime < run.now - keepMs(run.table.options) && isInLake(run, at, item)
 
 /** With a lake: its tier point, read before, has passed the item. */
-const isInLake = ({ points }: Run, { bucket }: BucketRef, { end }: IndexItem): boolean =>
-  points === undefined || (points.get(bucket)?.offset ?? 0n) >= end
+const isInLake = ({ points }: Run, at: BucketRef, { end }: IndexItem): boolean =>
+  points === undefined || (pointAt(points, idOf(at))?.offset ?? 0n) >= end
 
 /** Below the start nothing is read: from here on the rows are gone. */
 async function raiseStart(world: World, table: Table, at: BucketId, start: Offset): Promise<Offset> {
@@ -165,7 +165,7 @@ async function pointsOf(world: World, table: Table): Promise<Points | undefined>
   for (let attempt = 1; ; attempt++) {
     const lake = await readLakeItem(world.items, table.tableId)
     try {
-      return lake === undefined ? new Map() : await readPoints(world.objects, lake)
+      return lake === undefined ? new Map() : (await readPoints(world.objects, lake)).points
     } catch (error) {
       if (attempt === readsMax || !isSluiceError(error, 'not-found')) throw error
     }

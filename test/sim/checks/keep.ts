@@ -37,7 +37,7 @@ export function watchStart(history: History, stores: Stores, rules: KeepRules, k
   if (newest >= rules.now() - rules.logTtlMs + skewMs)
     history.break('G1', 'retain', `${where}: its rows are ${rules.now() - newest} ms old`)
   if (stores.items.get(lakeItemKey(tableId), 'plain') !== undefined) {
-    const point = readLake(stores, tableId)?.points.get(bucket)?.offset ?? 0n
+    const point = readLake(stores, tableId)?.points.get('')?.get(bucket)?.offset ?? 0n
     if (head.start > point) history.break('G8', 'retain', `${where}, past the tier point ${point}`)
   }
   const retired = history.retired.get(name) ?? newRetired(old.start)

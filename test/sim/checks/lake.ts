@@ -7,7 +7,7 @@ import { crc32, inflateRawSync } from 'node:zlib'
 import { avroMetadata, readZigZag } from 'icebird/src/avro/avro.metadata.js'
 import { avroRead } from 'icebird/src/avro/avro.read.js'
 import { decodeLakeItem, lakeItemKey } from '../../../core/format/items/lake.ts'
-import { decodePoints, type Points } from '../../../core/format/items/points.ts'
+import { decodePoints, type Page, type Points, pointAt } from '../../../core/format/items/points.ts'
 import { concat, viewOf } from '../../../core/kernel/bytes.ts'
 import type { History } from '../history.ts'
 import { type LakeRow, rowsOfFile } from '../parquet.ts'
@@ -15,6 +15,7 @@ import type { Stores } from '../product.ts'
 import type { BucketLog } from '../reader.ts'
 
 const uriPrefix = 'sim://store/'
+const deletedEntry = 2
 
 export interface Lake {
   readonly points: Points
@@ -40,7 +41,16 @@ export function readLake(stores: Stores, tableId: string): Lake | undefined {
     return bytes
   }
   const metadata = JSON.parse(Buffer.from(checked(committed.metadata)).toString('utf8')) as IcebergMetadata
-  const points = decodePoints(checked(committed.points), committed.points.crc32)
+  const root = decodePoints(checked(committed.points), committed.points.crc32)
+  const points = new Map<string, Page>(root.pages)
+  for (const { partitions, ...place } of root.elsewhere) {
+    const { pages } = decodePoints(checked(place), place.crc32)
+    for (const partition of partitions) {
+      const page = pages.get(partition)
+      if (page === undefined) throw new Error(`${place.key} lacks the page of ${partition} that a later one leaves to it`)
+      points.set(partition, page)
+    }
+  }
   const snapshot = metadata.snapshots.find((each) => each['snapshot-id'] === metadata['current-snapshot-id'])
   if (snapshot === undefined) throw new Error('the current snapshot is not in the metadata')
   if (BigInt(snapshot['snapshot-id']) !== committed.snapshotId)
@@ -52,10 +62,14 @@ export function readLake(stores: Stores, tableId: string): Lake | undefined {
   const rows: LakeRow[] = []
   for (const manifest of records(read(keyOf(snapshot['manifest-list'])))) {
     for (const entry of records(read(keyOf(textIn(manifest, 'manifest_path'))))) {
+      if (entry['status'] === deletedEntry) continue
       const file = entry['data_file'] as Record<string, unknown>
       const found = rowsIn(read(keyOf(textIn(file, 'file_path'))))
       if (BigInt(found.length) !== BigInt(file['record_count'] as bigint))
         throw new Error('a data file has other rows than its manifest says')
+      const { p: partition = '' } = file['partition'] as { readonly p?: string }
+      if (found.some((row) => row.partition !== partition))
+        throw new Error(`a data file of partition ${partition} has rows of another`)
       rows.push(...found)
     }
   }
@@ -77,6 +91,9 @@ export function keptReferences(stores: Stores, tableId: string): ReadonlySet<str
   const committed = item === undefined ? undefined : decodeLakeItem(item.attributes).committed
   if (committed === undefined) return new Set()
   const kept = new Set([committed.metadata.key, committed.points.key])
+  const points = stores.objects.objects.get(committed.points.key)
+  if (points === undefined) throw new Error(`${committed.points.key} is absent`)
+  for (const { key } of decodePoints(points, committed.points.crc32).elsewhere) kept.add(key)
   const read = (key: string): Uint8Array => {
     kept.add(key)
     const bytes = stores.objects.objects.get(key)
@@ -90,6 +107,7 @@ export function keptReferences(stores: Stores, tableId: string): ReadonlySet<str
       if (key.includes(`${tableId}/staged/${label}-`) || key.includes(`${tableId}/points/${label}-`)) kept.add(key)
     for (const manifest of records(read(keyOf(snapshot['manifest-list'])))) {
       for (const entry of records(read(keyOf(textIn(manifest, 'manifest_path'))))) {
+        if (entry['status'] === deletedEntry) continue
         const file = entry['data_file'] as Record<string, unknown>
         read(keyOf(textIn(file, 'file_path')))
       }
@@ -119,7 +137,7 @@ export function checkLake(history: History, stores: Stores, tableId: string, log
 }
 
 function checkBucket(history: History, name: string, log: BucketLog, rows: ReadonlyMap<bigint, LakeRow>, points: Points): void {
-  const point: bigint = points.get(log.bucket)?.offset ?? log.start
+  const point: bigint = pointAt(points, { partition: '', bucket: log.bucket })?.offset ?? log.start
   if (point > log.end) return history.break('G8', 'tier', `the tier point ${point} of ${name} is past its end ${log.end}`)
   if (!log.boundaries.has(point)) history.break('G8', 'tier', `the tier point ${point} of ${name} is inside a batch`)
   for (let offset = log.start; offset < point; offset++) {
@@ -147,7 +165,7 @@ function checkBucket(history: History, name: string, log: BucketLog, rows: Reado
 /** The buckets whose lake is behind their log. */
 export function lagging(stores: Stores, tableId: string, ends: ReadonlyMap<number, bigint>): readonly number[] {
   const points = readLake(stores, tableId)?.points ?? new Map()
-  return [...ends].filter(([bucket, end]) => (points.get(bucket)?.offset ?? -1n) < end).map(([bucket]) => bucket)
+  return [...ends].filter(([bucket, end]) => (points.get('')?.get(bucket)?.offset ?? -1n) < end).map(([bucket]) => bucket)
 }
 
 interface IcebergMetadata {

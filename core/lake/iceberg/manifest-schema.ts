@@ -1,0 +1,131 @@
+/** The Avro schemas of manifests and manifest lists of Iceberg v2 (spec, "Manifests", "Manifest Lists"), with the spec's field ids. */
+import { safeName } from '../parquet-columns.ts'
+import type { AvroField, AvroRecordSchema } from './avro.ts'
+import type { PartitionSpec } from './partition-spec.ts'
+import { avroType } from './partition-value.ts'
+
+/** Made once per form: compiling one costs more than encoding a manifest. `types`: Iceberg's, of the spec's values. */
+export function entrySchemaOf(spec: PartitionSpec, types: readonly string[]): AvroRecordSchema {
+  const form = JSON.stringify([spec.fields, types])
+  const schema = entrySchemas.get(form) ?? entrySchema(spec, types)
+  if (entrySchemas.size >= formsMax) entrySchemas.clear()
+  entrySchemas.set(form, schema)
+  return schema
+}
+
+const entrySchemas = new Map<string, AvroRecordSchema>()
+const formsMax = 256
+
+/** Avro's names are plain; two that become the same differ by the id of their field. */
+export function partitionNames(spec: PartitionSpec): readonly string[] {
+  const taken = new Set<string>()
+  return spec.fields.map((each) => {
+    let name = safeName(each.name)
+    while (taken.has(name)) name += `__${each['field-id']}`
+    taken.add(name)
+    return name
+  })
+}
+
+const field = (id: number, name: string, type: unknown): AvroField => ({ name, type, 'field-id': id })
+const optional = (id: number, name: string, type: unknown): AvroField => ({
+  name,
+  type: ['null', type],
+  default: null,
+  'field-id': id,
+})
+
+/** Avro maps have text keys only; Iceberg's by-id maps are arrays of pairs. */
+const byId = (keyId: number, valueId: number, value: string): object => ({
+  type: 'array',
+  logicalType: 'map',
+  items: { type: 'record', name: `k${keyId}_v${valueId}`, fields: [field(keyId, 'key', 'int'), field(valueId, 'value', value)] },
+})
+
+function partitionFields(spec: PartitionSpec, types: readonly string[]): readonly AvroField[] {
+  const names = partitionNames(spec)
+  return spec.fields.map((each, i) => optional(each['field-id'], names[i] ?? '', avroType(types[i] ?? '')))
+}
+
+const entrySchema = (spec: PartitionSpec, types: readonly string[]): AvroRecordSchema => ({
+  type: 'record',
+  name: 'manifest_entry',
+  fields: [
+    field(0, 'status', 'int'),
+    optional(1, 'snapshot_id', 'long'),
+    optional(3, 'sequence_number', 'long'),
+    optional(4, 'file_sequence_number', 'long'),
+    field(2, 'data_file', {
+      type: 'record',
+      name: 'r2',
+      fields: [
+        field(134, 'content', 'int'),
+        field(100, 'file_path', 'string'),
+        field(101, 'file_format', 'string'),
+        field(102, 'partition', { type: 'record', name: 'r102', fields: partitionFields(spec, types) }),
+        field(103, 'record_count', 'long'),
+        field(104, 'file_size_in_bytes', 'long'),
+        optional(109, 'value_counts', byId(119, 120, 'long')),
+        optional(110, 'null_value_counts', byId(121, 122, 'long')),
+        optional(137, 'nan_value_counts', byId(138, 139, 'long')),
+        optional(125, 'lower_bounds', byId(126, 127, 'bytes')),
+        optional(128, 'upper_bounds', byId(129, 130, 'bytes')),
+        optional(140, 'sort_order_id', 'int'),
+      ],
+    }),
+  ],
+})
+
+/** By their ids, the fields of ListedFile: what is read of any writer's manifest. */
+export const fileSchema: AvroRecordSchema = {
+  type: 'record',
+  name: 'manifest_entry',
+  fields: [
+    field(0, 'status', 'int'),
+    field(2, 'data_file', {
+      type: 'record',
+      name: 'r2',
+      fields: [
+        field(134, 'content', 'int'),
+        field(100, 'file_path', 'string'),
+        field(101, 'file_format', 'string'),
+        field(103, 'record_count', 'long'),
+      ],
+    }),
+  ],
+}
+
+export const listSchema: AvroRecordSchema = {
+  type: 'record',
+  name: 'manifest_file',
+  fields: [
+    field(500, 'manifest_path', 'string'),
+    field(501, 'manifest_length', 'long'),
+    field(502, 'partition_spec_id', 'int'),
+    field(517, 'content', 'int'),
+    field(515, 'sequence_number', 'long'),
+    field(516, 'min_sequence_number', 'long'),
+    field(503, 'added_snapshot_id', 'long'),
+    field(504, 'added_files_count', 'int'),
+    field(505, 'existing_files_count', 'int'),
+    field(506, 'deleted_files_count', 'int'),
+    field(512, 'added_rows_count', 'long'),
+    field(513, 'existing_rows_count', 'long'),
+    field(514, 'deleted_rows_count', 'long'),
+    optional(507, 'partitions', {
+      type: 'array',
+      'element-id': 508,
+      items: {
+        type: 'record',
+        name: 'r508',
+        fields: [
+          field(509, 'contains_null', 'boolean'),
+          optional(518, 'contains_nan', 'boolean'),
+          optional(510, 'lower_bound', 'bytes'),
+          optional(511, 'upper_bound', 'bytes'),
+        ],
+      },
+    }),
+    optional(519, 'key_metadata', 'bytes'),
+  ],
+}
