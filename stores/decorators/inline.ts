@@ -66,9 +66,12 @@ class InlineObjects implements ObjectStore {
     return result.done || (result.item !== undefined && equalBytes(bodyOf(result.item), bytes)) ? 'created' : 'exists'
   }
 
-  async read(key: string, range?: ByteRange): Promise<Uint8Array> {
+  read(key: string, range?: ByteRange): Promise<Uint8Array> {
     const place = placeOf(key)
-    if (place === undefined) return this.#objects.read(key, range)
+    return place === undefined ? this.#objects.read(key, range) : this.#readInline(key, place, range)
+  }
+
+  async #readInline(key: string, place: Place, range: ByteRange | undefined): Promise<Uint8Array> {
     if (range !== undefined) checkRange(key, range)
     const item = await this.#reads.read(place.item)
     if (item === undefined) throw absent(key)
@@ -146,6 +149,7 @@ interface Place {
 }
 
 function placeOf(key: string): Place | undefined {
+  if (!key.endsWith('i')) return undefined
   const [, table, shard, label] = inlineKey.exec(key) ?? []
   if (table === undefined || shard === undefined || label === undefined) return undefined
   const hour = Math.floor(labelTime(label) / hourMs)

@@ -50,10 +50,11 @@ interface Read extends Range {
 
 /** A range that is being read. */
 interface Pending {
-  readonly promised: Promise<Range>
+  /** Everything that was asked for with it. */
+  readonly reading: Promise<unknown>
   /** Who waits for it; each is a user of its memory. */
   readers: number
-  memory?: Memory
+  range?: Range
 }
 
 const readsAtOnce = 8
@@ -62,7 +63,7 @@ const inlineReadsAtOnce = 512
 const gapBytesMax = 32 * 1024
 const mergedBytesMax = 4 * 1024 * 1024
 const damagedReadsMax = 3
-const largeBytesMin = 64 * 1024
+const largeBytesMin = 32 * 1024
 const onceReadMax = 1_000
 
 export class Ranges implements RangeReader {
@@ -112,29 +113,29 @@ export class Ranges implements RangeReader {
       return ready ?? id
     })
     const own = await this.#readMissing(missing)
-    const first = new Set<string>()
-    return Promise.all(
-      found.map((one) => {
-        if (typeof one !== 'string') return one
+    const ranges: Range[] = []
+    for (const one of found) {
+      if (typeof one !== 'string') ranges.push(one instanceof Promise ? await one : one)
+      else {
         const range = own.get(one) as Range
-        if (first.has(one)) range.memory.uses++
-        first.add(one)
-        return range
-      }),
-    )
+        // asked for twice: the second user was not counted
+        if (!missing.delete(one)) range.memory.uses++
+        ranges.push(range)
+      }
+    }
+    return ranges
   }
 
   async #readMissing(missing: ReadonlyMap<string, Wanted>): Promise<ReadonlyMap<string, Range>> {
     const own = new Map<string, Range>()
     if (missing.size === 0) return own
-    const pending = new Map<string, Pending>()
     const read = async (group: readonly Wanted[]): Promise<void> => {
       for (const { id, bytes, memory, verified } of await this.#readGroup(group)) {
         const range = { bytes, memory }
         own.set(id, range)
-        const waiting = pending.get(id) as Pending
+        const waiting = this.#reading.get(id) as Pending
         memory.uses += waiting.readers
-        waiting.memory = memory
+        waiting.range = range
         if (verified) this.#keep(id, range)
       }
     }
@@ -142,14 +143,7 @@ export class Ranges implements RangeReader {
     const inline = { groups: groups.filter(isInline), atOnce: inlineReadsAtOnce }
     const others = { groups: groups.filter((group) => !isInline(group)), atOnce: readsAtOnce }
     const reading = mapAtOnce([inline, others], 2, (part) => mapAtOnce(part.groups, part.atOnce, read))
-    for (const id of missing.keys()) {
-      const promised = reading.then(() => own.get(id) as Range)
-      // whoever waits for it is told; if nobody does, our caller is
-      promised.catch(() => undefined)
-      const one = { promised, readers: 1 }
-      pending.set(id, one)
-      this.#reading.set(id, one)
-    }
+    for (const id of missing.keys()) this.#reading.set(id, { reading, readers: 1 })
     try {
       await reading
     } finally {
@@ -159,34 +153,15 @@ export class Ranges implements RangeReader {
   }
 
   async #readGroup(group: readonly Wanted[]): Promise<readonly Read[]> {
+    const { key, start } = group[0] as Wanted
+    const end = group.reduce((most, one) => Math.max(most, one.end), start)
     for (let attempt = 1; ; attempt++) {
       try {
-        return await this.#readGroupOnce(group)
+        return checked(group, start, end - start, await this.#objects.read(key, { start, end }))
       } catch (error) {
         if (attempt >= damagedReadsMax || !isSluiceError(error, 'internal')) throw error
       }
     }
-  }
-
-  async #readGroupOnce(group: readonly Wanted[]): Promise<readonly Read[]> {
-    const { key, start } = group[0] as Wanted
-    const end = group.reduce((most, one) => Math.max(most, one.end), start)
-    const bytes = await this.#objects.read(key, { start, end })
-    if (bytes.length !== end - start)
-      throw new SluiceError('internal', `a read of ${key} came back short`, { action: 'retry', facts: { object: key } })
-    const used = group.reduce((sum, one) => sum + one.end - one.start, 0)
-    const whole = memoryOf(bytes)
-    // a view would keep what lies between
-    const isShared = used * 1.25 >= bytes.length
-    const reads = group.map((one): Read => {
-      const view = bytes.subarray(one.start - start, one.end - start)
-      const verified = one.verify(view)
-      if (isShared) return { id: idOf(one), bytes: view, memory: whole, verified }
-      const copy = copyOf(view)
-      return { id: idOf(one), bytes: copy, memory: memoryOf(copy), verified }
-    })
-    if (!isShared) giveBack(whole)
-    return reads
   }
 
   /** A kept range; its memory has one more user. */
@@ -203,9 +178,12 @@ export class Ranges implements RangeReader {
   #await(id: string): Promise<Range> | undefined {
     const pending = this.#reading.get(id)
     if (pending === undefined) return undefined
-    if (pending.memory === undefined) pending.readers++
-    else pending.memory.uses++
-    return pending.promised
+    if (pending.range === undefined) pending.readers++
+    else pending.range.memory.uses++
+    const promised = pending.reading.then(() => pending.range as Range)
+    // asked for below, perhaps after it has failed
+    promised.catch(() => undefined)
+    return promised
   }
 
   #isAskedAgain(id: string): boolean {
@@ -236,6 +214,27 @@ export class Ranges implements RangeReader {
 
 /** Smaller memory costs a collector little. */
 const freedBytesMin = 16 * 1024
+
+/** `bytes`: of the object from `start` on. */
+function checked(group: readonly Wanted[], start: number, length: number, bytes: Uint8Array): readonly Read[] {
+  if (bytes.length !== length) {
+    const key = group[0]?.key ?? ''
+    throw new SluiceError('internal', `a read of ${key} came back short`, { action: 'retry', facts: { object: key } })
+  }
+  const used = group.reduce((sum, one) => sum + one.end - one.start, 0)
+  const whole = memoryOf(bytes)
+  // a view would keep what lies between
+  const isShared = used * 1.25 >= length
+  const reads = group.map((one): Read => {
+    const view = bytes.subarray(one.start - start, one.end - start)
+    const verified = one.verify(view)
+    if (isShared) return { id: idOf(one), bytes: view, memory: whole, verified }
+    const copy = copyOf(view)
+    return { id: idOf(one), bytes: copy, memory: memoryOf(copy), verified }
+  })
+  if (!isShared) giveBack(whole)
+  return reads
+}
 
 const memoryOf = ({ buffer, length }: Uint8Array): Memory => {
   const isOwn = buffer instanceof ArrayBuffer && buffer.byteLength === length && length >= freedBytesMin

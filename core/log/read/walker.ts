@@ -109,7 +109,7 @@ export class Walker {
       for await (const frame of present(opened.next().value, 'an opened entry')) {
         // Frames of the first entry that lie before the start are no progress.
         if (frame.offset + BigInt(frame.rows) <= this.#bucket(bucket).start) continue
-        await this.#addFrame(bucket, frame)
+        this.#addFrame(bucket, frame, this.#forms.get(frame.schemaId) ?? (await this.#form(frame.schemaId)))
         if (this.#isPendingEnough) await this.#flush()
         if (this.#isOver) return
       }
@@ -130,10 +130,9 @@ export class Walker {
     return filter === undefined && fields.length === this.#table.schema.columns.length
   }
 
-  async #addFrame(index: number, stored: StoredFrame): Promise<void> {
+  #addFrame(index: number, stored: StoredFrame, form: FrameForm): void {
     const { partition, bucket } = this.#bucket(index)
     const end = offsetOf(stored.offset + BigInt(stored.rows))
-    const form = await this.#form(stored.schemaId)
     const verdict = this.#verdict({ partition, bucket }, stored, form)
     if (verdict === 'none') {
       this.#pending.push({ bucket: index, next: end })
@@ -146,8 +145,6 @@ export class Walker {
   }
 
   async #form(schemaId: number): Promise<FrameForm> {
-    const known = this.#forms.get(schemaId)
-    if (known !== undefined) return known
     const { fields, filter } = this.#limits
     const schema = await this.#reading.schemas.of(this.#table, schemaId)
     const form = frameForm(schema, fields, filter, this.#filterColumns)
