@@ -1,6 +1,8 @@
 /**
  * A range of a file. Reading columns is many small reads, of files that were written lately: handing one to another thread takes
  * several times as long as reading it from the system's cache, so those are read at once, on this thread; long ones are not.
+ * Columns of one file are read one after the other in one turn of the event loop: it stays open until the end of the turn, which
+ * no deletion outlasts, for that takes a turn of its own.
  */
 import { close, closeSync, fstat, open, openSync, read, readSync } from 'node:fs'
 import { promisify } from 'node:util'
@@ -39,12 +41,31 @@ export async function readRange(key: string, path: string, range: ByteRange): Pr
 
 /** Undefined where one read does not bring all of it. */
 function readSmall(path: string, { start, end }: ByteRange): Uint8Array | undefined {
+  const file = opened.get(path) ?? openForTurn(path)
+  const bytes = Buffer.allocUnsafeSlow(end - start)
+  return readSync(file, bytes, 0, end - start, start) === end - start ? new Uint8Array(bytes.buffer) : undefined
+}
+
+const openedMax = 64
+const opened = new Map<string, number>()
+
+function openForTurn(path: string): number {
+  if (opened.size >= openedMax) closeOpened()
   const file = openSync(path, 'r')
-  try {
-    const bytes = Buffer.allocUnsafeSlow(end - start)
-    return readSync(file, bytes, 0, end - start, start) === end - start ? new Uint8Array(bytes.buffer) : undefined
-  } finally {
-    closeSync(file)
+  if (opened.size === 0) setImmediate(closeOpened)
+  opened.set(path, file)
+  return file
+}
+
+function closeOpened(): void {
+  const files = [...opened.values()]
+  opened.clear()
+  for (const file of files) {
+    try {
+      closeSync(file)
+    } catch {
+      // Nothing was written to it: what was read of it is right.
+    }
   }
 }
 

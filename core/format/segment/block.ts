@@ -115,15 +115,26 @@ export interface Block extends BlockHeader {
 export function decodeBlock(block: Uint8Array, where: string, place = 0): Block {
   return undamaged(where, place, () => {
     const header = readHeader(block, where, place)
-    const frames = header.frames.map((frame) => {
-      const message = slice(block, frame.start, frame.start + frame.bytes)
-      verifyMetadata(frame, message, where, place)
-      for (const index of frame.columns.keys()) verifyColumn(frame, index, columnBytes(frame, index, message), where, place)
-      return { ...frame, message }
-    })
+    verifyFrames(header, block, where, place)
+    const frames = header.frames.map((frame) => ({ ...frame, message: messageOf(frame, block) }))
     return { ...header, frames }
   })
 }
+
+/** Errors: `internal`, as readHeader. `block`: all of it. */
+export function verifyFrames({ frames }: BlockHeader, block: Uint8Array, where: string, place: number): void {
+  undamaged(where, place, () => {
+    for (const frame of frames) verifyFrame(frame, messageOf(frame, block), where, place)
+  })
+}
+
+/** Errors: `internal`, as readHeader. */
+export function verifyFrame(frame: BlockFrame, message: Uint8Array, where: string, place: number): void {
+  verifyMetadata(frame, message, where, place)
+  for (const index of frame.columns.keys()) verifyColumn(frame, index, columnBytes(frame, index, message), where, place)
+}
+
+const messageOf = ({ start, bytes }: BlockFrame, block: Uint8Array): Uint8Array => slice(block, start, start + bytes)
 
 /** Errors: `internal`, as readHeader. `bytes`: those of the frame, or at least of its metadata. */
 export function verifyMetadata({ metadata }: BlockFrame, bytes: Uint8Array, where: string, place: number): void {
@@ -275,13 +286,19 @@ function readFrame(header: Reader, { start, joined, version }: FrameForm): Block
 }
 
 function readColumn(header: Reader, version: number): BlockColumn {
-  const column = { start: header.u32(), end: header.u32(), crc: header.u32(), nulls: header.u32() }
-  const flags = header.u8()
-  if (version === versions.requests)
-    return { ...column, mayHaveNan: true, ...(flags === 1 ? { min: header.short(), max: header.short() } : {}) }
-  const min = (flags & 1) === 0 ? {} : { min: header.short() }
-  const max = (flags & 2) === 0 ? {} : { max: header.short() }
-  return { ...column, ...min, ...max, mayHaveNan: (flags & 4) !== 0 }
+  const [start, end, crc, nulls] = [header.u32(), header.u32(), header.u32(), header.u32()]
+  const written = header.u8()
+  const flags = version === versions.requests ? (written === 1 ? 7 : 4) : written
+  const column: { -readonly [Key in keyof BlockColumn]: BlockColumn[Key] } = {
+    start,
+    end,
+    crc,
+    nulls,
+    mayHaveNan: (flags & 4) !== 0,
+  }
+  if ((flags & 1) !== 0) column.min = header.short()
+  if ((flags & 2) !== 0) column.max = header.short()
+  return column
 }
 
 function rowsIn(parts: readonly { readonly rows: number }[]): number {

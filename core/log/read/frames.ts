@@ -4,7 +4,7 @@
  * little else. The first reads of entries that are given together go out together.
  */
 import { type Entry, objectKey } from '../../format/items/entry.ts'
-import { type BlockFrame, type BlockHeader, decodeBlock, headerBytes, readHeader } from '../../format/segment/block.ts'
+import { type BlockFrame, type BlockHeader, headerBytes, readHeader, verifyFrames } from '../../format/segment/block.ts'
 import { present } from '../../kernel/assert.ts'
 import { SluiceError } from '../../kernel/errors.ts'
 import { type Offset, offsetOf } from '../../kernel/ids.ts'
@@ -65,6 +65,8 @@ class EntryReader {
   readonly #read: EntryRead
   readonly #key: string
   readonly #end: number
+  /** Of blocks that were verified and not taken yet, by their place. */
+  readonly #headers = new Map<number, BlockHeader>()
 
   constructor(ranges: RangeReader, shape: Shape, read: EntryRead) {
     this.#ranges = ranges
@@ -100,6 +102,8 @@ class EntryReader {
 
   /** `bytes`: from the block's first, as many as were read. */
   async #block(place: number, bytes: Uint8Array): Promise<BlockHeader> {
+    const known = this.#headers.get(place)
+    if (this.#headers.delete(place) && known !== undefined) return known
     const wanted = headerBytes(bytes)
     const head = wanted <= bytes.length ? bytes : await this.#readOne(this.#chunk(place, wanted))
     return this.#header(head, place)
@@ -132,7 +136,8 @@ class EntryReader {
         if (wanted > this.#end - place - at && rest.length >= 4) throw this.#damaged(place + at)
         if (wanted > rest.length) return at > 0
         const header = this.#header(rest, place + at)
-        if (header.bytes <= rest.length) decodeBlock(rest, this.#key, place + at)
+        if (header.bytes <= rest.length) verifyFrames(header, rest, this.#key, place + at)
+        this.#headers.set(place + at, header)
         at += header.bytes
       }
       return true

@@ -227,10 +227,8 @@ function checked(group: readonly Wanted[], start: number, length: number, bytes:
   const isShared = used * 1.25 >= length
   const reads = group.map((one): Read => {
     const view = bytes.subarray(one.start - start, one.end - start)
-    const verified = one.verify(view)
-    if (isShared) return { id: idOf(one), bytes: view, memory: whole, verified }
-    const copy = copyOf(view)
-    return { id: idOf(one), bytes: copy, memory: memoryOf(copy), verified }
+    const kept = isShared ? view : copyOf(view)
+    return { id: idOf(one), bytes: kept, memory: isShared ? whole : memoryOf(kept), verified: one.verify(kept) }
   })
   if (!isShared) giveBack(whole)
   return reads

@@ -15,7 +15,7 @@ import { selectRows } from '../../format/arrow/filter.ts'
 import { scanFrame } from '../../format/arrow/frame.ts'
 import type { Verdict } from '../../format/arrow/prune.ts'
 import { gatherColumn, padded, sliceColumn } from '../../format/arrow/take.ts'
-import { columnBytes, verifyColumn, verifyMetadata } from '../../format/segment/block.ts'
+import { columnBytes, verifyColumn, verifyFrame, verifyMetadata } from '../../format/segment/block.ts'
 import { present } from '../../kernel/assert.ts'
 import { type Offset, offsetOf } from '../../kernel/ids.ts'
 import type { Filter, FilterColumn } from '../../model/filter.ts'
@@ -160,8 +160,7 @@ function neededColumns({ sources, filterSources }: FrameForm, verdict: Verdict):
 
 function wholeRange({ key, place, frame }: StoredFrame): Wanted {
   const verify = (bytes: Uint8Array): boolean => {
-    verifyMetadata(frame, bytes, key, place)
-    for (const index of frame.columns.keys()) verifyColumn(frame, index, columnBytes(frame, index, bytes), key, place)
+    verifyFrame(frame, bytes, key, place)
     return true
   }
   return { key, start: place + frame.start, end: place + frame.start + frame.bytes, verify }
