@@ -43,10 +43,18 @@ async function fetchReply(
   const writer = writerOf(wanted, wants)
   const bytesMax = Math.max(0, wanted.bytesMax - writer.wrappingBytes)
   const { page, asked } = await awaitPage(world, table, { ...wanted, bytesMax }, { until, signal })
-  const { pieces, rows } = writer.write(page.rows, bytesMax)
+  const { pieces, rows, release } = writer.write(page.rows, bytesMax)
   world.meter.add('rows.fetched', rows)
   const headers = { 'Content-Type': wants, ...headersOf(world, table, asked, page, rows) }
-  return { status: 200, headers, body: pieces, release: page.release }
+  return {
+    status: 200,
+    headers,
+    body: pieces,
+    release: () => {
+      page.release()
+      release?.()
+    },
+  }
 }
 
 /** The first page is read before the stream begins, so that what is wrong with the call is a status. */

@@ -11,4 +11,6 @@ export interface RowsWriter {
 export interface AnswerRows {
   readonly pieces: readonly Uint8Array[]
   readonly rows: number
+  /** Lets memory that was made for the pieces go, when they are sent. */
+  readonly release?: () => void
 }

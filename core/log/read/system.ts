@@ -23,12 +23,17 @@ interface Named {
 
 export const isSystemColumn = ({ id }: Named): boolean => systemColumns.some((column) => column.id === id)
 
-export function systemData(column: Named, place: RowsPlace): ColumnData {
+/** Memory of so many bytes, which whoever lends it may take back. */
+export type Lend = (bytes: number) => ArrayBuffer
+
+const ownMemory: Lend = (bytes) => new ArrayBuffer(bytes)
+
+export function systemData(column: Named, place: RowsPlace, lend: Lend = ownMemory): ColumnData {
   switch (column.id) {
     case offsetColumn.id:
-      return fixed(offsetColumn, place.rows, offsetsOf(place))
+      return fixed(offsetColumn, place.rows, offsetsOf(place, lend))
     case timestampColumn.id:
-      return fixed(timestampColumn, place.rows, new BigInt64Array(place.rows).fill(BigInt(Math.trunc(place.timestamp))))
+      return fixed(timestampColumn, place.rows, new BigInt64Array(lend(8 * place.rows)).fill(BigInt(Math.trunc(place.timestamp))))
     case bucketColumn.id:
       return fixed(bucketColumn, place.rows, repeated(bytesOf(Int32Array.of(place.bucket)), place.rows))
     default:
@@ -53,11 +58,11 @@ export function entryBounds(column: Named, place: RowsPlace): ColumnBounds | und
 }
 
 /** As pairs of 32-bit words: a bigint a row takes ten times as long. */
-function offsetsOf({ offset, rows, picked }: RowsPlace): Int32Array {
+function offsetsOf({ offset, rows, picked }: RowsPlace, lend: Lend): Int32Array {
   const base = picked?.base ?? offset
   const low = Number(base & 0xffffffffn)
   const high = Number(base >> 32n)
-  const words = new Int32Array(2 * rows)
+  const words = new Int32Array(lend(8 * rows))
   for (let i = 0; i < rows; i++) {
     const word = low + (picked === undefined ? i : (picked.indices[i] as number))
     words[2 * i] = word
