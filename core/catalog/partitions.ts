@@ -10,6 +10,7 @@ import {
   encodePartition,
   floorKey,
   type KeptFloor,
+  type LakeRows,
   type PartitionItem,
   partitionCountKey,
   partitionKey,
@@ -24,7 +25,7 @@ import { checkPeriod } from '../model/auto-partition.ts'
 import { quoted } from '../model/nearest.ts'
 import type { Partition } from '../model/partition.ts'
 import type { Table } from '../model/table.ts'
-import type { Condition, TransactAction } from '../ports/items.ts'
+import type { Condition, SetAction, TransactAction } from '../ports/items.ts'
 import type { World } from '../ports/world.ts'
 import type { Page } from './databases.ts'
 import { findTable, isAlive, tableNotFound } from './tables.ts'
@@ -86,7 +87,7 @@ export async function createPartition(
     const id = hex(world.random.bytes(4))
     drawn.add(id)
     const floor = kept?.floor ?? offsetOf(0)
-    const partition: PartitionItem = { id, name, state: 'alive', floor, createdAt: world.clock.now(), keepsLake: false }
+    const partition: PartitionItem = { id, name, state: 'alive', floor, createdAt: world.clock.now(), lakeRows: 'go' }
     const result = await world.items.transact(creation(table, partition, kept)) // COMMIT POINT
     if (result.done) return { partition, created: true }
     if (result.failed === 0) await assertTableAlive(world, table)
@@ -97,16 +98,21 @@ export async function createPartition(
   })
 }
 
-/** From here on no head is born in it. Repeatable: what the first said of the lake's rows holds. Undefined: it is gone. */
+/**
+ * From here on no head is born in it. Repeatable: what the first said of the lake's rows holds, but for retention, which a drop by
+ * hand goes before. Undefined: it is gone.
+ */
 export async function markPartitionDropping(
   world: World,
   table: Table,
-  partition: Partition,
-  { keepLake }: { readonly keepLake: boolean },
+  partition: PartitionItem,
+  lakeRows: LakeRows,
 ): Promise<PartitionItem | undefined> {
+  const k: SetAction = partition.lakeRows === 'first' && lakeRows !== 'first' ? { value: lakeRows } : { ifAbsent: lakeRows }
+
   const { done, item } = await world.items.update({
     key: partitionKey(table.tableId, partition.name),
-    set: { x: { value: 'dropping' }, k: { ifAbsent: keepLake } },
+    set: { x: { value: 'dropping' }, k },
     condition: { is: 'equal', path: 'i', value: partition.id },
   }) // COMMIT POINT
   return done ? decodePartition(item) : undefined

@@ -10,7 +10,6 @@
 import type { LakeItem } from '../format/items/lake.ts'
 import { advancePoints } from '../format/items/points.ts'
 import { present } from '../kernel/assert.ts'
-import { SluiceError } from '../kernel/errors.ts'
 import type { Label } from '../kernel/ids.ts'
 import { mapAtOnce } from '../kernel/parallel.ts'
 import type { Partition } from '../model/partition.ts'
@@ -71,7 +70,9 @@ export async function dropFromLake(
     const commit = await commitAppend(world, tableId, base, plan)
     if (commit.is !== 'done') return commit.is === 'gone' ? 'gone' : 'busy'
     mine = commit.lake
-    await publish(world, tableId, mine, plan.metadataBytes)
+    // An engine may have built on it already.
+    if (mine.committed?.metadata.key === plan.commit.metadata.key) await publish(world, tableId, mine, plan.metadataBytes)
+    else await repairPublished(world, tableId, mine)
     return 'gone'
   } finally {
     await releaseLake(world, tableId, mine).catch(() => undefined)
@@ -86,8 +87,8 @@ async function planDrop(world: World, table: Table, partition: Partition, base: 
   const label = nextLabel(world.clock.now(), base.lake.gc)
   const rewritten = await mapAtOnce(base.manifests.filter(hasFiles), manifestsAtOnce, async (listed): Promise<Rewritten> => {
     if (!isOf.mayBeIn(listed)) return { listed, taken: [] }
-    const entries = await readEntries(world.objects, table.tableId, snapshot.spec, listed)
-    if (entries === undefined) throw unknownManifest(listed)
+    const found = await readEntries(world.objects, table.tableId, snapshot.spec, listed, snapshot.schema)
+    const entries = present(found, 'the entries of a manifest')
     const taken = new Set(entries.filter(isOf.entry))
     return taken.size === 0 ? { listed, taken: [] } : rewrite(world, table, { ...snapshot, listed, entries, taken, label })
   })
@@ -119,12 +120,6 @@ interface Rewritten {
   readonly taken: readonly ManifestEntry[]
   readonly object?: NewObject
 }
-
-const unknownManifest = ({ manifest_path: path }: ManifestFile): SluiceError =>
-  new SluiceError('internal', `what ${path} refers to is not known, so no rows can be taken out of this lake`, {
-    action: 'stop',
-    facts: { path },
-  })
 
 /** The files that stay are existing from now on, those that are taken out are deleted by this snapshot. */
 function rewrite(

@@ -15,6 +15,8 @@ import { findPartition, markPartitionDropping, partitionNotFound, removePartitio
 import { findTable, markTableDropping, removeTable, tableNotFound } from '../catalog/tables.ts'
 import { decodeHead, headKey } from '../format/items/head.ts'
 import { lakeItemKey } from '../format/items/lake.ts'
+import type { LakeRows, PartitionItem } from '../format/items/partition.ts'
+import { type Points, pointAt } from '../format/items/points.ts'
 import { tablePartition } from '../format/items/table.ts'
 import { putMark } from '../jobs/marks.ts'
 import { isSluiceError, SluiceError } from '../kernel/errors.ts'
@@ -22,8 +24,10 @@ import { type Offset, offsetOf } from '../kernel/ids.ts'
 import { limits } from '../kernel/limits.ts'
 import { dropFromLake } from '../lake/drop-partition.ts'
 import { readLakeItem } from '../lake/item.ts'
+import { currentPoints } from '../lake/points.ts'
 import { type BucketId, idOf, type Partition } from '../model/partition.ts'
 import type { Table } from '../model/table.ts'
+import type { Condition } from '../ports/items.ts'
 import type { World } from '../ports/world.ts'
 import { named } from './append/mark-keeper.ts'
 import { partitionsOf } from './buckets.ts'
@@ -109,20 +113,17 @@ export async function finishDrop(world: World, table: Table, until: number): Pro
 
 /**
  * Mark the partition (no head is born in it from here on) → close its heads → unless the lake keeps them, take its rows out of the
- * lake → keep what the heads reached, free the name. Rows that are not in the lake by then go with the log. Errors: `not-found`.
+ * lake → keep what the heads reached, free the name. Rows that are not in the lake by then go with the log, but in a drop by
+ * retention, which closes a head only at its tier point; until then rows come into it and the tier follows. Errors: `not-found`.
  * Repeatable until `gone`.
  */
-export async function dropPartition(
-  world: World,
-  table: Table,
-  name: string,
-  { keepLake }: { readonly keepLake: boolean } = { keepLake: false },
-): Promise<Dropped> {
+export async function dropPartition(world: World, table: Table, name: string, lakeRows: LakeRows = 'go'): Promise<Dropped> {
   const partition = await findPartition(world, table, name)
   if (partition === undefined) throw partitionNotFound(table, name)
-  const due = await markPurge(world, table, partition)
-  const until = world.clock.now() + dropMs
-  const dropped = await finishPartitionDrop(world, table, partition, { keepLake, until })
+  // Retention repeats its drops by a mark of its own.
+  const isRepeated = lakeRows === 'first' && partition.state === 'dropping'
+  const due = isRepeated ? Number.POSITIVE_INFINITY : await markPurge(world, table, partition)
+  const dropped = await finishPartitionDrop(world, table, partition, { lakeRows, until: world.clock.now() + dropMs })
   if (world.clock.now() >= due) await markPurge(world, table, partition)
   return dropped
 }
@@ -130,15 +131,16 @@ export async function dropPartition(
 export async function finishPartitionDrop(
   world: World,
   table: Table,
-  partition: Partition,
-  { keepLake, until }: { readonly keepLake: boolean; readonly until: number },
+  partition: PartitionItem,
+  { lakeRows, until }: { readonly lakeRows: LakeRows; readonly until: number },
 ): Promise<Dropped> {
-  const marked = await markPartitionDropping(world, table, partition, { keepLake })
+  const marked = await markPartitionDropping(world, table, partition, lakeRows)
   if (marked === undefined) return 'gone'
   return begun(async () => {
-    const end = await closeHeads(world, table, partition, until)
+    const tiered = marked.lakeRows === 'first' ? await currentPoints(world, table.tableId) : undefined
+    const end = await closeHeads(world, table, partition, until, tiered?.points)
     if (end === 'closing') return 'closing'
-    if (!marked.keepsLake && (await emptyLake(world, table, partition, until)) === 'closing') return 'closing'
+    if (marked.lakeRows === 'go' && (await emptyLake(world, table, partition, until)) === 'closing') return 'closing'
     await removePartition(world, table, partition, end)
     return 'gone'
   })
@@ -163,14 +165,26 @@ async function emptyLake(world: World, table: Table, partition: Partition, until
 
 const lakePollMs = 500
 
-/** The greatest end that a head of the partition had. */
-async function closeHeads(world: World, table: Table, partition: Partition, until: number): Promise<Offset | 'closing'> {
+/** The greatest end that a head of the partition had. `tiered`: only heads whose rows are all in the lake are closed. */
+async function closeHeads(
+  world: World,
+  table: Table,
+  partition: Partition,
+  until: number,
+  tiered?: Points,
+): Promise<Offset | 'closing'> {
   let end: bigint = partition.floor
   for (let from = 0; from < table.buckets.count; from += closesAtOnce) {
     if (world.clock.now() > until) return 'closing'
     const wave = Array.from({ length: Math.min(closesAtOnce, table.buckets.count - from) }, (_, index) => from + index)
-    const ends = await Promise.all(wave.map((bucket) => closeHead(world, table.tableId, idOf({ partition, bucket }))))
-    for (const one of ends) if (one > end) end = one
+    const ends = await Promise.all(
+      wave.map((bucket) => {
+        const at = idOf({ partition, bucket })
+        return closeHead(world, table.tableId, at, tiered && (pointAt(tiered, at)?.offset ?? partition.floor))
+      }),
+    )
+    if (ends.includes('open')) return 'closing'
+    for (const one of ends) if (one !== 'open' && one > end) end = one
   }
   return offsetOf(end)
 }
@@ -186,14 +200,14 @@ async function begun<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Its end. A head that was never born needs no closing: births are refused since the mark. */
-async function closeHead(world: World, tableId: string, at: BucketId): Promise<bigint> {
-  const { item } = await world.items.update({
-    key: headKey(tableId, at),
-    set: { o: { value: 0n } },
-    condition: { is: 'equal', path: 'o', value: 1n },
-  })
-  return item === undefined ? 0n : decodeHead(item).end
+/** Its end. A head that was never born needs no closing: births are refused since the mark. `onlyAt`: it stays open at another end. */
+async function closeHead(world: World, tableId: string, at: BucketId, onlyAt?: Offset): Promise<bigint | 'open'> {
+  const isOpen: Condition = { is: 'equal', path: 'o', value: 1n }
+  const isThere: Condition = { is: 'and', all: [isOpen, { is: 'equal', path: 'e', value: onlyAt ?? 0n }] }
+  const condition = onlyAt === undefined ? isOpen : isThere
+  const { done, item } = await world.items.update({ key: headKey(tableId, at), set: { o: { value: 0n } }, condition })
+  const head = item && decodeHead(item)
+  return !done && head?.open === true ? 'open' : (head?.end ?? 0n)
 }
 
 async function closeLake(world: World, table: Table): Promise<void> {

@@ -61,7 +61,7 @@ async function purgePartition(world: World, job: Job, deadlineMs: number): Promi
     const found = await findPartition(world, table, partitionName)
     if (found?.id === id && found.state === 'alive') return 'alive'
     if (found?.id === id) {
-      const dropped = await finishPartitionDrop(world, table, found, { keepLake: found.keepsLake, until: deadlineMs })
+      const dropped = await finishPartitionDrop(world, table, found, { lakeRows: found.lakeRows, until: deadlineMs })
       if (dropped === 'closing') return 'closing'
     }
   }

@@ -3,7 +3,7 @@ import type { Batch, Field } from '../format/arrow/column.ts'
 import type { SluiceError } from '../kernel/errors.ts'
 import type { Offset } from '../kernel/ids.ts'
 import type { Filter } from '../model/filter.ts'
-import type { Partition } from '../model/partition.ts'
+import type { BucketRef, Partition } from '../model/partition.ts'
 import type { FetchedRows } from './read/rows.ts'
 import type { Position } from './read/walk.ts'
 
@@ -64,9 +64,9 @@ export interface Fetched {
   readonly logStart: Offset
 }
 
-export interface BucketOffsets {
-  readonly partition: Partition
-  readonly bucket: number
+export interface BucketOffsets extends BucketRef {
   readonly start: Offset
   readonly end: Offset
+  /** Not closed by a drop. */
+  readonly isOpen: boolean
 }

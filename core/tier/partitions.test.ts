@@ -20,14 +20,14 @@ import { folderRows, tier, tierJobOf } from './tier.case.ts'
 
 type Row = readonly [number, string]
 
-async function produce(world: TestWorld, table: Table, rows: readonly Row[]): Promise<void> {
+async function produce(world: TestWorld, table: Table, rows: readonly Row[], log = testLog(world)): Promise<void> {
   world.time.now += 10
   const batch = batchOf(
     table.schema.columns,
     rows.map(([v, k]) => [BigInt(v), k]),
   )
   const parts = routeRows(table, [batch], { rotate: () => 0 })
-  for (const { outcome } of await testLog(world).append(table, { parts })) if (!outcome.done) throw outcome.error
+  for (const { outcome } of await log.append(table, { parts })) if (!outcome.done) throw outcome.error
 }
 
 /** `k:v` of every row in the lake, in order. */
@@ -104,7 +104,7 @@ test('a partition that is dropped with keepLake leaves its rows in the lake', as
   await produce(world, table, [[1, 'a']])
   await tier(world, table)
   await produce(world, table, [[2, 'a']])
-  expect(await dropPartition(world, table, 'k=a', { keepLake: true })).toBe('gone')
+  expect(await dropPartition(world, table, 'k=a', 'stay')).toBe('gone')
   await produce(world, table, [[3, 'a']])
   expect(await tier(world, table)).toMatchObject({ rows: 1n })
   expect(await lakeRows(world, table)).toEqual(['a:1', 'a:3'])
@@ -113,6 +113,30 @@ test('a partition that is dropped with keepLake leaves its rows in the lake', as
   await produce(world, table, [[4, 'a']])
   await tier(world, table)
   expect(await lakeRows(world, table)).toEqual(['a:4'])
+})
+
+test('a partition that retention drops waits until the lake has its rows, and they stay', async () => {
+  const world = testWorld()
+  const table = await partitionedTable(world, 2, 'iceberg')
+  const log = testLog(world)
+  await produce(world, table, [[1, 'a']], log)
+  expect(await dropPartition(world, table, 'k=a', 'first')).toBe('closing')
+  await produce(world, table, [[2, 'a']], log)
+  expect(await tier(world, table)).toMatchObject({ rows: 2n, remaining: 0n })
+  expect(await dropPartition(world, table, 'k=a', 'first')).toBe('gone')
+  expect(await testLog(world).partitions(table)).toEqual([])
+  expect(await lakeRows(world, table)).toEqual(['a:1', 'a:2'])
+})
+
+test('a drop by hand goes before one by retention', async () => {
+  const world = testWorld()
+  const table = await partitionedTable(world, 1, 'iceberg')
+  await produce(world, table, [[1, 'a']])
+  await tier(world, table)
+  await produce(world, table, [[2, 'a']])
+  expect(await dropPartition(world, table, 'k=a', 'first')).toBe('closing')
+  expect(await dropPartition(world, table, 'k=a', 'go')).toBe('gone')
+  expect(await lakeRows(world, table)).toEqual([])
 })
 
 test('a worker that staged rows of a partition before it was dropped brings none of them back', async () => {
@@ -164,7 +188,7 @@ test('a partition that is dropped while its rows are staged is left out of the r
   const objects = before(world.objects, 'create', async (key) => {
     if (!key.startsWith(`${lakeFolder(table.tableId)}/data/`) || dropped) return
     dropped = true
-    expect(await dropPartition(world, table, 'k=b', { keepLake: true })).toBe('gone')
+    expect(await dropPartition(world, table, 'k=b', 'stay')).toBe('gone')
   })
   const mark = await putMark(world, { kind: 'tier', table: tierJobOf(table).table, buckets: 1, due: 0 })
   const cut = { fileBytesMax: 1, marks: [mark] }

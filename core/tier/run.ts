@@ -14,7 +14,7 @@ import { claimLake, clearFailure, leaseMs, nextLabel, noteFailure, readLakeItem,
 import { readPoints } from '../lake/objects.ts'
 import { publish, repairPublished } from '../lake/publish.ts'
 import type { UpkeepLimits } from '../lake/upkeep/limits.ts'
-import { aliveBuckets } from '../log/buckets.ts'
+import { tieredHeads } from '../log/buckets.ts'
 import { markCollect } from '../log/keep/lake-mark.ts'
 import type { BucketOffsets } from '../log/types.ts'
 import type { Table } from '../model/table.ts'
@@ -83,11 +83,11 @@ interface Alive {
 }
 
 async function runAlive(run: Alive): Promise<TierOutcome> {
-  const { world, log, job, table, lake } = run
+  const { world, job, table, lake } = run
   const startedAt = world.clock.now()
   const { heads, placed } = await showing(run, lake, async () => {
     await repairPublished(world, table.tableId, lake)
-    const found = await log.offsets(table, await aliveBuckets(world, table))
+    const found = await tieredHeads(world, table)
     return { heads: found, placed: await readPoints(world.objects, lake) }
   })
   const planned = rowsIn(planRanges(heads, placed.points))
@@ -227,11 +227,11 @@ class TierRun {
 
   /** False: the table is gone. */
   async #lookAgain(): Promise<boolean> {
-    const { world, log, job } = this.#with
+    const { world, job } = this.#with
     const startedAt = world.clock.now()
     const table = await aliveTable(world, job)
     if (table === undefined) return false
-    this.#seen = { table, heads: await log.offsets(table, await aliveBuckets(world, table)), startedAt }
+    this.#seen = { table, heads: await tieredHeads(world, table), startedAt }
     return true
   }
 

@@ -1,11 +1,9 @@
 /** Where a table's lake is, for people and for the offsets of the log: read only, strong, never blocks a worker. */
 import type { LakeItem } from '../format/items/lake.ts'
 import { type Points, pointAt } from '../format/items/points.ts'
-import { isSluiceError } from '../kernel/errors.ts'
 import { limits } from '../kernel/limits.ts'
-import { readLakeItem } from '../lake/item.ts'
-import { readPoints } from '../lake/objects.ts'
-import { aliveBuckets } from '../log/buckets.ts'
+import { currentPoints } from '../lake/points.ts'
+import { tieredHeads } from '../log/buckets.ts'
 import type { FetchedRows } from '../log/read/rows.ts'
 import { idOf } from '../model/partition.ts'
 import type { Table } from '../model/table.ts'
@@ -44,7 +42,7 @@ export interface LakePoints {
 
 export async function tierState(world: World, log: LogReader, table: Table): Promise<TierState> {
   const { lake, points } = await readLake(world, table)
-  const heads = await log.offsets(table, await aliveBuckets(world, table))
+  const heads = await tieredHeads(world, table)
   const snapshot = lake?.committed?.snapshotId.toString() ?? null
   // The lake was read first, so a point is never past an end.
   const ranges = lake === undefined ? [] : planRanges(heads, points)
@@ -75,19 +73,10 @@ export async function lakePoints(world: World, table: Table): Promise<LakePoints
   return { snapshot: lake?.committed?.snapshotId.toString() ?? null, points }
 }
 
-/** A points object that has vanished was superseded and collected: the item names a newer one. */
 async function readLake(world: World, table: Table): Promise<{ readonly lake: LakeItem | undefined; readonly points: Points }> {
-  for (let attempt = 1; ; attempt++) {
-    const lake = table.options.lakeFormat === 'none' ? undefined : await readLakeItem(world.items, table.tableId)
-    try {
-      return { lake, points: lake === undefined ? new Map() : (await readPoints(world.objects, lake)).points }
-    } catch (error) {
-      if (attempt === readsMax || !isSluiceError(error, 'not-found')) throw error
-    }
-  }
+  const found = table.options.lakeFormat === 'none' ? undefined : await currentPoints(world, table.tableId)
+  return found ?? { lake: undefined, points: new Map() }
 }
-
-const readsMax = 3
 
 function stateOf(lake: LakeItem | undefined, now: number): TierState['state'] {
   if (lake === undefined) return 'none'

@@ -30,7 +30,7 @@ export const drop: Handler<'dropPartition'> = async ({ params, query }, world) =
   const table = await partitioned(world, params)
   checkName(table, params.partition)
   return droppedReply(query.ifExists ?? false, () =>
-    dropPartition(world, table, params.partition, { keepLake: query.keepLake ?? false }),
+    dropPartition(world, table, params.partition, query.keepLake === true ? 'stay' : 'go'),
   )
 }
 

@@ -6,7 +6,7 @@
 import { type Points, pointAt } from '../../core/format/items/points.ts'
 import { SluiceError } from '../../core/kernel/errors.ts'
 import { limits } from '../../core/kernel/limits.ts'
-import { aliveBuckets } from '../../core/log/buckets.ts'
+import { tieredHeads } from '../../core/log/buckets.ts'
 import type { BucketOffsets } from '../../core/log/types.ts'
 import { idOf } from '../../core/model/partition.ts'
 import type { Table } from '../../core/model/table.ts'
@@ -27,7 +27,7 @@ export const tier: Handler<'tier'> = ({ params, query, signal }, world) =>
         `table ${table.database}.${table.name} has no lake: create one with the option lake.format`,
       )
     }
-    const heads = await world.log.offsets(table, await aliveBuckets(world, table))
+    const heads = await tieredHeads(world, table)
     const done = await untilTiered(table, heads, { world, waitMs: Math.min(query.wait ?? 0, limits.waitMsMax), signal })
     return jsonReply(done ? 200 : 202, await tierState(world, world.log, table))
   })

@@ -249,14 +249,14 @@ async function dropSome({ stage, byHand, pickName }: Shared): Promise<void> {
     await cluster.sleep(random.magnitude(20, Math.max(2_000, swarm.thinkMs * swarm.requestsEach)))
     const name = pickName()
     byHand.add(name)
-    const keepLake = random.chance(0.4)
+    const lakeRows = random.chance(0.4) ? 'stay' : 'go'
     for (;;) {
       const outcome = await cluster.invoke({
         role: 'admin',
         name: `drop ${name}`,
         timeoutMs: requestTimeoutMs,
         repeatable: true,
-        run: async ({ world }) => dropPartition(world, await getTable(world, databaseName, tableName), name, { keepLake }),
+        run: async ({ world }) => dropPartition(world, await getTable(world, databaseName, tableName), name, lakeRows),
       })
       if (outcome.is === 'answer' && outcome.value === 'gone') break
       if (outcome.is === 'error' && codeOf(outcome.error) === 'not-found') break

@@ -88,7 +88,7 @@ export function drawSwarm(scenario: ScenarioName, random: Seeded): Swarm {
   const collect = has('collect', 0.3) || (isKeeping && random.chance(scenario === 'compact' ? 0.7 : 0.3))
   const lake =
     has('lake', 0.5) ||
-    (scenario === 'partitions' && random.chance(0.7)) ||
+    ((scenario === 'partitions' || scenario === 'periods') && random.chance(0.7)) ||
     (isKeeping && random.chance(scenario === 'compact' ? 0.3 : 0.5))
   return {
     scenario,

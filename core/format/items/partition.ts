@@ -1,6 +1,6 @@
 /**
  * A partition's items. Alive or being dropped: partition `p/<tableId>`, sort `<name>`: i id · x state · f floor · c created, ms ·
- * k whether the lake keeps its rows, once it is being dropped.
+ * k what becomes of its rows in the lake, once it is being dropped.
  * After a drop: partition `pf/<tableId>`, sort `<name>`: f, where the offsets of the next partition of that name begin · d, how many
  * of that name were dropped.
  * How many there are: partition `pn/<tableId>`, sort `n`: n.
@@ -14,9 +14,15 @@ export interface PartitionItem extends Partition {
   readonly state: 'alive' | 'dropping'
   /** ms since 1970 */
   readonly createdAt: number
-  /** Of one that is being dropped: whether its rows stay in the lake. */
-  readonly keepsLake: boolean
+  /** Of one that is being dropped. */
+  readonly lakeRows: LakeRows
 }
+
+/**
+ * What a drop does with rows in the lake. `go`: they go too · `stay`: those that are there stay · `first`: all of them come into it
+ * before they leave the log, and stay.
+ */
+export type LakeRows = 'go' | 'stay' | 'first'
 
 export const partitionsOf = (tableId: string): string => `p/${tableId}`
 export const partitionKey = (tableId: string, name: string): ItemKey => ({ partition: partitionsOf(tableId), sort: name })
@@ -25,13 +31,13 @@ export const floorKey = (tableId: string, name: string): ItemKey => ({ partition
 export const partitionCountKey = (tableId: string): ItemKey => ({ partition: `pn/${tableId}`, sort: 'n' })
 
 export function encodePartition(tableId: string, partition: PartitionItem): Item {
-  const { id, name, state, floor, createdAt, keepsLake } = partition
-  const attributes = { i: id, x: state, f: floor, c: BigInt(createdAt), ...(keepsLake && { k: true }) }
+  const { id, name, state, floor, createdAt, lakeRows } = partition
+  const attributes = { i: id, x: state, f: floor, c: BigInt(createdAt), ...(state === 'dropping' && { k: lakeRows }) }
   return { key: partitionKey(tableId, name), attributes }
 }
 
 export function decodePartition(item: Item): PartitionItem {
-  const { i, x, f, c } = item.attributes
+  const { i, x, f, c, k } = item.attributes
   assert(
     typeof i === 'string' && (x === 'alive' || x === 'dropping') && typeof f === 'bigint' && typeof c === 'bigint',
     'a partition item is whole',
@@ -43,7 +49,7 @@ export function decodePartition(item: Item): PartitionItem {
     state: x,
     floor: offsetOf(f),
     createdAt: Number(c),
-    keepsLake: item.attributes['k'] === true,
+    lakeRows: k === 'stay' || k === 'first' ? k : 'go',
   }
 }
 

@@ -38,18 +38,18 @@ export function encodeAvroFile(
   return new Uint8Array(Buffer.concat([header.toBuffer({ magic, meta, sync }), ...counts]))
 }
 
-/** Is it a file whose schema and codec are the very ones that encodeAvroFile would write? */
-export function isWrittenWith(schema: AvroRecordSchema, bytes: Uint8Array): boolean {
-  const { 'avro.schema': written, 'avro.codec': codec } = avroMetadata(bytes) ?? {}
-  return written === JSON.stringify(schema) && codec === 'deflate'
-}
-
 /** The file's key-value pairs, undefined where it is no Avro file. */
 export function avroMetadata(bytes: Uint8Array): Readonly<Record<string, string>> | undefined {
   if (bytes.length < magic.length || !magic.equals(bytes.subarray(0, magic.length))) return undefined
   const { value: head, offset } = header.decode(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length), 0)
   if (offset < 0) return undefined
   return Object.fromEntries(Object.entries(head.meta).map(([name, value]) => [name, utf8Text(value)]))
+}
+
+/** Is it a file whose schema and codec are the very ones that encodeAvroFile would write? */
+export function isWrittenWith(schema: AvroRecordSchema, bytes: Uint8Array): boolean {
+  const { 'avro.schema': written, 'avro.codec': codec } = avroMetadata(bytes) ?? {}
+  return written === JSON.stringify(schema) && codec === 'deflate'
 }
 
 /** The records as `schema` says, whoever wrote the file. Whatever is wrong with the bytes is an `internal` error. */
@@ -161,4 +161,4 @@ function withoutLogical(schema: unknown): unknown {
   )
 }
 
-const nesting: ReadonlySet<string> = new Set(['type', 'fields', 'items'])
+const nesting: ReadonlySet<string> = new Set(['type', 'fields', 'items', 'values'])

@@ -76,7 +76,7 @@ const entrySchema = (spec: PartitionSpec, types: readonly string[]): AvroRecordS
   ],
 })
 
-/** By their ids, the fields of ListedFile: what is read of any writer's manifest. */
+/** By their ids, the fields of ListedFile. */
 export const fileSchema: AvroRecordSchema = {
   type: 'record',
   name: 'manifest_entry',

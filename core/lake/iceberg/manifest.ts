@@ -235,6 +235,10 @@ export interface ListedFile {
 
 export const decodeFiles = (bytes: Uint8Array): ListedFile[] => decodeAvroFile(fileSchema, bytes) as ListedFile[]
 
+/** The entries of any writer's manifest, as those of the table's columns now. */
+export const decodeForeignEntries = (bytes: Uint8Array, spec: PartitionSpec, schema: IcebergSchema): readonly ManifestEntry[] =>
+  decodeAvroFile(entrySchemaOf(spec, partitionTypes(spec, schema)), bytes) as ManifestEntry[]
+
 export const sortOrderId = 1
 
 function boundsOf(columns: readonly ColumnMetrics[], side: 'lower' | 'upper'): object[] {

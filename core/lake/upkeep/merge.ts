@@ -9,7 +9,7 @@ import { assert, present } from '../../kernel/assert.ts'
 import { SluiceError } from '../../kernel/errors.ts'
 import { mapAtOnce } from '../../kernel/parallel.ts'
 import type { ObjectStore } from '../../ports/objects.ts'
-import { decodeEntries, entryStatus, type ManifestEntry, type ManifestFile } from '../iceberg/manifest.ts'
+import { decodeEntries, decodeForeignEntries, entryStatus, type ManifestEntry, type ManifestFile } from '../iceberg/manifest.ts'
 import type { PartitionSpec } from '../iceberg/partition-spec.ts'
 import { type FieldSummary, joinSummaries, partitionTypes } from '../iceberg/partition-value.ts'
 import type { IcebergSchema } from '../iceberg/schema.ts'
@@ -115,19 +115,25 @@ export function mergedFile(
 
 const isOurs = ({ manifest_path }: ManifestFile): boolean => manifestCrc(manifest_path) !== undefined
 
-/** Those that are live, with the numbers that they inherit from the list. Undefined where another build wrote it, with other fields. */
+/**
+ * Those that are live, with the numbers that they inherit from the list. Undefined where another build or an engine wrote it, with
+ * other fields; with `schema`, the table's, those are read all the same, as far as we know them.
+ */
 export async function readEntries(
   objects: ObjectStore,
   tableId: string,
   spec: PartitionSpec,
   manifest: ManifestFile,
+  schema?: IcebergSchema,
 ): Promise<readonly ManifestEntry[] | undefined> {
   const key = keyOfUri(objects, tableId, manifest.manifest_path)
   const bytes = await objects.read(key)
-  if (crc32(bytes) !== manifestCrc(key)) {
+  const crc = manifestCrc(key)
+  if (crc !== undefined && crc !== crc32(bytes)) {
     throw new SluiceError('internal', `${key} is damaged: its checksum differs`, { action: 'retry', facts: { key } })
   }
-  const entries = decodeEntries(bytes, spec)
+  const found = decodeEntries(bytes, spec) ?? (schema && decodeForeignEntries(bytes, spec, schema))
+  const entries = found
     ?.filter(({ status }) => status !== entryStatus.deleted)
     .map((entry) => ({
       ...entry,

@@ -13,7 +13,7 @@ import { nextPeriodMs } from '../../model/period.ts'
 import type { Table } from '../../model/table.ts'
 import type { Job } from '../../ports/queue.ts'
 import type { World } from '../../ports/world.ts'
-import { dropPartition } from '../drop.ts'
+import { type Dropped, dropPartition } from '../drop.ts'
 
 export interface Turned {
   readonly created: number
@@ -31,10 +31,11 @@ export async function autoPartition(world: World, job: Job, deadlineMs: number):
     return { created: 0, dropped: 0 }
   }
   const now = world.clock.now()
-  const { dropped, isWhole } = await dropExpired(world, table, periods, { now, deadlineMs })
+  const { dropped, isWhole, awaitsLake } = await dropExpired(world, table, periods, { now, deadlineMs })
   const created = isWhole ? await createAhead(world, table, periods, now) : 0
   if (job.marks.length > 0) {
-    const due = isWhole ? nextPeriodMs(periods, now) : now
+    const next = nextPeriodMs(periods, now)
+    const due = isWhole ? (awaitsLake ? Math.min(next, now + table.options.lakeFreshnessMs) : next) : now
     await putMark(world, { kind: 'auto-partition', table: job.table, buckets: job.buckets, due })
     await dropMarks(world, tableId, job.marks)
   }
@@ -52,26 +53,28 @@ async function dropExpired(
   table: Table,
   periods: Periods,
   { now, deadlineMs }: { readonly now: number; readonly deadlineMs: number },
-): Promise<{ readonly dropped: number; readonly isWhole: boolean }> {
+): Promise<{ readonly dropped: number; readonly isWhole: boolean; readonly awaitsLake: boolean }> {
   const partitions = await listPartitions(world, table, { limit: limits.listLimitMax })
   let dropped = 0
+  let awaitsLake = false
   // Also those whose drop a worker has left half done.
   for (const { name } of partitions) {
     const period = periodOfName(periods, name)
     if (period === undefined || !isExpired(periods, period, now)) continue
-    if (world.clock.now() >= deadlineMs) return { dropped, isWhole: false }
-    if (await dropIfThere(world, table, name)) dropped++
+    if (world.clock.now() >= deadlineMs) return { dropped, isWhole: false, awaitsLake }
+    const outcome = await dropIfThere(world, table, name)
+    if (outcome === 'gone') dropped++
+    if (outcome === 'closing') awaitsLake = true
   }
-  return { dropped, isWhole: true }
+  return { dropped, isWhole: true, awaitsLake }
 }
 
-/** False: another worker was faster. */
-async function dropIfThere(world: World, table: Table, name: string): Promise<boolean> {
+/** The lake has all rows first, and keeps them. */
+async function dropIfThere(world: World, table: Table, name: string): Promise<Dropped | 'by another'> {
   try {
-    await dropPartition(world, table, name)
-    return true
+    return await dropPartition(world, table, name, table.options.lakeFormat === 'none' ? 'go' : 'first')
   } catch (error) {
-    if (isSluiceError(error, 'not-found')) return false
+    if (isSluiceError(error, 'not-found')) return 'by another'
     throw error
   }
 }

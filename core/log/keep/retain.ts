@@ -9,11 +9,9 @@ import { decodeHead, type Head, headKey } from '../../format/items/head.ts'
 import { decodeIndexItem, type IndexItem, indexSort, indexSorts } from '../../format/items/index-item.ts'
 import { type Points, pointAt } from '../../format/items/points.ts'
 import { dropMarks, putMark } from '../../jobs/marks.ts'
-import { isSluiceError } from '../../kernel/errors.ts'
 import type { Offset } from '../../kernel/ids.ts'
 import { mapAtOnce } from '../../kernel/parallel.ts'
-import { readLakeItem } from '../../lake/item.ts'
-import { readPoints } from '../../lake/objects.ts'
+import { currentPoints } from '../../lake/points.ts'
 import { type BucketId, type BucketRef, idOf } from '../../model/partition.ts'
 import type { Table } from '../../model/table.ts'
 import type { Job } from '../../ports/queue.ts'
@@ -40,7 +38,7 @@ export async function retain(world: World, job: Job, deadlineMs: number): Promis
     await dropMarks(world, tableId, job.marks)
     return { state: 'gone', items: 0 }
   }
-  const points = await pointsOf(world, table)
+  const points = table.options.lakeFormat === 'none' ? undefined : ((await currentPoints(world, tableId))?.points ?? new Map())
   const run: Run = { world, table, points, now: world.clock.now() }
   const buckets: Kept[] = []
   let isLate = false
@@ -158,18 +156,3 @@ async function markNext({ world, table, now }: Run, job: Job, buckets: readonly 
   }
   await dropMarks(world, job.table.tableId, job.marks)
 }
-
-/** A points object that has vanished was superseded: the item names a newer one. */
-async function pointsOf(world: World, table: Table): Promise<Points | undefined> {
-  if (table.options.lakeFormat === 'none') return undefined
-  for (let attempt = 1; ; attempt++) {
-    const lake = await readLakeItem(world.items, table.tableId)
-    try {
-      return lake === undefined ? new Map() : (await readPoints(world.objects, lake)).points
-    } catch (error) {
-      if (attempt === readsMax || !isSluiceError(error, 'not-found')) throw error
-    }
-  }
-}
-
-const readsMax = 3

@@ -23,5 +23,11 @@ export async function readOffsets(world: World, table: Table, buckets: readonly 
 async function bucketOffsets(world: World, table: Table, at: BucketRef): Promise<BucketOffsets> {
   const { partition, bucket } = at
   const head = await readHead(world, table.tableId, idOf(at))
-  return { partition, bucket, start: head?.start ?? partition.floor, end: head?.end ?? partition.floor }
+  return {
+    partition,
+    bucket,
+    start: head?.start ?? partition.floor,
+    end: head?.end ?? partition.floor,
+    isOpen: head?.open ?? true,
+  }
 }

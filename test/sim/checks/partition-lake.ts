@@ -96,7 +96,9 @@ export class PartitionLake {
   #seePartition(key: ItemKey, before: Attributes | undefined, after: Attributes | undefined): void {
     const { name } = decodePartition({ key, attributes: before ?? after ?? {} })
     if (after === undefined && before !== undefined) {
-      if (decodePartition({ key, attributes: before }).keepsLake) return
+      const gone = decodePartition({ key, attributes: before })
+      if (gone.lakeRows === 'first') this.#checkWhole(gone)
+      if (gone.lakeRows !== 'go') return
       this.#emptied.set(name, anyOffset)
       const left = [...this.#rows].filter(([place, rows]) => place.startsWith(`${name}#`) && rows.size > 0)
       if (left.length > 0)
@@ -107,6 +109,22 @@ export class PartitionLake {
         )
     } else if (before === undefined && after !== undefined && this.#emptied.get(name) === anyOffset) {
       this.#emptied.set(name, decodePartition({ key, attributes: after }).floor)
+    }
+  }
+
+  /** Retention drops what the lake has whole. */
+  #checkWhole({ id, name, floor }: Partition): void {
+    const { stores, swarm, history } = this.#stage
+    for (let bucket = 0; swarm.lake && bucket < swarm.buckets; bucket++) {
+      const item = stores.items.get(headKey(this.#tableId, { partition: id, bucket }), 'plain')
+      const end = item === undefined ? floor : decodeHead(item).end
+      const rows = [...(this.#rows.get(`${name}#${bucket}`)?.keys() ?? [])].filter((offset) => offset >= floor)
+      if (BigInt(rows.length) !== end - floor)
+        history.break(
+          'G8',
+          'retain',
+          `${name}#${bucket} is gone at ${end}, and ${rows.length} of its rows from ${floor} are in the lake`,
+        )
     }
   }
 
@@ -145,7 +163,7 @@ export class PartitionLake {
   #isBeingEmptied(name: string): boolean {
     const item = this.#stage.stores.items.get(partitionKey(this.#tableId, name), 'plain')
     const partition = item === undefined ? undefined : decodePartition(item)
-    return partition?.state === 'dropping' && !partition.keepsLake
+    return partition?.state === 'dropping' && partition.lakeRows === 'go'
   }
 }
 
