@@ -24,12 +24,11 @@ export function isSchemaChange({ addColumns, dropColumns, renameColumns, widenCo
   return (addColumns?.length ?? 0) > 0 || (dropColumns?.length ?? 0) > 0 || named
 }
 
-/** The table under its next schema id. Errors: `invalid-schema`, `invalid-name`, `not-supported` (with a lake). */
+/**
+ * The table under its next schema id. Errors: `invalid-schema`, `invalid-name`, `not-supported` (a type that the table's lake cannot
+ * hold). A lake can follow everything else: what is wider here is what Iceberg promotes, or the same type there.
+ */
 export function evolve(table: Table, change: SchemaChange): Table {
-  if (table.options.lakeFormat !== 'none')
-    throw new SluiceError('not-supported', 'columns of a table with a lake cannot be changed in this build', {
-      facts: { option: 'lake.format' },
-    })
   if (table.schema.schemaId >= limits.schemasMax)
     throw new SluiceError('full', `a table has at most ${limits.schemasMax} schemas: create a new one`)
   const dropped = new Set(change.dropColumns ?? [])

@@ -119,9 +119,14 @@ describe('what would lose data, or means nothing, is refused and changes nothing
     expect((await site.client.get(path)).json.schemaId).toBe(1)
   })
 
-  test('columns of a lake, and the names of partitions, until they can change', async () => {
+  test('a type that a lake cannot hold, and the names of partitions', async () => {
     const lake = await make('lake', { options: { 'lake.format': 'iceberg' } })
-    expect((await alter(lake, { dropColumns: ['text'] })).status).toBe(501)
+    const { status, json } = await alter(lake, { addColumns: [{ name: 'at', type: 'time(9)' }] })
+    expect([status, json.error.facts]).toEqual([400, { column: 'at' }])
+    expect((await alter(lake, { addColumns: [{ name: 'at', type: 'array<timestamp(9)>' }] })).json.error.message).toContain(
+      '"at"',
+    )
+    expect((await alter(lake, { dropColumns: ['text'] })).status).toBe(200)
     const days = await make('days', { partitionBy: ['text'] })
     expect((await alter(days, { renameColumns: { text: 'day' } })).json.error.message).toContain('partitions the table')
     expect((await alter(days, { dropColumns: ['text'] })).status).toBe(400)

@@ -6,7 +6,7 @@ import { tableFromIPC } from 'apache-arrow'
 import { concat, utf8 } from '../../core/kernel/bytes.ts'
 import type { Clock } from '../../core/kernel/clock.ts'
 import type { ParquetWriter } from '../../core/ports/parquet.ts'
-import { textOf } from './rows.ts'
+import { laterOf, textOf } from './rows.ts'
 
 const magic = utf8('SIMPARQUET')
 
@@ -33,16 +33,22 @@ export interface LakeRow {
 export function rowsOfFile(file: Uint8Array): readonly LakeRow[] {
   if (magic.some((byte, i) => file[i] !== byte)) throw new Error('not a file of the simulated writer')
   const table = tableFromIPC(file.subarray(magic.length))
-  const [v, s, bucket, offset, timestamp] = ['v', 's', '__bucket', '__offset', '__timestamp'].map((name) => {
-    const column = table.getChild(name)
-    if (column === null) throw new Error(`a data file without ${name}`)
+  const at = new Map(table.schema.fields.map((field, i) => [Number(field.metadata.get('PARQUET:field_id')), i]))
+  const [v, s, bucket, offset, timestamp] = [4, 5, 1, 2, 3].map((id) => {
+    const column = table.getChildAt(at.get(id) ?? -1)
+    if (column === null) throw new Error(`a data file without column ${id}`)
     return column
   })
   const p = table.getChild('p')
+  // Numbers that are made of v, in columns that came later.
+  const later = table.schema.fields.flatMap((field, i) =>
+    Number(field.metadata.get('PARQUET:field_id')) > 5 && field.name !== 'p' ? [table.getChildAt(i)] : [],
+  )
   const rows: LakeRow[] = []
   for (let i = 0; i < table.numRows; i++) {
     const value = BigInt(v?.get(i))
-    const isWhole = (s?.get(i) ?? undefined) === textOf(value)
+    const isSame = later.every((column) => column?.get(i) === null || Number(column?.get(i)) === laterOf(value))
+    const isWhole = isSame && (s?.get(i) ?? undefined) === textOf(value)
     rows.push({
       partition: p === null ? '' : String(p.get(i)),
       bucket: Number(bucket?.get(i)),

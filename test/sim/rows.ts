@@ -57,7 +57,7 @@ export function batchOf(schema: Schema, values: readonly bigint[]): Batch {
 
 const valueId = 4
 export const textId = 5
-const laterOf = (value: bigint): number => Number(value % 1_000n)
+export const laterOf = (value: bigint): number => Number(value % 1_000n)
 
 function laterColumn(values: readonly bigint[], type: DataType): ColumnData {
   const later = values.map(laterOf)

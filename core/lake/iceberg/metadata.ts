@@ -138,7 +138,7 @@ export function appendSnapshot(
     'last-updated-ms': timestamp,
     'last-column-id': appended.lastColumnId,
     'current-schema-id': schema['schema-id'],
-    schemas: [...base.schemas.filter((each) => each['schema-id'] !== schema['schema-id']), schema],
+    schemas: [...usedSchemas(base).filter((each) => each['schema-id'] !== schema['schema-id']), schema],
     properties: { ...base.properties, 'schema.name-mapping.default': nameMapping(schema), ...appended.properties },
     'current-snapshot-id': snapshotId,
     snapshots: [...base.snapshots, snapshot],
@@ -146,6 +146,12 @@ export function appendSnapshot(
     'metadata-log': metadataLog(base, uri),
     refs: { ...base.refs, main: { ...base.refs['main'], 'snapshot-id': snapshotId, type: 'branch' } },
   }
+}
+
+/** Of the snapshots that are there: however often columns change, the metadata has no more. */
+function usedSchemas({ schemas, snapshots }: EmptyMetadata): readonly IcebergSchema[] {
+  const used = new Set(snapshots.map((snapshot) => snapshot['schema-id']))
+  return schemas.filter((schema) => used.has(schema['schema-id']))
 }
 
 interface FileCounts {

@@ -59,6 +59,10 @@ export function readLake(stores: Stores, tableId: string): Lake | undefined {
     if (named !== committed.points.key)
       throw new Error(`the metadata names the points ${named}, the item ${committed.points.key}`)
   }
+  const schemas = new Set(metadata.schemas.map((schema) => schema['schema-id']))
+  const lost = metadata.snapshots.find((each) => !schemas.has(each['schema-id']))
+  if (lost !== undefined)
+    throw new Error(`snapshot ${lost['snapshot-id']} has schema ${lost['schema-id']}, which is not in the metadata`)
   const rows: LakeRow[] = []
   for (const manifest of records(read(keyOf(snapshot['manifest-list'])))) {
     for (const entry of records(read(keyOf(textIn(manifest, 'manifest_path'))))) {
@@ -170,10 +174,12 @@ export function lagging(stores: Stores, tableId: string, ends: ReadonlyMap<numbe
 
 interface IcebergMetadata {
   readonly 'current-snapshot-id': number
+  readonly schemas: readonly { readonly 'schema-id': number }[]
   readonly properties: Readonly<Record<string, string>>
   readonly snapshots: readonly {
     readonly 'snapshot-id': number
     readonly 'manifest-list': string
+    readonly 'schema-id': number
     readonly summary: Readonly<Record<string, string>>
   }[]
 }

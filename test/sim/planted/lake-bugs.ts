@@ -112,6 +112,15 @@ export const lakeBugs: readonly PlantedBug[] = [
     seedsMax: 300,
   },
   {
+    id: 'L7',
+    what: 'the metadata forgets the columns of snapshots that it keeps',
+    file: 'core/lake/iceberg/metadata.ts',
+    find: "return schemas.filter((schema) => used.has(schema['schema-id']))",
+    replace: 'return schemas.filter(() => used.size > 1_000)',
+    scenario: 'tier',
+    seedsMax: 300,
+  },
+  {
     id: 'B20',
     what: 'a lease is trusted, because nobody said that it was lost',
     file: item,
