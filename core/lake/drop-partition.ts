@@ -175,7 +175,11 @@ function fileJudge(table: Table, partition: Partition, spec: PartitionSpec, sche
   })
   return {
     mayBeIn: ({ partitions }: ManifestFile): boolean =>
-      levels.every(({ type, value }, i) => mayHave(type, present(partitions?.[i], 'the summary of a partition field'), value)),
+      levels.every(({ type, value }, i) => {
+        // Engines may say nothing of a manifest.
+        const summary = partitions?.[i]
+        return summary === undefined || mayHave(type, summary, value)
+      }),
     entry: ({ data_file: { partition: tuple } }: ManifestEntry): boolean =>
       levels.every(({ type, name, key }) => avroKey(type, tuple[name]) === key),
   }

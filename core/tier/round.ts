@@ -55,7 +55,7 @@ export async function stageRound(
   const spent = { rows: 0n, bytes: 0 }
   try {
     for (const range of ranges) {
-      if (isOver(limits, spent.bytes) || stage.filesStarted >= filesMax) break
+      if (isOver(limits, spent.bytes) || stage.filesStarted >= filesMaxOf(table)) break
       const point = await stageBucket(context, table, range, limits, stage, spent)
       const { id } = range.partition
       reached.set(id, (reached.get(id) ?? new Map<number, Point>()).set(range.bucket, point))
@@ -99,8 +99,11 @@ async function stageBucket(
 /** Constant, counting, rarely changing: they cost next to nothing this way, and every engine reads it. */
 const deltaColumns = systemColumns.map(({ name }) => name)
 
-/** Bounds the manifest of a commit; the buckets that are left come next. */
+/** Bounds the manifest of a commit, which has metrics of each column of each file; the buckets that are left come next. */
 const filesMax = 1_024
+const metricsMax = 200_000
+
+const filesMaxOf = ({ schema }: Table): number => Math.min(filesMax, Math.max(1, Math.floor(metricsMax / schema.columns.length)))
 
 const isOver = (limits: RoundLimits, bytes: number): boolean => bytes >= limits.roundBytesMax || (bytes > 0 && limits.isLate())
 

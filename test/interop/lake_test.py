@@ -5,8 +5,9 @@ import decimal
 
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from pyiceberg.table import StaticTable
+from pyiceberg.conversions import from_bytes
 
 from support.cases import Case, for_each
 from support.columns import Column, array, schema_of, vector
@@ -73,8 +74,7 @@ class Lake(Case):
         cls.table.tier()
         cls.table.produce(cls.rows.slice(_first))
         cls.table.tier()
-        version = (cls.table.lake / "metadata" / "version-hint.text").read_text()
-        cls.iceberg = StaticTable.from_metadata((cls.table.lake / "metadata" / f"v{version}.metadata.json").as_uri())
+        cls.iceberg = cls.table.by_path()
         cls.files = sorted(str(file) for file in (cls.table.lake / "data").glob("*.parquet"))
 
     def test_pyiceberg_reads_the_rows_that_were_produced(self):
@@ -140,9 +140,48 @@ class Lake(Case):
         nulls = sum(dict(file["null_value_counts"])[text] for file in files)
         self.assertEqual(nulls, self.rows["text"].null_count)
 
+    def test_bounds_and_counts_in_the_manifests_are_those_of_the_files(self):
+        """Of every column and of the fields inside rows, by their ids."""
+        schema = self.iceberg.schema()
+        seen = set()
+        for task in self.iceberg.scan().plan_files():
+            table = pq.ParquetFile(task.file.file_path.removeprefix("file://")).read()
+            for id, nulls in task.file.null_value_counts.items():
+                name = schema.find_column_name(id)
+                values = _leaf(table, name)
+                seen.add(name)
+                with self.subTest(name=name):
+                    self.assertEqual(nulls, values.null_count)
+                    self.assertEqual(task.file.value_counts[id], len(values))
+                    ordered = _physical(values)
+                    kind = schema.find_type(id)
+                    found = [from_bytes(kind, bounds[id]) for bounds in (task.file.lower_bounds, task.file.upper_bounds)]
+                    expected = [min(ordered), max(ordered)]
+                    self.assertEqual(found, expected)
+        self.assertIn("place.a", seen)
+        self.assertIn("__offset", seen)
+        self.assertEqual(len(seen), 18)
+
     def _assert_all(self, found: pa.Table):
         names = [name for name in found.column_names if not name.startswith("__")]
         self.assert_rows("lake", plain_rows(found.sort_by("id").select(names)), plain_rows(self.rows.select(names)))
+
+
+def _leaf(table: pa.Table, name: str) -> pa.Array:
+    column, *fields = name.split(".")
+    values = table[column].combine_chunks()
+    for field in fields:
+        values = pc.struct_field(values, field)
+    return values
+
+
+def _physical(values: pa.Array) -> list:
+    """As Iceberg has them: days, microseconds."""
+    if pa.types.is_date(values.type):
+        values = values.cast(pa.int32())
+    elif pa.types.is_temporal(values.type):
+        values = values.cast(pa.int64())
+    return [value for value in values.to_pylist() if value is not None]
 
 
 def _log(table: Table):

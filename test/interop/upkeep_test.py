@@ -1,7 +1,6 @@
 """A lake that keeps itself in order, read by PyIceberg: after manifests were merged every row, file and snapshot is what it was."""
 
 import pyarrow as pa
-from pyiceberg.table import StaticTable
 
 from support.cases import Case
 from support.columns import Column, schema_of
@@ -19,8 +18,7 @@ class Upkeep(Case):
             ids = range(commit * _rows, (commit + 1) * _rows)
             cls.table.produce(pa.Table.from_pylist([{"id": i, "text": f"t{i}" if i % 3 else None} for i in ids], schema=schema_of(COLUMNS)))
             cls.table.tier()
-        version = (cls.table.lake / "metadata" / "version-hint.text").read_text()
-        cls.iceberg = StaticTable.from_metadata((cls.table.lake / "metadata" / f"v{version}.metadata.json").as_uri())
+        cls.iceberg = cls.table.by_path()
 
     def test_manifests_were_merged(self):
         manifests = self.iceberg.inspect.manifests().to_pylist()

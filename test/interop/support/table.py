@@ -8,12 +8,14 @@ import itertools
 import json
 import os
 import pathlib
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
 from dataclasses import dataclass
 
 import pyarrow as pa
+from pyiceberg.table import StaticTable
 
 ARROW = "application/vnd.apache.arrow.stream"
 NDJSON = "application/x-ndjson"
@@ -68,10 +70,27 @@ class Table:
     def alter(self, **change):
         return json.loads(_call("PATCH", self._path, json.dumps(change)).body)
 
+    def partitions(self) -> list[str]:
+        return json.loads(_call("GET", f"{self._path}/partitions").body)["partitions"]
+
+    def drop_partition(self, name: str):
+        _call("DELETE", f"{self._path}/partitions/{urllib.parse.quote(name)}")
+
     def tier(self):
         """Brings every row into the lake."""
         answer = _call("POST", f"{self._path}/tier", wait="20s")
         return json.loads(answer.body)
+
+    def by_path(self) -> StaticTable:
+        """The lake as its folder says. A commit is copied to where a folder's reader looks when it is done, so a late copy is waited for."""
+        current = json.loads(_call("GET", f"{self._path}/tier").body)["snapshot"]
+        until = time.monotonic() + 10
+        while True:
+            version = (self.lake / "metadata" / "version-hint.text").read_text()
+            found = StaticTable.from_metadata((self.lake / "metadata" / f"v{version}.metadata.json").as_uri())
+            if str(found.current_snapshot().snapshot_id) == current or time.monotonic() > until:
+                return found
+            time.sleep(0.05)
 
     @property
     def lake(self) -> pathlib.Path:
