@@ -1,8 +1,8 @@
 /**
- * A lake as its catalog shows it: the committed metadata and where it lies. The lake item names the metadata that was staged for
- * the commit; that object was there before the commit, so it is there whenever it is answered, while the copy in
- * `metadata/v<n>.metadata.json` follows the commit. Before the first commit the metadata is that of an empty table, written when it
- * is first asked for: the same bytes for the same schema, under a key of their own.
+ * A lake as its catalog shows it: the committed metadata and where it lies. That is the copy in `metadata/v<n>.metadata.json`, which is
+ * kept for six hours after the next commit at least; where it has not followed its commit yet, it is the metadata that was staged, which
+ * the lake item names and which was there before the commit. Before the first commit the metadata is that of an empty table, written
+ * when it is first asked for: the same bytes for the same schema, under a key of their own.
  */
 import type { LakeItem } from '../format/items/lake.ts'
 import { isSluiceError, SluiceError } from '../kernel/errors.ts'
@@ -12,16 +12,17 @@ import type { World } from '../ports/world.ts'
 import { tableMetadata } from './append.ts'
 import { encodeMetadata } from './iceberg/metadata.ts'
 import { readLakeItem } from './item.ts'
-import { emptyKey } from './layout.ts'
-import { readChecked } from './objects.ts'
+import { emptyKey, publishedKey } from './layout.ts'
+import { orAbsent, readChecked } from './objects.ts'
 
 export interface LakeVersion {
   readonly lake: LakeItem
-  /** Of the metadata. It names the same bytes for ever. */
+  /** Of the metadata as it was staged. It names the same bytes for ever. */
   readonly key: string
 }
 
 export interface LoadedLake extends LakeVersion {
+  /** Where `metadata` is. */
   readonly uri: string
   readonly metadata: Uint8Array
 }
@@ -34,7 +35,7 @@ export async function lakeVersion(world: World, table: Table): Promise<LakeVersi
       facts: { database: table.database, table: table.name },
     })
   }
-  return { lake, key: lake.committed?.metadata.key ?? emptyKey(table.tableId, table.schema.schemaId) }
+  return { lake, key: lake.committed?.metadata.key ?? emptyKey(table, table.schema.schemaId) }
 }
 
 /** Metadata that has vanished was superseded and collected: the item names a newer one. */
@@ -42,7 +43,7 @@ export async function loadLake(world: World, table: Table): Promise<LoadedLake> 
   for (let attempt = 1; ; attempt++) {
     const version = await lakeVersion(world, table)
     try {
-      return { ...version, uri: world.objects.uri(version.key), metadata: await readMetadata(world.objects, table, version) }
+      return { ...version, ...(await readMetadata(world.objects, table, version)) }
     } catch (error) {
       if (attempt === readsMax || !isSluiceError(error, 'not-found')) throw error
     }
@@ -51,14 +52,22 @@ export async function loadLake(world: World, table: Table): Promise<LoadedLake> 
 
 const readsMax = 3
 
-async function readMetadata(objects: ObjectStore, table: Table, { lake, key }: LakeVersion): Promise<Uint8Array> {
-  if (lake.committed !== undefined) return readChecked(objects, lake.committed.metadata)
-  try {
-    return await objects.read(key)
-  } catch (error) {
-    if (!isSluiceError(error, 'not-found')) throw error
+async function readMetadata(
+  objects: ObjectStore,
+  table: Table,
+  { lake, key }: LakeVersion,
+): Promise<Pick<LoadedLake, 'uri' | 'metadata'>> {
+  if (lake.committed !== undefined) {
+    const staged = lake.committed.metadata
+    const copy = { key: publishedKey(table.tableId, lake.version), crc32: staged.crc32 }
+    const copied = await orAbsent(readChecked(objects, copy))
+    if (copied !== undefined) return { uri: objects.uri(copy.key), metadata: copied }
+    return { uri: objects.uri(key), metadata: await readChecked(objects, staged) }
   }
+  const uri = objects.uri(key)
+  const found = await orAbsent(objects.read(key))
+  if (found !== undefined) return { uri, metadata: found }
   const metadata = encodeMetadata(tableMetadata(objects, table))
   // Where the table is dropped meanwhile, its purge repeats until it finds nothing.
-  return (await objects.create(key, metadata)) === 'created' ? metadata : objects.read(key)
+  return { uri, metadata: (await objects.create(key, metadata)) === 'created' ? metadata : await objects.read(key) }
 }

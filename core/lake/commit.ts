@@ -86,19 +86,23 @@ async function attemptCommit(
     await lakeVersion(world, table)
     return undefined
   }
-  if (outcome.is === 'done') await copy(world, tableId, outcome.lake, metadata)
-  else if (!outcome.isAmbiguous || !(await wasOurs(world, tableId, { seen: lake, now: outcome.lake }, metadata))) return undefined
-  return { lake: outcome.lake, key, uri: objects.uri(key), metadata }
+  const committed = { lake: outcome.lake, key, metadata }
+  const copied = { ...committed, uri: objects.uri(publishedKey(tableId, lake.version + 1n)) }
+  if (outcome.is === 'done')
+    return (await isCopied(world, tableId, outcome.lake, metadata)) ? copied : { ...committed, uri: objects.uri(key) }
+  return outcome.isAmbiguous && (await wasOurs(world, tableId, { seen: lake, now: outcome.lake }, metadata)) ? copied : undefined
 }
 
 const metadataBytesMax = 64 * 1024 * 1024
 
 /** The commit is done, whatever becomes of its copy: the next to commit repairs it first. */
-async function copy(world: World, tableId: string, lake: LakeItem, metadata: Uint8Array): Promise<void> {
+async function isCopied(world: World, tableId: string, lake: LakeItem, metadata: Uint8Array): Promise<boolean> {
   try {
     await publish(world, tableId, lake, metadata)
+    return true
   } catch (error) {
     if (!isSluiceError(error) || error.code === 'internal') throw error
+    return false
   }
 }
 

@@ -34,7 +34,7 @@ import type { PartitionSpec } from './iceberg/partition-spec.ts'
 import { avroKey, avroValue, mayHave, partitionTypes, partitionValues } from './iceberg/partition-value.ts'
 import type { IcebergSchema } from './iceberg/schema.ts'
 import { claimLake, nextLabel, releaseLake } from './item.ts'
-import { manifestKey } from './layout.ts'
+import { manifestCrc, manifestKey } from './layout.ts'
 import { readPoints } from './objects.ts'
 import { publish, repairPublished } from './publish.ts'
 import { readEntries } from './upkeep/merge.ts'
@@ -174,12 +174,10 @@ function fileJudge(table: Table, partition: Partition, spec: PartitionSpec, sche
     return { value, type, key: avroKey(type, avroValue(type, value)), name: present(names[i], 'the name of a partition field') }
   })
   return {
-    mayBeIn: ({ partitions }: ManifestFile): boolean =>
-      levels.every(({ type, value }, i) => {
-        // Engines may say nothing of a manifest.
-        const summary = partitions?.[i]
-        return summary === undefined || mayHave(type, summary, value)
-      }),
+    // What an engine says of its own manifest may be less than we say of ours.
+    mayBeIn: ({ manifest_path: path, partitions }: ManifestFile): boolean =>
+      manifestCrc(path) === undefined ||
+      levels.every(({ type, value }, i) => mayHave(type, present(partitions?.[i], 'the summary of a partition field'), value)),
     entry: ({ data_file: { partition: tuple } }: ManifestEntry): boolean =>
       levels.every(({ type, name, key }) => avroKey(type, tuple[name]) === key),
   }

@@ -27,6 +27,9 @@ interface Entry {
   readonly data_file: { readonly record_count: bigint; readonly file_path: string }
 }
 
+/** Files with its names; the product gives none. */
+export const isEngineKey = (key: string): boolean => /\/metadata\/(Engine_|snap-[0-9]+-1-)/.test(key)
+
 /** A commit that replaces the manifests by one of the same files. `keep`: which files, `rename`: at which places; all files at their own change no row. */
 export async function mergeManifests(
   { objects, random }: Engine,
@@ -37,7 +40,7 @@ export async function mergeManifests(
     readonly keep?: (at: number) => boolean
     readonly rename?: (path: string, at: number) => string
   },
-): Promise<EngineCommit & { readonly snapshot: Snapshot }> {
+): Promise<EngineCommit & { readonly snapshot: Snapshot; readonly written: readonly string[] }> {
   const current = currentSnapshot(metadata)
   const id = (BigInt(`0x${hex(random.bytes(8))}`) % 2n ** 62n) | (2n ** 62n)
   const sequence = metadata['last-sequence-number'] + 1
@@ -68,7 +71,7 @@ export async function mergeManifests(
   const unique = hex(random.bytes(8))
   const manifestUri = `${metadata.location}/metadata/Engine_${unique}-m0.avro`
   const listUri = `${metadata.location}/metadata/snap-${id}-1-${unique}.avro`
-  const manifest = encodeAvroFile(schema, kept, { metadata: { 'format-version': '2', content: 'data' }, random })
+  const manifest = encodeAvroFile(schema, kept, { metadata: manifestMetadata(metadata), random })
   await objects.create(keyOf(metadata, manifestUri), manifest)
   const rows = kept.reduce((sum, entry) => sum + entry.data_file.record_count, 0n)
   const listed = {
@@ -98,6 +101,7 @@ export async function mergeManifests(
   }
   return {
     snapshot,
+    written: [keyOf(metadata, manifestUri), keyOf(metadata, listUri)],
     requirements: [
       { type: 'assert-table-uuid', uuid: metadata['table-uuid'] },
       { type: 'assert-ref-snapshot-id', ref: 'main', 'snapshot-id': current['snapshot-id'] },
@@ -109,10 +113,25 @@ export async function mergeManifests(
   }
 }
 
-/** A commit that lets go of all snapshots but those of refs. */
-export function expireSnapshots(metadata: TableMetadata): EngineCommit {
+function manifestMetadata(metadata: TableMetadata): Record<string, string> {
+  const schema = metadata.schemas.find((each) => each['schema-id'] === metadata['current-schema-id'])
+  const [spec] = metadata['partition-specs']
+  return {
+    schema: JSON.stringify(schema),
+    'partition-spec': JSON.stringify(spec?.fields),
+    'partition-spec-id': String(metadata['default-spec-id']),
+    'format-version': '2',
+    content: 'data',
+  }
+}
+
+/** A commit that lets go of snapshots that were superseded before then, ms since 1970, but those of refs. */
+export function expireSnapshots(metadata: TableMetadata, before = Number.POSITIVE_INFINITY): EngineCommit {
   const kept = new Set(Object.values(metadata.refs).map((ref) => ref['snapshot-id']))
-  const ids = metadata.snapshots.map((snapshot) => snapshot['snapshot-id']).filter((id) => !kept.has(id))
+  const ids = metadata.snapshots
+    .filter((_, at) => (metadata.snapshots[at + 1]?.['timestamp-ms'] ?? Number.POSITIVE_INFINITY) <= before)
+    .map((snapshot) => snapshot['snapshot-id'])
+    .filter((id) => !kept.has(id))
   return {
     requirements: [{ type: 'assert-table-uuid', uuid: metadata['table-uuid'] }],
     updates: [{ action: 'remove-snapshots', 'snapshot-ids': ids }],

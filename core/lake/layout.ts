@@ -4,7 +4,7 @@
  */
 import { crc32 } from 'node:zlib'
 import { SluiceError } from '../kernel/errors.ts'
-import { type Label, randomId } from '../kernel/ids.ts'
+import { type Label, labelOf, randomId } from '../kernel/ids.ts'
 import type { Random } from '../kernel/random.ts'
 import type { ObjectStore } from '../ports/objects.ts'
 
@@ -24,9 +24,10 @@ export const pointsKey = (tableId: string, label: Label, random: Random): string
 
 export const publishedKey = (tableId: string, version: bigint): string =>
   `${lakeFolder(tableId)}/metadata/v${version}.metadata.json`
-/** What the catalog shows before the first commit. */
-export const emptyKey = (tableId: string, schemaId: number): string =>
-  `${lakeFolder(tableId)}/metadata/empty-${schemaId}.metadata.json`
+/** What the catalog shows before the first commit: by label and id of the table, so that it is collected once there are commits. */
+export const emptyKey = (table: { readonly tableId: string; readonly createdAt: number }, schemaId: number): string =>
+  `${lakeFolder(table.tableId)}/staged/${labelOf(table.createdAt)}-${table.tableId}-empty-${schemaId}.metadata.json`
+export const isEmptyKey = (key: string): boolean => /-empty-[0-9]+\.metadata\.json$/.test(key)
 export const hintKey = (tableId: string): string => `${lakeFolder(tableId)}/metadata/version-hint.text`
 
 /** The CRC-32 that a manifest's name says; undefined for a manifest that is not ours. */

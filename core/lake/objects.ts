@@ -3,7 +3,7 @@ import { crc32 } from 'node:zlib'
 import type { LakeCommit, LakeItem, ObjectRef } from '../format/items/lake.ts'
 import { decodePoints, noPoints, type Page, type PlacedPoints } from '../format/items/points.ts'
 import { assert } from '../kernel/assert.ts'
-import { SluiceError } from '../kernel/errors.ts'
+import { isSluiceError, SluiceError } from '../kernel/errors.ts'
 import { mapAtOnce } from '../kernel/parallel.ts'
 import type { ObjectStore } from '../ports/objects.ts'
 
@@ -43,4 +43,14 @@ export async function readChecked(objects: ObjectStore, ref: ObjectRef): Promise
 export async function createNew(objects: ObjectStore, key: string, bytes: Uint8Array): Promise<void> {
   const outcome = await objects.create(key, bytes)
   assert(outcome === 'created', 'an object of a lake is written once', { key })
+}
+
+/** Undefined where there is no such object. */
+export async function orAbsent(read: Promise<Uint8Array>): Promise<Uint8Array | undefined> {
+  try {
+    return await read
+  } catch (error) {
+    if (isSluiceError(error, 'not-found')) return undefined
+    throw error
+  }
 }

@@ -5,12 +5,11 @@
  */
 import type { LakeItem } from '../format/items/lake.ts'
 import { utf8, utf8Text } from '../kernel/bytes.ts'
-import { isSluiceError } from '../kernel/errors.ts'
 import type { ObjectStore } from '../ports/objects.ts'
 import type { World } from '../ports/world.ts'
 import { readLakeItem } from './item.ts'
 import { hintKey, publishedKey } from './layout.ts'
-import { createNew, readChecked } from './objects.ts'
+import { createNew, orAbsent, readChecked } from './objects.ts'
 
 /** `metadata`: the bytes that the committed item names. */
 export async function publish(world: World, tableId: string, lake: LakeItem, metadata: Uint8Array): Promise<void> {
@@ -38,13 +37,4 @@ async function exists(objects: ObjectStore, key: string): Promise<boolean> {
 async function hintOf(objects: ObjectStore, tableId: string): Promise<string | undefined> {
   const bytes = await orAbsent(objects.read(hintKey(tableId)))
   return bytes === undefined ? undefined : utf8Text(bytes).trim()
-}
-
-async function orAbsent(read: Promise<Uint8Array>): Promise<Uint8Array | undefined> {
-  try {
-    return await read
-  } catch (error) {
-    if (isSluiceError(error, 'not-found')) return undefined
-    throw error
-  }
 }

@@ -5,9 +5,11 @@
 import { createDatabase } from '../../core/catalog/databases.ts'
 import { decodeHead, headKey, newHead } from '../../core/format/items/head.ts'
 import { labelOf, type Offset, offsetOf } from '../../core/kernel/ids.ts'
+import { isEngineKey } from '../../core/lake/engine.case.ts'
 import type { JobKind } from '../../core/ports/queue.ts'
 import { alterSome } from './actors/alterer.ts'
 import { createUntilThere, dropAndCreate } from './actors/dropper.ts'
+import { Engines } from './actors/engine.ts'
 import { fetchOnce, follow } from './actors/fetcher.ts'
 import { startWorkers, sweepOnce, trigger } from './actors/jobs.ts'
 import { produceWithId, produceWithoutId } from './actors/producer.ts'
@@ -150,10 +152,12 @@ async function tell(stage: Stage, fates: SeededFates): Promise<void> {
     working.yes = false
   })
   const readers = Array.from({ length: swarm.tableReaders }, () => new TableReader(stage))
+  const engines = new Engines(stage)
   const others = [
     ...readers.map((reader) => reader.follow(() => !working.yes)),
     ...Array.from({ length: swarm.fetchers }, () => follow(stage, random.below(swarm.buckets), () => !working.yes)),
     sweepWhile(stage, () => working.yes),
+    ...Array.from({ length: swarm.engines }, (_, i) => engines.work(`engine.${i}`, () => working.yes)),
     triggerWhile(stage, 'tier', swarm.extraTierJobs, () => working.yes),
     triggerWhile(stage, 'collect', swarm.extraCollects, () => working.yes),
     triggerWhile(stage, 'retain', swarm.extraRetains, () => working.yes),
@@ -181,7 +185,7 @@ async function tell(stage: Stage, fates: SeededFates): Promise<void> {
   if (swarm.lake) await tierAll(stage)
   if (swarm.retain) await retainAll(stage)
   if (swarm.collect || swarm.drops > 0) await collectAll(stage)
-  judge(stage, readers)
+  judge(stage, readers, engines)
 }
 
 /** Without faults: a database, a table, in some runs heads whose offsets are near a power of two. */
@@ -320,13 +324,13 @@ async function collectAll(stage: Stage): Promise<void> {
       for (let bucket = 0; bucket < buckets; bucket++) for (const key of bucketReferences(stores, tableId, bucket)) kept.add(key)
       for (const key of keptReferences(stores, tableId)) kept.add(key)
     }
-    return storedKeys(stores).filter(
-      (key) => !kept.has(key) && (!isPublished(key) || [...history.drops.keys()].some((id) => key.includes(id))),
-    )
+    const isDropped = (key: string): boolean => [...history.drops.keys()].some((id) => key.includes(id))
+    const isOthers = (key: string): boolean => isPublished(key) || isEngineKey(key)
+    return storedKeys(stores).filter((key) => !kept.has(key) && (!isOthers(key) || isDropped(key)))
   }
 }
 
-function judge(stage: Stage, readers: readonly TableReader[]): void {
+function judge(stage: Stage, readers: readonly TableReader[], engines: Engines): void {
   const { stores, history, swarm } = stage
   for (const { tableId, buckets } of stage.tables) {
     if (history.drops.has(tableId)) {
@@ -341,6 +345,7 @@ function judge(stage: Stage, readers: readonly TableReader[]): void {
     checkLog(history, tableId, logs)
     for (const reader of readers) reader.check(tableId, logs)
     checkLake(history, stores, tableId, logs)
+    engines.check(tableId)
   }
 }
 

@@ -24,6 +24,7 @@ export const scenarioNames = [
   'retain',
   'compact',
   'upkeep',
+  'engine',
 ] as const
 export type ScenarioName = (typeof scenarioNames)[number]
 
@@ -58,6 +59,9 @@ export interface Swarm {
   readonly lake: boolean
   readonly lakeFreshnessMs: number
   readonly extraTierJobs: number
+  /** That maintain the lake, each with so many commits. */
+  readonly engines: number
+  readonly engineCommits: number
   readonly extraCollects: number
   /** Triggers come faster than a round takes, while the lake catches up. */
   readonly storm: boolean
@@ -141,6 +145,8 @@ export function drawSwarm(scenario: ScenarioName, random: Seeded): Swarm {
       snapshotAgeMs: random.pick([60_000, 600_000, 6 * 3_600_000]),
     },
     ...(scenario === 'tier' ? { extraCollects: random.between(0, 6) } : {}),
+    engineCommits: lake && (has('engine', 0.3) || (scenario === 'tier' && random.chance(0.3))) ? random.between(1, 12) : 0,
+    engines: random.between(1, 3),
   }
 }
 
@@ -154,7 +160,7 @@ function drawCompaction(compact: boolean, random: Seeded): Pick<Swarm, 'extraCom
   return { extraCompactions: compact ? random.between(1, 24) : 0, runLimits: compact ? limits : runLimits }
 }
 
-type Trait = 'alter' | 'producers' | 'spill' | 'many' | 'collect' | 'lake' | 'drop' | 'retain' | 'compact'
+type Trait = 'engine' | 'alter' | 'producers' | 'spill' | 'many' | 'collect' | 'lake' | 'drop' | 'retain' | 'compact'
 
 const traitsOf: Readonly<Record<ScenarioName, readonly Trait[]>> = {
   append: [],
@@ -171,6 +177,7 @@ const traitsOf: Readonly<Record<ScenarioName, readonly Trait[]>> = {
   retain: ['retain', 'spill'],
   compact: ['compact', 'spill'],
   upkeep: ['lake', 'collect'],
+  engine: ['lake', 'engine'],
 }
 
 function drawRates(random: Seeded): Rates {

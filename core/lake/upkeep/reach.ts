@@ -12,7 +12,7 @@ import { mapAtOnce } from '../../kernel/parallel.ts'
 import type { ObjectStore } from '../../ports/objects.ts'
 import { decodeFiles, decodeManifestList, entryStatus, type ManifestFile } from '../iceberg/manifest.ts'
 import { decodeMetadata, listCrcProperty, type Snapshot, type TableMetadata } from '../iceberg/metadata.ts'
-import { isDataKey, isStagedKey, keyOfUri, labelOfKey, manifestCrc, publishedVersion } from '../layout.ts'
+import { isDataKey, isEmptyKey, isStagedKey, keyOfUri, labelOfKey, manifestCrc, publishedVersion } from '../layout.ts'
 import { pointsObjects, readChecked } from '../objects.ts'
 import { upkeepLimits } from './limits.ts'
 
@@ -27,7 +27,10 @@ export async function unmarkReached(
   lake: LakeItem,
   candidates: Set<string>,
 ): Promise<void> {
-  if (lake.committed === undefined) return
+  if (lake.committed === undefined) {
+    for (const key of candidates) if (isEmptyKey(key)) candidates.delete(key)
+    return
+  }
   const metadata = decodeMetadata(await readChecked(objects, lake.committed.metadata))
   candidates.delete(lake.committed.metadata.key)
   candidates.delete(lake.committed.points.key)

@@ -40,7 +40,7 @@ export function readLake(stores: Stores, tableId: string): Lake | undefined {
     if (crc32(bytes) !== ref.crc32) throw new Error(`${ref.key} has other bytes than were committed`)
     return bytes
   }
-  const metadata = JSON.parse(Buffer.from(checked(committed.metadata)).toString('utf8')) as IcebergMetadata
+  const metadata = metadataIn(checked(committed.metadata))
   const root = decodePoints(checked(committed.points), committed.points.crc32)
   const points = new Map<string, Page>(root.pages)
   for (const { partitions, ...place } of root.elsewhere) {
@@ -53,9 +53,10 @@ export function readLake(stores: Stores, tableId: string): Lake | undefined {
   }
   const snapshot = metadata.snapshots.find((each) => each['snapshot-id'] === metadata['current-snapshot-id'])
   if (snapshot === undefined) throw new Error('the current snapshot is not in the metadata')
-  if (BigInt(snapshot['snapshot-id']) !== committed.snapshotId)
-    throw new Error('the item names another snapshot than its metadata')
-  for (const named of [snapshot.summary['sluice.points'], metadata.properties['sluice.points']]) {
+  if (snapshot['snapshot-id'] !== committed.snapshotId) throw new Error('the item names another snapshot than its metadata')
+  // An engine's snapshot has no points of its own: the table's are those of the last of ours.
+  const own = snapshot.summary['operation'] === 'replace' ? [] : [snapshot.summary['sluice.points']]
+  for (const named of [...own, metadata.properties['sluice.points']]) {
     if (named !== committed.points.key)
       throw new Error(`the metadata names the points ${named}, the item ${committed.points.key}`)
   }
@@ -93,7 +94,10 @@ export const isPublished = (key: string): boolean => /\/metadata\/(v[0-9]+\.meta
 export function keptReferences(stores: Stores, tableId: string): ReadonlySet<string> {
   const item = stores.items.get(lakeItemKey(tableId), 'plain')
   const committed = item === undefined ? undefined : decodeLakeItem(item.attributes).committed
-  if (committed === undefined) return new Set()
+  if (committed === undefined)
+    return new Set(
+      [...stores.objects.objects.keys()].filter((key) => key.includes(tableId) && /-empty-[0-9]+\.metadata\.json$/.test(key)),
+    )
   const kept = new Set([committed.metadata.key, committed.points.key])
   const points = stores.objects.objects.get(committed.points.key)
   if (points === undefined) throw new Error(`${committed.points.key} is absent`)
@@ -104,7 +108,7 @@ export function keptReferences(stores: Stores, tableId: string): ReadonlySet<str
     if (bytes === undefined) throw new Error(`${key} is absent`)
     return bytes
   }
-  const metadata = JSON.parse(Buffer.from(read(committed.metadata.key)).toString('utf8')) as IcebergMetadata
+  const metadata = metadataIn(read(committed.metadata.key))
   for (const snapshot of metadata.snapshots) {
     const [, label] = /-([0-9a-f]{12})-[0-9a-f]{16}\.avro$/.exec(snapshot['manifest-list']) ?? []
     for (const key of stores.objects.objects.keys())
@@ -173,15 +177,32 @@ export function lagging(stores: Stores, tableId: string, ends: ReadonlyMap<numbe
 }
 
 interface IcebergMetadata {
-  readonly 'current-snapshot-id': number
+  readonly 'current-snapshot-id': bigint
   readonly schemas: readonly { readonly 'schema-id': number }[]
   readonly properties: Readonly<Record<string, string>>
   readonly snapshots: readonly {
-    readonly 'snapshot-id': number
+    readonly 'snapshot-id': bigint
     readonly 'manifest-list': string
     readonly 'schema-id': number
     readonly summary: Readonly<Record<string, string>>
   }[]
+}
+
+/** Snapshot ids of engines have 63 bits. */
+function metadataIn(bytes: Uint8Array): IcebergMetadata {
+  const parse = JSON.parse as (text: string, reviver: typeof revive) => IcebergMetadata
+  return parse(Buffer.from(bytes).toString('utf8'), revive)
+}
+
+const revive = (key: string, value: unknown, { source }: { readonly source?: string }): unknown =>
+  key.endsWith('snapshot-id') && source !== undefined ? BigInt(source) : value
+
+/** Of a lake's metadata; none before its first commit. */
+export function propertiesOf(stores: Stores, tableId: string): Readonly<Record<string, string>> {
+  const item = stores.items.get(lakeItemKey(tableId), 'plain')
+  const committed = item === undefined ? undefined : decodeLakeItem(item.attributes).committed
+  const bytes = committed === undefined ? undefined : stores.objects.objects.get(committed.metadata.key)
+  return bytes === undefined ? {} : metadataIn(bytes).properties
 }
 
 /** Objects are immutable, so each is decoded once. */

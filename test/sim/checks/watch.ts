@@ -102,7 +102,10 @@ function watchHead(history: History, stores: Stores, rules: KeepRules, { key, be
   }
 }
 
-/** A claim changes the epoch; a commit under an epoch is its claimant's alone. Returns what a commit refers to. */
+/**
+ * A claim changes the epoch; a commit of points under an epoch is its claimant's alone, one that leaves the points is an engine's.
+ * Returns what a commit refers to.
+ */
 function watchLake(
   history: History,
   stores: Stores,
@@ -115,7 +118,8 @@ function watchLake(
   if (lake.epoch < old.epoch || lake.version < old.version)
     history.break('G9', 'fence', `the lake item of ${key.partition} goes back`)
   if (lake.epoch > old.epoch) claimants.set(key.partition, author)
-  if (lake.version > old.version && lake.epoch === old.epoch && claimants.get(key.partition) !== author) {
+  const isEngines = old.committed !== undefined && lake.committed?.points.key === old.committed.points.key
+  if (lake.version > old.version && !isEngines && lake.epoch === old.epoch && claimants.get(key.partition) !== author) {
     history.break(
       'G9',
       'fence',
@@ -126,7 +130,10 @@ function watchLake(
   if (lake.version !== old.version + 1n)
     history.break('G9', 'fence', `the lake of ${key.partition} goes from version ${old.version} to ${lake.version}`)
   try {
-    return lakeReferences(stores, key.partition)
+    const references = new Set(lakeReferences(stores, key.partition))
+    // The catalog names the copy; what was staged has no snapshot with its label.
+    if (isEngines) references.delete(lake.committed?.metadata.key ?? '')
+    return references
   } catch (error) {
     history.break(
       'G10',

@@ -1,4 +1,5 @@
 /** The bugs of promises.md as one place of the source each. Those of the lake and of jobs are in lake-bugs.ts, of readers in read-bugs.ts. */
+import { engineBugs } from './engine-bugs.ts'
 import { keepBugs } from './keep-bugs.ts'
 import { lakeBugs } from './lake-bugs.ts'
 import type { PlantedBug } from './plant.ts'
@@ -210,4 +211,11 @@ const logBugs: readonly PlantedBug[] = [
   },
 ]
 
-export const plantedBugs: readonly PlantedBug[] = [...logBugs, ...lakeBugs, ...readBugs, ...keepBugs, ...upkeepBugs]
+export const plantedBugs: readonly PlantedBug[] = [
+  ...logBugs,
+  ...lakeBugs,
+  ...readBugs,
+  ...keepBugs,
+  ...upkeepBugs,
+  ...engineBugs,
+]
