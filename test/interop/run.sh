@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# What other engines read of Sluice and write to it: pyarrow, polars and DuckDB over HTTP, PyIceberg in the lake. Needs the
-# root's packages and Python 3.11 or newer; installs the engines in here, in .venv (requirements.txt). Starts a server of its
-# own on a temporary directory and ends it by pid. Last line: "N passed, N failed". Exit status 77: the engines could not be
-# installed here.
+# What other engines read of Sluice and write to it: pyarrow, polars and DuckDB over HTTP, PyIceberg and DuckDB's Iceberg
+# extension in the lake, by its folder and by its catalog. Needs the root's packages and Python 3.11 or newer; installs the
+# engines in here, in .venv (requirements.txt) and .venv-duckdb (requirements-duckdb.txt; without it one test is skipped).
+# Starts a server of its own on a temporary directory and ends it by pid. Last line: "N passed, N failed". Exit status 77: the
+# engines could not be installed here.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 exec </dev/null
@@ -22,15 +23,15 @@ finish() {
 }
 trap finish EXIT
 
-# The list is copied last: without it the environment is half made, and is made again.
+# install <environment> <list>: the list is copied last: without it the environment is half made, and is made again.
 install() {
-  ! cmp -s "$here/requirements.txt" "$here/.venv/requirements.txt" || return 0
-  rm -rf "$here/.venv"
-  python3 -m venv "$here/.venv" || return 1
-  timeout 240 "$python" -m pip install --disable-pip-version-check --no-input --only-binary :all: --no-deps --quiet \
-    -r "$here/requirements.txt" || return 1
-  "$python" -m pip check || return 1
-  cp "$here/requirements.txt" "$here/.venv/requirements.txt"
+  ! cmp -s "$here/$2" "$here/$1/requirements.txt" || return 0
+  rm -rf "${here:?}/$1"
+  python3 -m venv "$here/$1" || return 1
+  timeout 240 "$here/$1/bin/python" -m pip install --disable-pip-version-check --no-input --only-binary :all: --no-deps --quiet \
+    -r "$here/$2" || return 1
+  "$here/$1/bin/python" -m pip check || return 1
+  cp "$here/$2" "$here/$1/requirements.txt"
 }
 
 # start_server: waits until it listens, at most 30 s
@@ -46,9 +47,15 @@ start_server() {
   return 1
 }
 
-if ! install; then
+if ! install .venv requirements.txt; then
   echo 'SKIPPED: pyarrow, polars, DuckDB and PyIceberg could not be installed here (python3 -m venv, then pip)'
   exit 77
+fi
+
+if install .venv-duckdb requirements-duckdb.txt; then
+  export SLUICE_DUCKDB_PYTHON="$PWD/$here/.venv-duckdb/bin/python"
+else
+  echo 'SKIPPED: DuckDB with its Iceberg extension could not be installed here'
 fi
 
 if ! start_server; then
