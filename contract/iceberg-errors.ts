@@ -14,12 +14,15 @@ export interface IcebergError {
 
 export const isIcebergPath = (path: string): boolean => /^(https?:\/\/[^/?#]*)?\/iceberg(\/|\?|$)/i.test(path)
 
-/** `path`: as it was sent, with its query or without. */
-export function icebergError(error: SluiceError, path: string): IcebergError {
+/** `target`: as it was sent, with its query or without. */
+export function icebergError(
+  error: SluiceError,
+  { method, target }: { readonly method: string; readonly target: string },
+): IcebergError {
   const { message } = error
-  if (error.effect === 'unknown') return { message, type: 'CommitStateUnknownException', code: 500 }
+  if (error.effect === 'unknown' && method === 'POST') return { message, type: 'CommitStateUnknownException', code: 500 }
   const code = icebergStatusOf(error.code)
-  return { message, type: code === 404 ? missingType(path) : (typeOf[error.code] ?? 'BadRequestException'), code }
+  return { message, type: code === 404 ? missingType(target) : (typeOf[error.code] ?? 'BadRequestException'), code }
 }
 
 /** A name that cannot be is one that is not there. */

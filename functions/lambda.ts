@@ -79,7 +79,7 @@ async function respond(event: UrlEvent, { handlers, world, newRequestId, logErro
         : await answer(admitted, { body: bodyOf(event), signal: neverAborts, handlers, world: await world() })
     reply = await buffered(answered)
   } catch (error) {
-    reply = errorReply(error, event.rawPath)
+    reply = errorReply(error, { method, target: event.rawPath })
     if (reply.status === 500 || !isSluiceError(error)) logError(requestId, error)
   }
   const encoded = await compress(reply.body, chooseEncoding(event.headers['accept-encoding']))

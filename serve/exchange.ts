@@ -59,7 +59,7 @@ export async function exchange(request: IncomingMessage, response: ServerRespons
       pool.give(body)
     }
   } catch (error) {
-    reply = errorReply(error, request.url)
+    reply = errorReply(error, { method: request.method ?? '', target: request.url ?? '' })
     if (reply.status === 500 || !isSluiceError(error)) exchanges.logError(requestId, error)
   }
   budget.give(held)

@@ -1,5 +1,6 @@
 /** Engines that maintain a lake while we bring rows into it: nothing of either is lost, and nothing else is let through. */
 import { describe, expect, test } from 'vitest'
+import { batchOf } from '../format/arrow/batch.case.ts'
 import { isSluiceError, SluiceError } from '../kernel/errors.ts'
 import { labelOf } from '../kernel/ids.ts'
 import { loadLake } from '../lake/catalog.ts'
@@ -9,8 +10,10 @@ import { currentSnapshot, decodeMetadata, type Snapshot, type TableMetadata } fr
 import type { TableUpdate } from '../lake/iceberg/updates.ts'
 import { publishedKey } from '../lake/layout.ts'
 import { collectLake } from '../lake/upkeep/collect.ts'
+import { dropPartition } from '../log/drop.ts'
 import { markCollect } from '../log/keep/lake-mark.ts'
-import { requestOf, type TestWorld, testLog, testTable, testWorld } from '../log/world.case.ts'
+import { routeRows } from '../log/route.ts'
+import { partitionedTable, requestOf, type TestWorld, testLog, testTable, testWorld } from '../log/world.case.ts'
 import type { Table } from '../model/table.ts'
 import type { ItemStore, Update } from '../ports/items.ts'
 import { folderRows, tier, tierJobOf } from './tier.case.ts'
@@ -154,6 +157,29 @@ test('a round whose answer was lost, and over which an engine has committed, cou
   await tier(world, table)
   expect(await valuesOf(world, table)).toEqual([1, 2, 3])
   expect((await metadataOf(world, table)).properties).toMatchObject({ owner: 'c' })
+})
+
+test('a dropped partition leaves the lake also where an engine has merged the manifests', async () => {
+  const world = testWorld()
+  const table = await partitionedTable(world, 1, 'iceberg')
+  const rows = [
+    [1, 'a'],
+    [2, 'b'],
+    [3, 'a'],
+  ] as const
+  const add = async (v: number, k: string): Promise<void> => {
+    world.time.now += 10
+    const parts = routeRows(table, [batchOf(table.schema.columns, [[BigInt(v), k]])], { rotate: () => 0 })
+    await testLog(world).append(table, { parts })
+    await tier(world, table)
+  }
+  for (const [v, k] of rows) await add(v, k)
+  const { snapshot: _, ...commit } = await merge(world, table)
+  await commitToLake(world, table, commit)
+  await add(4, 'b')
+  expect(await valuesOf(world, table)).toEqual([1, 2, 3, 4])
+  expect(await dropPartition(world, table, 'k=a')).toBe('gone')
+  expect(await valuesOf(world, table)).toEqual([2, 4])
 })
 
 test('what an engine’s manifests refer to is not collected, what it let go is', async () => {

@@ -22,10 +22,16 @@ export function emptyReply(status: number, headers: Readonly<Record<string, stri
   return { status, headers, body: nothing }
 }
 
-/** Anything that is not ours becomes `internal` and keeps its words to itself. `target`: what was asked for, where that is known. */
-export function errorReply(thrown: unknown, target = ''): Reply {
+export interface Asked {
+  readonly method: string
+  /** As it was sent. */
+  readonly target: string
+}
+
+/** Anything that is not ours becomes `internal` and keeps its words to itself. `asked`: for what, where that is known. */
+export function errorReply(thrown: unknown, asked: Asked = { method: '', target: '' }): Reply {
   const error = toSluiceError(thrown)
-  const iceberg = isIcebergPath(target) ? icebergError(error, target) : undefined
+  const iceberg = isIcebergPath(asked.target) ? icebergError(error, asked) : undefined
   const status = iceberg?.code ?? statusOf[error.code]
   const headers: Record<string, string> = {}
   if (status === 429 || status === 503) headers['Retry-After'] = String(retryAfterSeconds)
