@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util'
 import { append, type BenchOptions } from './append.ts'
 import { cold } from './cold.ts'
 import { compact, printCompact } from './compact.ts'
+import { compactLake } from './compact-lake.ts'
 import { ddl } from './ddl.ts'
 import type { Report } from './harness.ts'
 import { plan, printPlan } from './plan.ts'
@@ -42,6 +43,10 @@ const benches: Readonly<Record<string, Bench>> = {
       const report = await compact(options)
       return { value: report, text: printCompact(report) }
     },
+  },
+  'compact-lake': {
+    about: 'joining small files of a lake against bare parquet-wasm',
+    run: async (options) => reports(await compactLake(options)),
   },
   plan: {
     about: 'load and plan a lake of up to 10,000 commits, and what they write',

@@ -64,4 +64,7 @@ const noParquet: ParquetWriter = {
   write: async () => {
     throw new Error('this function writes no Parquet')
   },
+  join: async () => {
+    throw new Error('this function writes no Parquet')
+  },
 }

@@ -39,7 +39,7 @@ import { keyOfUri, lakeFolder, manifestKey, manifestListKey, pointsKey, publishe
 import { createNew, readChecked } from './objects.ts'
 import { expireSnapshots } from './upkeep/expire.ts'
 import type { UpkeepLimits } from './upkeep/limits.ts'
-import { type Merge, mergedFile, readMerge } from './upkeep/merge.ts'
+import { listedManifest, type Merge, readMerge } from './upkeep/merge.ts'
 
 /** What a round builds on: the lake as one version of its item names it. */
 export interface LakeBase {
@@ -120,7 +120,7 @@ export function planAppend(world: CommitWorld, table: Table, base: LakeBase, rou
     objects: [...(merged ? [merged] : []), manifest],
     manifests: [
       ...base.manifests.filter((each) => hasFiles(each) && merge?.from.includes(each) !== true),
-      ...(merged && merge ? [mergedFile(merge, placed(merged))] : []),
+      ...(merged && merge ? [listedManifest(merge.from, merge.entries, placed(merged))] : []),
       manifestFile(files, placed(manifest)),
     ],
     points: advancePoints(base.placed.points, round.reached, round.gone),
@@ -134,7 +134,7 @@ export function planAppend(world: CommitWorld, table: Table, base: LakeBase, rou
   })
 }
 
-type CommitWorld = Pick<World, 'objects' | 'random'>
+export type CommitWorld = Pick<World, 'objects' | 'random'>
 
 export interface NewSnapshot {
   readonly schema: IcebergSchema

@@ -4,7 +4,7 @@
  * writers do (readers go by field id), so that no name reads as a path.
  */
 import type { Batch, ColumnData, Field } from '../format/arrow/column.ts'
-import { bytesOf, int8s, int16s, int32s, isValid } from '../format/arrow/layout.ts'
+import { bytesOf, childFields, int8s, int16s, int32s, isValid } from '../format/arrow/layout.ts'
 import { SluiceError } from '../kernel/errors.ts'
 import type { Schema } from '../model/table.ts'
 import { type DataType, type TimeUnit, unitOfPrecision } from '../model/types.ts'
@@ -25,6 +25,15 @@ export const fileFields = (schema: Schema): readonly Field[] =>
     ...schema.columns.map(({ id, name, type, nullable }) => ({ id, name, type: lakeType(type), nullable })),
     ...systemColumns,
   ]).map((field) => ({ ...field, type: safeType(field.type) }))
+
+/** Of the columns and of the fields inside rows: a list's or map's elements have no bounds in Iceberg. */
+export function typesById(fields: readonly Field[], found = new Map<number, DataType>()): Map<number, DataType> {
+  for (const { id, type } of fields) {
+    found.set(id, type)
+    if (type.kind === 'row') typesById(childFields(type), found)
+  }
+  return found
+}
 
 /** `fields`: fileFields of the schema that the batch has. */
 export function fileBatch(batch: Batch, fields: readonly Field[], { bucket, offset, timestamp }: Position): Batch {

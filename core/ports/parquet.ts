@@ -1,11 +1,24 @@
-/** ParquetWriter: Arrow IPC in, one Parquet file out. CPU-bound, so stores/ runs it in worker threads. */
+/** ParquetWriter: Arrow IPC or Parquet files in, one Parquet file out. CPU-bound, so stores/ runs it in worker threads. */
 export interface ParquetWriter {
   /**
    * `stream`: an Arrow IPC stream whose schema carries `PARQUET:field_id` on every field, nested ones too;
    * at most 64 MiB of Arrow. It is handed over: the caller does not touch it again. Returns the file, zstd, one row group per 1 Mi rows at most.
    */
   write(stream: Uint8Array, options: ParquetOptions): Promise<Uint8Array>
+  /**
+   * The rows of several files of ours, in their order, as one: of as many of the first as have the columns of the first one and
+   * together at most 64 MiB of Arrow. They are handed over. Errors as of `write`; also where they are no Parquet files.
+   */
+  join(files: readonly Uint8Array[], options: ParquetOptions): Promise<JoinedFile>
 }
+
+export interface JoinedFile {
+  readonly file: Uint8Array
+  /** How many of the first files are in it; at least one. */
+  readonly files: number
+}
+
+export const joinedArrowBytesMax = 64 * 1024 * 1024
 
 export interface ParquetOptions {
   /** Top-level columns worth a dictionary (strings). */

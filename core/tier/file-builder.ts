@@ -4,7 +4,6 @@
  */
 import type { Batch, ColumnData, Field } from '../format/arrow/column.ts'
 import { encodeFrame } from '../format/arrow/frame.ts'
-import { childFields } from '../format/arrow/layout.ts'
 import { encodeSchemaMessage, endOfStream } from '../format/arrow/schema.ts'
 import { mergeStatistics, type Statistics, statisticsById } from '../format/arrow/statistics.ts'
 import { concatBatches } from '../format/arrow/take.ts'
@@ -12,7 +11,7 @@ import { present } from '../kernel/assert.ts'
 import { concat } from '../kernel/bytes.ts'
 import type { ColumnMetrics } from '../lake/iceberg/bounds.ts'
 import { cutMetrics } from '../lake/iceberg/bounds.ts'
-import { fileBatch, fileFields } from '../lake/parquet-columns.ts'
+import { fileBatch, fileFields, typesById } from '../lake/parquet-columns.ts'
 import { decodeBuffers } from '../log/read/conform.ts'
 import type { FetchedRows } from '../log/read/rows.ts'
 import type { Schema } from '../model/table.ts'
@@ -95,15 +94,6 @@ export class FileBuilder {
 const joinedRowsMin = 8_192
 /** int, long, long */
 const systemBytesPerRow = 20
-
-/** Of the columns and of the fields inside rows: a list's or map's elements have no bounds in Iceberg. */
-function typesById(fields: readonly Field[], found = new Map<number, DataType>()): Map<number, DataType> {
-  for (const { id, type } of fields) {
-    found.set(id, type)
-    if (type.kind === 'row') typesById(childFields(type), found)
-  }
-  return found
-}
 
 function metricsOf(id: number, { kind }: DataType, { nulls, nans, min, max }: Statistics): ColumnMetrics {
   const isFloating = kind === 'float' || kind === 'double'

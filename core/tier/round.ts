@@ -97,7 +97,7 @@ async function stageBucket(
 }
 
 /** Constant, counting, rarely changing: they cost next to nothing this way, and every engine reads it. */
-const deltaColumns = systemColumns.map(({ name }) => name)
+export const deltaColumns = systemColumns.map(({ name }) => name)
 
 /** Bounds the manifest of a commit, which has metrics of each column of each file; the buckets that are left come next. */
 const filesMax = 1_024

@@ -262,6 +262,7 @@ test('the lease is renewed while files are written; a worker that lost it stops'
     return go(update)
   })
   const slow = {
+    ...inlineParquet(),
     write: async (...args: Parameters<ReturnType<typeof inlineParquet>['write']>) => {
       world.time.now += 40_000
       if (stolen) world.time.now += 10 * minutes
@@ -303,7 +304,7 @@ test('a failure is shown in the state until the next commit', async () => {
     lagRows: 2,
     buckets: [{ start: '0', end: '2', tierPoint: null }],
   })
-  const broken = { write: async () => Promise.reject(new SluiceError('internal', 'no memory')) }
+  const broken = { ...inlineParquet(), write: async () => Promise.reject(new SluiceError('internal', 'no memory')) }
   const options = { deadlineMs: world.time.now + minutes, roundBytesMax: 1 << 20 }
   await expect(runTier(world, log, broken, tierJobOf(table), options)).rejects.toThrow('no memory')
   world.time.now += 90

@@ -9,7 +9,7 @@ import type { LakeItem } from '../format/items/lake.ts'
 import type { PlacedPoints, Points } from '../format/items/points.ts'
 import { isSluiceError, SluiceError } from '../kernel/errors.ts'
 import type { Label } from '../kernel/ids.ts'
-import { commitAppend, type LakeBase, planAppend, planMerge, readBase } from '../lake/append.ts'
+import { type CommitPlan, commitAppend, type LakeBase, planAppend, planMerge, readBase } from '../lake/append.ts'
 import { claimLake, clearFailure, leaseMs, nextLabel, noteFailure, readLakeItem, releaseLake, renewLake } from '../lake/item.ts'
 import { readPoints } from '../lake/objects.ts'
 import { publish, repairPublished } from '../lake/publish.ts'
@@ -21,6 +21,7 @@ import type { Table } from '../model/table.ts'
 import type { ParquetWriter } from '../ports/parquet.ts'
 import type { Job } from '../ports/queue.ts'
 import type { World } from '../ports/world.ts'
+import { planCompaction } from './compact-lake.ts'
 import { type BucketRange, isDroppedPartition, type LogReader } from './frames.ts'
 import { planRanges, rowsIn } from './plan.ts'
 import { type RoundLimits, type StagedRound, stageRound } from './round.ts'
@@ -201,11 +202,15 @@ class TierRun {
       refused = looks = 0
       this.#snapshots += 1
       this.#rows += round.rows
-      if (commit.lake.committed?.metadata.key === plan.commit.metadata.key) {
-        base = { ...plan.next, lake: commit.lake }
-        await publish(world, table.tableId, commit.lake, plan.metadataBytes)
-      } else base = await this.#rebased()
+      base = await this.#compacted(await this.#taken(plan, commit.lake))
     }
+  }
+
+  /** The base of what follows a commit that is done. An engine's may have come over it already. */
+  async #taken(plan: CommitPlan, lake: LakeItem): Promise<LakeBase> {
+    if (lake.committed?.metadata.key !== plan.commit.metadata.key) return this.#rebased()
+    await publish(this.#with.world, this.#with.table.tableId, lake, plan.metadataBytes)
+    return { ...plan.next, lake }
   }
 
   /** What an engine's commit has made of the lake: the points are ours still, all else is read again. Its copy comes before ours. */
@@ -213,6 +218,19 @@ class TierRun {
     const { world, table } = this.#with
     await repairPublished(world, table.tableId, this.#mine)
     return readBase(world.objects, table.tableId, this.#mine, await readPoints(world.objects, this.#mine))
+  }
+
+  /** Manifests and small files as fewer, level by level, where that is due. What fails or is overtaken is left: the lake is as good. */
+  async #compacted(appended: LakeBase): Promise<LakeBase> {
+    let base = appended
+    for (let level = 0; level < levelsMax && !this.#isLate(); level++) {
+      const plan = await planCompaction(this.#context(), this.#seen.table, base, this.#with.options.upkeep).catch(() => undefined)
+      const commit = plan && (await commitAppend(this.#with.world, this.#with.table.tableId, base, plan))
+      if (plan === undefined || commit?.is !== 'done') return base
+      this.#mine = commit.lake
+      base = await this.#taken(plan, commit.lake)
+    }
+    return base
   }
 
   /** Undefined: a partition was dropped, or columns have changed, since the table was looked at; what was staged is left behind. */
@@ -279,6 +297,8 @@ class TierRun {
 }
 
 const refusedMax = 5
+/** Of digits in the rows of a manifest. */
+const levelsMax = 19
 /** Between two commits. */
 const looksMax = 100
 

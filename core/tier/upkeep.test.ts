@@ -1,12 +1,17 @@
 import { expect, test } from 'vitest'
+import { inlineParquet } from '../../stores/parquet/inline.ts'
+import { pointAt } from '../format/items/points.ts'
 import { sweep } from '../jobs/sweep.ts'
-import { decodeMetadata } from '../lake/iceberg/metadata.ts'
+import { SluiceError } from '../kernel/errors.ts'
+import { currentSnapshot, decodeMetadata } from '../lake/iceberg/metadata.ts'
 import { readLakeItem } from '../lake/item.ts'
 import { readChecked } from '../lake/objects.ts'
 import { collect } from '../log/collect.ts'
 import { requestOf, type TestWorld, testLog, testTable, testWorld } from '../log/world.case.ts'
 import type { Table } from '../model/table.ts'
-import { folderRows, tier } from './tier.case.ts'
+import { runTier } from './run.ts'
+import { lakePoints, tierState } from './state.ts'
+import { folderRows, tier, tierJobOf } from './tier.case.ts'
 
 const minutes = 60_000
 
@@ -38,6 +43,71 @@ test('a library that is not ours reads every row once through merged manifests',
   await tierRows(world, table, { count: 125 })
   const values = (await folderRows(world.objects, table)).map(({ v }) => Number(v)).sort((a, b) => a - b)
   expect(values).toEqual(Array.from({ length: 125 }, (_, i) => i))
+})
+
+test('small files of a bucket become one, with the same rows at the same offsets', async () => {
+  const world = testWorld()
+  const table = await testTable(world, 2, 'iceberg')
+  await tierRows(world, table, { count: 45 })
+  const metadata = await metadataOf(world, table)
+  const { summary } = currentSnapshot(metadata)
+  expect(Number(summary['total-data-files'])).toBeLessThan(20)
+  expect(summary['total-records']).toBe('45')
+  const operations = metadata.snapshots.map((each) => each.summary['operation'])
+  expect(operations.filter((each) => each === 'append').length).toBeGreaterThanOrEqual(18)
+  expect(operations).toContain('replace')
+  const rows = await folderRows(world.objects, table)
+  expect(
+    rows
+      .map((row) => [Number(row['__bucket']), Number(row['__offset']), Number(row['v'])])
+      .sort((a, b) => (a[2] ?? 0) - (b[2] ?? 0)),
+  ).toEqual(Array.from({ length: 45 }, (_, i) => [i % 2, Math.floor(i / 2), i]))
+  const { points } = await lakePoints(world, table)
+  expect([0, 1].map((bucket) => pointAt(points, { partition: '', bucket })?.offset)).toEqual([23n, 22n])
+})
+
+test('a join that fails leaves files and rows as they are, and another level joins them', async () => {
+  const world = testWorld()
+  const table = await testTable(world, 1, 'iceberg')
+  const log = testLog(world)
+  const broken = { ...inlineParquet(), join: async () => Promise.reject(new SluiceError('internal', 'no memory')) }
+  const options = { deadlineMs: world.time.now + 365 * 24 * 60 * minutes, roundBytesMax: 1 << 28 }
+  for (let i = 0; i < 60; i++) {
+    world.time.now += minutes
+    await log.append(table, requestOf([i]))
+    expect(await runTier(world, log, broken, tierJobOf(table), options)).toMatchObject({ state: 'committed', remaining: 0n })
+  }
+  expect(currentSnapshot(await metadataOf(world, table)).summary).toMatchObject({
+    'total-data-files': '60',
+    'total-records': '60',
+  })
+  expect(await tierState(world, log, table)).toMatchObject({ state: 'idle', lastError: null })
+  await tierRows(world, table, { from: 60, count: 60 })
+  expect(Number(currentSnapshot(await metadataOf(world, table)).summary['total-data-files'])).toBeLessThan(40)
+  const values = (await folderRows(world.objects, table)).map(({ v }) => Number(v)).sort((a, b) => a - b)
+  expect(values).toEqual(Array.from({ length: 120 }, (_, i) => i))
+})
+
+test('a worker that is too late, or overtaken while it joins, changes nothing by it', async () => {
+  const world = testWorld()
+  const table = await testTable(world, 1, 'iceberg')
+  await tierRows(world, table, { count: 9 })
+  const log = testLog(world)
+  await log.append(table, requestOf([9]))
+  const overtaken = {
+    ...inlineParquet(),
+    join: async (...given: Parameters<ReturnType<typeof inlineParquet>['join']>) => {
+      world.time.now += 10 * minutes
+      await log.append(table, requestOf([10]))
+      await tier(world, table)
+      return inlineParquet().join(...given)
+    },
+  }
+  await runTier(world, log, overtaken, tierJobOf(table), { deadlineMs: world.time.now + minutes, roundBytesMax: 1 << 28 })
+  const { summary } = currentSnapshot(await metadataOf(world, table))
+  expect(summary['total-records']).toBe('11')
+  const values = (await folderRows(world.objects, table)).map(({ v }) => Number(v)).sort((a, b) => a - b)
+  expect(values).toEqual(Array.from({ length: 11 }, (_, i) => i))
 })
 
 test('what a dead round left is collected by the mark that it put', async () => {

@@ -1,9 +1,10 @@
 /**
- * Arrow IPC to one Parquet file by parquet-wasm, synchronous. Field ids come through from the Arrow schema. Everything that lives
+ * Arrow IPC, or Parquet files, to one Parquet file by parquet-wasm, synchronous. Field ids come through from the Arrow schema. Everything that lives
  * in the module's memory is freed on every path: that memory never shrinks.
  */
-import { Compression, EnabledStatistics, Encoding, Table, WriterPropertiesBuilder, writeParquet } from 'parquet-wasm'
-import type { ParquetOptions } from '../../core/ports/parquet.ts'
+import { Compression, EnabledStatistics, Encoding, readParquet, Table, WriterPropertiesBuilder, writeParquet } from 'parquet-wasm'
+import { joinStreams } from '../../core/format/arrow/join-streams.ts'
+import { type JoinedFile, joinedArrowBytesMax, type ParquetOptions } from '../../core/ports/parquet.ts'
 
 export function encodeParquet(stream: Uint8Array, { dictionaryColumns, deltaColumns = [] }: ParquetOptions): Uint8Array {
   // Each step consumes its predecessor, the last one table and properties; a step that throws has consumed what it took.
@@ -26,4 +27,16 @@ export function encodeParquet(stream: Uint8Array, { dictionaryColumns, deltaColu
   return writeParquet(table, properties)
 }
 
+export function joinParquet(files: readonly Uint8Array[], options: ParquetOptions): JoinedFile {
+  const { stream, streams } = joinStreams(streamsOf(files), joinedArrowBytesMax)
+  return { file: encodeParquet(stream, options), files: streams }
+}
+
+/** One at a time, so that what is not wanted any more is not read. */
+function* streamsOf(files: readonly Uint8Array[]): Iterable<Uint8Array> {
+  for (const file of files) yield readParquet(file, { batchSize: readRows }).intoIPCStream()
+}
+
+/** Writers pay per batch. */
+const readRows = 65_536
 const rowGroupRowsMax = 1_048_576

@@ -1,17 +1,20 @@
 /** A ParquetWriter on the calling thread: no worker, no timing, the same bytes. For tests, the simulation and one-shot functions. */
 import { SluiceError } from '../../core/kernel/errors.ts'
 import type { ParquetWriter } from '../../core/ports/parquet.ts'
-import { encodeParquet } from './encode.ts'
+import { encodeParquet, joinParquet } from './encode.ts'
 
 export function inlineParquet(): ParquetWriter {
   return {
-    write: async (stream, options) => {
-      try {
-        return encodeParquet(stream, options)
-      } catch (cause) {
-        throw parquetError(cause)
-      }
-    },
+    write: async (stream, options) => trying(() => encodeParquet(stream, options)),
+    join: async (files, options) => trying(() => joinParquet(files, options)),
+  }
+}
+
+function trying<T>(work: () => T): T {
+  try {
+    return work()
+  } catch (cause) {
+    throw parquetError(cause)
   }
 }
 

@@ -2,8 +2,9 @@
 import type { ParquetOptions } from '../../core/ports/parquet.ts'
 
 export interface ParquetRequest {
-  readonly stream: Uint8Array<ArrayBuffer>
+  /** An Arrow stream to write, or files to join. */
+  readonly source: Uint8Array<ArrayBuffer> | readonly Uint8Array<ArrayBuffer>[]
   readonly options: ParquetOptions
 }
 
-export type ParquetReply = { readonly file: Uint8Array<ArrayBuffer> } | { readonly error: string }
+export type ParquetReply = { readonly file: Uint8Array<ArrayBuffer>; readonly files: number } | { readonly error: string }

@@ -1,3 +1,5 @@
+import { parquetMetadata, parquetReadObjects } from 'hyparquet'
+import { compressors } from 'hyparquet-compressors'
 import { afterAll, expect, test } from 'vitest'
 import { batchOf, fieldOf } from '../../core/format/arrow/batch.case.ts'
 import { encodeFrame } from '../../core/format/arrow/frame.ts'
@@ -72,4 +74,27 @@ test('a closed pool fails what it had and takes no more', async () => {
 test('a pool has a bounded number of workers', () => {
   expect(() => new ParquetPool({ workers: 0 })).toThrow('1 to 8')
   expect(() => new ParquetPool({ workers: 9 })).toThrow('1 to 8')
+})
+
+test('files are joined into one of all their rows, by workers as by the calling thread', async () => {
+  const parts = [3, 1, 5]
+  const files = () => Promise.all(parts.map((rows) => inlineParquet().write(stream(rows), options)))
+  const joined = await pool.join(await files(), options)
+  expect(joined.files).toBe(3)
+  expect(joined).toEqual(await inlineParquet().join(await files(), options))
+  const rows = await parquetReadObjects({ file: joined.file.slice().buffer, compressors })
+  expect(rows.map(({ n }) => Number(n))).toEqual(parts.flatMap((count) => Array.from({ length: count }, (_, i) => i)))
+  const metadata = parquetMetadata(joined.file.slice().buffer)
+  expect(metadata.schema.map(({ name, field_id }) => [name, field_id])).toEqual([
+    ['arrow_schema', undefined],
+    ['n', 4],
+    ['s', 5],
+  ])
+})
+
+test('what is no parquet file is not joined, and the worker lives on', async () => {
+  for (const writer of [pool, inlineParquet()]) {
+    await expect(writer.join([utf8('no parquet file')], options)).rejects.toMatchObject({ code: 'internal' })
+    expect((await writer.write(stream(3), options)).subarray(0, 4)).toEqual(utf8('PAR1'))
+  }
 })

@@ -1,11 +1,11 @@
 /**
- * A ParquetWriter over worker threads. Workers start with the first file and do not keep the process alive when idle. The stream
- * that is written is handed over to the worker: its caller must not touch it again. A worker that dies fails the one file that
+ * A ParquetWriter over worker threads. Workers start with the first file and do not keep the process alive when idle. What is
+ * written is handed over to the worker: its caller must not touch it again. A worker that dies fails the one file that
  * it had, and the next file starts another.
  */
 import { Worker } from 'node:worker_threads'
 import { SluiceError } from '../../core/kernel/errors.ts'
-import type { ParquetOptions, ParquetWriter } from '../../core/ports/parquet.ts'
+import type { JoinedFile, ParquetOptions, ParquetWriter } from '../../core/ports/parquet.ts'
 import { parquetError } from './inline.ts'
 import type { ParquetReply, ParquetRequest } from './messages.ts'
 
@@ -17,9 +17,9 @@ export interface ParquetPoolOptions {
 }
 
 interface Waiting {
-  readonly stream: Uint8Array
+  readonly source: Uint8Array | readonly Uint8Array[]
   readonly options: ParquetOptions
-  readonly resolve: (file: Uint8Array) => void
+  readonly resolve: (made: JoinedFile) => void
   readonly reject: (error: Error) => void
 }
 
@@ -39,12 +39,12 @@ export class ParquetPool implements ParquetWriter {
     this.#workerUrl = workerUrl
   }
 
-  write(stream: Uint8Array, options: ParquetOptions): Promise<Uint8Array> {
-    return new Promise((resolve, reject) => {
-      if (this.#isClosed) return reject(closed())
-      this.#waiting.push({ stream, options, resolve, reject })
-      this.#next()
-    })
+  async write(stream: Uint8Array, options: ParquetOptions): Promise<Uint8Array> {
+    return (await this.#made(stream, options)).file
+  }
+
+  join(files: readonly Uint8Array[], options: ParquetOptions): Promise<JoinedFile> {
+    return this.#made(files, options)
   }
 
   /** Files that were not finished fail; nothing is written after. */
@@ -56,6 +56,14 @@ export class ParquetPool implements ParquetWriter {
     await Promise.all(workers.map((worker) => worker.terminate()))
   }
 
+  #made(source: Waiting['source'], options: ParquetOptions): Promise<JoinedFile> {
+    return new Promise((resolve, reject) => {
+      if (this.#isClosed) return reject(closed())
+      this.#waiting.push({ source, options, resolve, reject })
+      this.#next()
+    })
+  }
+
   #next(): void {
     if (this.#waiting.length === 0) return
     const worker = this.#idle.pop() ?? (this.#busy.size < this.#workersMax ? this.#start() : undefined)
@@ -63,8 +71,10 @@ export class ParquetPool implements ParquetWriter {
     if (worker === undefined || waiting === undefined) return
     this.#busy.set(worker, waiting)
     worker.ref()
-    const stream = alone(waiting.stream)
-    worker.postMessage({ stream, options: waiting.options } satisfies ParquetRequest, [stream.buffer])
+    const { options } = waiting
+    const source = waiting.source instanceof Uint8Array ? alone(waiting.source) : waiting.source.map(alone)
+    const buffers = (source instanceof Uint8Array ? [source] : source).map(({ buffer }) => buffer)
+    worker.postMessage({ source, options } satisfies ParquetRequest, buffers)
   }
 
   #start(): Worker {
@@ -74,7 +84,7 @@ export class ParquetPool implements ParquetWriter {
       this.#busy.delete(worker)
       this.#idle.push(worker)
       worker.unref()
-      if ('file' in reply) waiting?.resolve(reply.file)
+      if ('file' in reply) waiting?.resolve(reply)
       else waiting?.reject(parquetError(new Error(reply.error)))
       this.#next()
     })

@@ -1,13 +1,17 @@
 /** A worker thread that writes one Parquet file per request. An error of the rows is an answer; anything worse ends the thread. */
 import { parentPort } from 'node:worker_threads'
-import { encodeParquet } from './encode.ts'
+import { encodeParquet, joinParquet } from './encode.ts'
 import type { ParquetReply, ParquetRequest } from './messages.ts'
 
-parentPort?.on('message', ({ stream, options }: ParquetRequest) => {
+parentPort?.on('message', ({ source, options }: ParquetRequest) => {
   try {
     // Out of the module's memory already: parquet-wasm hands out copies.
-    const file = encodeParquet(stream, options) as Uint8Array<ArrayBuffer>
-    parentPort?.postMessage({ file } satisfies ParquetReply, file.byteLength === file.buffer.byteLength ? [file.buffer] : [])
+    const made = source instanceof Uint8Array ? { file: encodeParquet(source, options), files: 1 } : joinParquet(source, options)
+    const file = made.file as Uint8Array<ArrayBuffer>
+    parentPort?.postMessage(
+      { file, files: made.files } satisfies ParquetReply,
+      file.byteLength === file.buffer.byteLength ? [file.buffer] : [],
+    )
   } catch (error) {
     // A trap leaves the module in no state to go on: the thread ends, the pool starts another.
     if (error instanceof Error && error.name === 'RuntimeError') throw error

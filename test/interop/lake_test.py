@@ -39,7 +39,7 @@ COLUMNS = [
 _first, _all = 400, 1_000
 
 
-def _rows(start: int, end: int) -> pa.Table:
+def rows_of(start: int, end: int) -> pa.Table:
     def row(i: int) -> dict:
         values = {
             "tiny": i % 100 - 50,
@@ -69,7 +69,7 @@ class Lake(Case):
     @classmethod
     def setUpClass(cls):
         cls.table = Table(COLUMNS, buckets={"count": 4, "key": ["id"]}, options={"lake.format": "iceberg"})
-        cls.rows = _rows(0, _all)
+        cls.rows = rows_of(0, _all)
         cls.table.produce(cls.rows.slice(0, _first))
         cls.table.tier()
         cls.table.produce(cls.rows.slice(_first))

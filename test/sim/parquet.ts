@@ -3,9 +3,10 @@
  * back. It takes a while, so that others happen meanwhile.
  */
 import { tableFromIPC } from 'apache-arrow'
+import { joinStreams } from '../../core/format/arrow/join-streams.ts'
 import { concat, utf8 } from '../../core/kernel/bytes.ts'
 import type { Clock } from '../../core/kernel/clock.ts'
-import type { ParquetWriter } from '../../core/ports/parquet.ts'
+import { joinedArrowBytesMax, type ParquetWriter } from '../../core/ports/parquet.ts'
 import { laterOf, textOf } from './rows.ts'
 
 const magic = utf8('SIMPARQUET')
@@ -16,6 +17,15 @@ export function simulatedParquet(clock: Clock): ParquetWriter {
       const file = concat([magic, stream])
       await clock.sleep(5)
       return file
+    },
+    async join(files) {
+      const made = joinStreams(
+        files.map((file) => file.subarray(magic.length)),
+        joinedArrowBytesMax,
+      )
+      const file = concat([magic, made.stream])
+      await clock.sleep(5)
+      return { file, files: made.streams }
     },
   }
 }

@@ -132,13 +132,26 @@ export interface ManifestEntry {
   readonly snapshot_id: bigint | null
   readonly sequence_number: bigint | null
   readonly file_sequence_number: bigint | null
-  readonly data_file: {
-    readonly file_path: string
-    /** By Avro's name of the field, as avsc has values. */
-    readonly partition: Readonly<Record<string, unknown>>
-    readonly record_count: bigint
-    readonly file_size_in_bytes: bigint
-  }
+  readonly data_file: ManifestDataFile
+}
+
+export interface ManifestDataFile {
+  readonly file_path: string
+  /** By Avro's name of the field, as avsc has values. */
+  readonly partition: Readonly<Record<string, unknown>>
+  readonly record_count: bigint
+  readonly file_size_in_bytes: bigint
+  readonly value_counts: readonly ById<bigint>[] | null
+  readonly null_value_counts: readonly ById<bigint>[] | null
+  readonly nan_value_counts: readonly ById<bigint>[] | null
+  readonly lower_bounds: readonly ById<Uint8Array>[] | null
+  readonly upper_bounds: readonly ById<Uint8Array>[] | null
+}
+
+/** Iceberg's maps by field id are arrays of pairs. */
+export interface ById<T> {
+  readonly key: number
+  readonly value: T
 }
 
 /** Of a manifest entry (spec, "Manifest Entry Fields"). */
@@ -241,8 +254,8 @@ export const decodeForeignEntries = (bytes: Uint8Array, spec: PartitionSpec, sch
 
 export const sortOrderId = 1
 
-function boundsOf(columns: readonly ColumnMetrics[], side: 'lower' | 'upper'): object[] {
-  const out: object[] = []
+function boundsOf(columns: readonly ColumnMetrics[], side: 'lower' | 'upper'): ById<Uint8Array>[] {
+  const out: ById<Uint8Array>[] = []
   for (const column of columns) {
     const value = column[side]
     if (value !== undefined) out.push({ key: column.id, value: Buffer.from(value) })

@@ -154,7 +154,7 @@ function usedSchemas({ schemas, snapshots }: EmptyMetadata): readonly IcebergSch
   return schemas.filter((schema) => used.has(schema['schema-id']))
 }
 
-interface FileCounts {
+export interface FileCounts {
   readonly files: number
   readonly rows: bigint
   readonly bytes: bigint
@@ -183,8 +183,31 @@ export function deleteSummary(base: TableMetadata | undefined, deleted: FileCoun
   }
 }
 
+/** The same rows in other files. */
+export function replaceSummary(base: TableMetadata, added: FileCounts, deleted: FileCounts): Record<string, string> {
+  return {
+    operation: 'replace',
+    'added-data-files': String(added.files),
+    'deleted-data-files': String(deleted.files),
+    'added-records': String(added.rows),
+    'deleted-records': String(deleted.rows),
+    'added-files-size': String(added.bytes),
+    'removed-files-size': String(deleted.bytes),
+    'changed-partition-count': String(added.partitions),
+    ...totals(
+      base,
+      { files: added.files - deleted.files, rows: added.rows - deleted.rows, bytes: added.bytes - deleted.bytes },
+      1n,
+    ),
+  }
+}
+
 /** Every summary carries them (spec, "Optional Snapshot Summary Fields"): some engines refuse a table without. */
-function totals(base: TableMetadata | undefined, { files, rows, bytes }: FileCounts, sign: 1n | -1n): Record<string, string> {
+function totals(
+  base: TableMetadata | undefined,
+  { files, rows, bytes }: Omit<FileCounts, 'partitions'>,
+  sign: 1n | -1n,
+): Record<string, string> {
   const before = (name: string): bigint => BigInt((base && currentSnapshot(base).summary[name]) ?? '0')
   return {
     'total-records': String(before('total-records') + sign * rows),

@@ -6,11 +6,14 @@ import type { World } from '../../ports/world.ts'
 import { commitAppend, type LakeBase, planAppend, planMerge, readBase } from '../append.ts'
 import { type ColumnMetrics, intBound, longBound } from '../iceberg/bounds.ts'
 import type { DataFile } from '../iceberg/manifest.ts'
-import { bucketColumn, offsetColumn } from '../iceberg/schema.ts'
+import { bucketColumn, icebergSchema, offsetColumn } from '../iceberg/schema.ts'
 import { claimLake, nextLabel, readLakeItem } from '../item.ts'
 import { dataKey } from '../layout.ts'
 import { readPoints } from '../objects.ts'
+import { fileFields, typesById } from '../parquet-columns.ts'
 import { publish } from '../publish.ts'
+import { chooseJoins, joinedFile, placeOf } from './join.ts'
+import { planReplace } from './replace.ts'
 
 /** The lake's base under a claim of ours. */
 export async function claimed(world: World, table: Table): Promise<LakeBase> {
@@ -25,6 +28,8 @@ export interface Files {
   /** Of each file. */
   readonly rows?: number
   readonly bytes?: Uint8Array
+  /** That its manifest says. */
+  readonly fileBytes?: number
   /** Of the table's own columns. */
   readonly metrics?: readonly ColumnMetrics[]
 }
@@ -34,7 +39,7 @@ export async function commitFiles(
   world: World,
   table: Table,
   base: LakeBase,
-  { buckets = [0], rows = 1, bytes, metrics = [] }: Files = {},
+  { buckets = [0], rows = 1, bytes, fileBytes = bytes?.length ?? 1_000, metrics = [] }: Files = {},
 ): Promise<LakeBase> {
   const now = world.clock.now()
   const label = nextLabel(now, base.lake.gc)
@@ -49,11 +54,32 @@ export async function commitFiles(
       { id: bucketColumn.id, nulls: 0, lower: intBound(bucket), upper: intBound(bucket) },
       { id: offsetColumn.id, nulls: 0, lower: longBound(from), upper: longBound(from + BigInt(rows) - 1n) },
     ]
-    files.push({ uri: world.objects.uri(key), bytes: bytes?.length ?? 1_000, rows, partition: [], bucket, columns: bounds })
+    files.push({ uri: world.objects.uri(key), bytes: fileBytes, rows, partition: [], bucket, columns: bounds })
     page.set(bucket, { offset: offsetOf(from + BigInt(rows)), time: now })
   }
   const merge = await planMerge(world.objects, table.tableId, base)
   const plan = planAppend(world, table, base, { files, reached: new Map([['', page]]), gone: new Set(), label, merge, now })
+  const commit = await commitAppend(world, table.tableId, base, plan)
+  if (commit.is !== 'done') throw new Error(`the commit is ${commit.is}`)
+  await publish(world, table.tableId, commit.lake, plan.metadataBytes)
+  return { ...plan.next, lake: commit.lake }
+}
+
+/** Joins what the tier would join, of files that nobody wrote. */
+export async function compactFiles(world: World, table: Table, base: LakeBase): Promise<LakeBase> {
+  const { metadata } = base
+  const merge = await planMerge(world.objects, table.tableId, base)
+  const [spec] = metadata?.['partition-specs'] ?? []
+  if (merge === undefined || metadata === undefined || spec === undefined) return base
+  const now = world.clock.now()
+  const label = nextLabel(now, base.lake.gc)
+  const types = typesById(fileFields(table.schema))
+  const joined = chooseJoins(merge.entries, placeOf(spec, icebergSchema(table.schema))).map((from) => {
+    const bytes = from.reduce((sum, { data_file }) => sum + Number(data_file.file_size_in_bytes), 0)
+    return { from, file: joinedFile(from, { uri: world.objects.uri(dataKey(table.tableId, label, world.random)), bytes }, types) }
+  })
+  if (joined.length === 0) return base
+  const plan = planReplace(world, table, { ...base, metadata }, { merge, joined, label, now })
   const commit = await commitAppend(world, table.tableId, base, plan)
   if (commit.is !== 'done') throw new Error(`the commit is ${commit.is}`)
   await publish(world, table.tableId, commit.lake, plan.metadataBytes)

@@ -83,7 +83,7 @@ test('manifests of others, and of another spec, are carried over as they are', a
 
 test('one commit copies bounded bytes, and what is large stays', () => {
   const sized = (bytes: number): ManifestFile =>
-    ({ added_files_count: 500, existing_files_count: 0, manifest_length: BigInt(bytes) }) as ManifestFile
+    ({ added_rows_count: 500n, existing_rows_count: 0n, manifest_length: BigInt(bytes) }) as ManifestFile
   const chosen = chooseMerge(Array.from({ length: 12 }, () => sized(mergeBytesMax / 8)))
   expect(chosen).toHaveLength(8)
   expect(chooseMerge(Array.from({ length: 50 }, () => sized(mergeBytesMax / 4)))).toEqual([])

@@ -1,7 +1,7 @@
 /**
  * Manifests merged as commits go on (Iceberg's "commit.manifest-merge"), so that the list of a snapshot stays short: manifests of
- * like size gather in levels of ten, and ten of one level become one of the next. So each entry is copied once a level, the list
- * grows by ten with every tenfold of files, and one commit copies at most `mergeBytesMax`. Entries keep the snapshot and the
+ * like many rows gather in levels of ten, and ten of one level become one of the next. So each entry is copied once a level, the
+ * list grows by ten with every tenfold of rows, and one commit copies at most `mergeBytesMax`. Entries keep the snapshot and the
  * sequence numbers that they had. Only manifests that are ours are merged, their bytes checked against their names.
  */
 import { crc32 } from 'node:zlib'
@@ -56,9 +56,8 @@ export function chooseMerge(
 ): readonly ManifestFile[] {
   const levels = new Map<number, ManifestFile[]>()
   for (const manifest of manifests) {
-    const files = manifest.added_files_count + manifest.existing_files_count
-    // 1 to 9 files, 10 to 99, and so on.
-    const level = String(files).length
+    // 1 to 9 rows, 10 to 99, and so on: of rows, because files that are joined grow fewer.
+    const level = String(manifest.added_rows_count + manifest.existing_rows_count).length
     levels.set(level, [...(levels.get(level) ?? []), manifest])
   }
   for (const [, level] of [...levels].sort(([a], [b]) => a - b)) {
@@ -74,9 +73,10 @@ export function chooseMerge(
   return []
 }
 
-/** The list's entry for a manifest of the entries of `merge`. */
-export function mergedFile(
-  { from, entries }: Merge,
+/** The list's entry for a manifest of these entries, which takes the place of `from`. */
+export function listedManifest(
+  from: readonly ManifestFile[],
+  entries: readonly ManifestEntry[],
   manifest: {
     readonly uri: string
     readonly bytes: number
@@ -86,25 +86,26 @@ export function mergedFile(
     readonly schema: IcebergSchema
   },
 ): ManifestFile {
-  const [first] = from
-  assert(first !== undefined, 'a merge is of manifests')
+  const { existing, added, deleted } = entryStatus
+  const of = (wanted: number): readonly ManifestEntry[] => entries.filter(({ status }) => status === wanted)
   return {
     manifest_path: manifest.uri,
     manifest_length: BigInt(manifest.bytes),
-    partition_spec_id: first.partition_spec_id,
+    partition_spec_id: manifest.spec['spec-id'],
     content: 0,
     sequence_number: manifest.sequence,
-    min_sequence_number: entries.reduce(
+    // An added entry has the number of this manifest.
+    min_sequence_number: of(existing).reduce(
       (least, { sequence_number }) => (sequence_number !== null && sequence_number < least ? sequence_number : least),
       manifest.sequence,
     ),
     added_snapshot_id: manifest.snapshotId,
-    added_files_count: 0,
-    existing_files_count: entries.length,
-    deleted_files_count: 0,
-    added_rows_count: 0n,
-    existing_rows_count: rowsOf(entries),
-    deleted_rows_count: 0n,
+    added_files_count: of(added).length,
+    existing_files_count: of(existing).length,
+    deleted_files_count: of(deleted).length,
+    added_rows_count: rowsOf(of(added)),
+    existing_rows_count: rowsOf(of(existing)),
+    deleted_rows_count: rowsOf(of(deleted)),
     partitions: mergeSummaries(
       partitionTypes(manifest.spec, manifest.schema),
       from.map(({ partitions }) => partitions),

@@ -66,4 +66,26 @@ export const upkeepBugs: readonly PlantedBug[] = [
     scenario: 'tier',
     seedsMax: 300,
   },
+  {
+    id: 'U6',
+    what: 'files that were joined stay listed beside the one that has their rows',
+    file: 'core/lake/upkeep/replace.ts',
+    find: 'sources.has(entry) ?',
+    replace: 'sources.has(entry) && joined.length === 0 ?',
+    scenario: 'tier',
+    seedsMax: 500,
+  },
+  {
+    id: 'B27',
+    what: 'compaction joins files that a commit since its look has taken away or joined',
+    file: 'core/tier/run.ts',
+    find: '      const plan = await planCompaction(this.#context(), this.#seen.table, base, this.#with.options.upkeep).catch(() => undefined)\n',
+    replace: `      const { last = base } = this.#with.log as { last?: LakeBase }
+      ;(this.#with.log as { last?: LakeBase }).last = base
+      const stale = { ...base, manifests: last.manifests }
+      const plan = await planCompaction(this.#context(), this.#seen.table, stale, this.#with.options.upkeep).catch(() => undefined)
+`,
+    scenario: 'tier',
+    seedsMax: 500,
+  },
 ]
