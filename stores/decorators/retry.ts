@@ -9,6 +9,7 @@ import type { Clock } from '../../core/kernel/clock.ts'
 import { isSluiceError, SluiceError } from '../../core/kernel/errors.ts'
 import type { Random } from '../../core/kernel/random.ts'
 import type { ItemStore } from '../../core/ports/items.ts'
+import type { LakeCatalog } from '../../core/ports/lake-catalog.ts'
 import type { ListedObject, ObjectStore } from '../../core/ports/objects.ts'
 import { equalValues } from '../items/evaluate.ts'
 
@@ -67,6 +68,20 @@ export function retryItems(items: ItemStore, policy: RetryPolicy): ItemStore {
       const { result, ambiguous } = await repeated(policy, 'items.transact', () => items.transact(actions))
       return marked(result, ambiguous)
     },
+  }
+}
+
+/** A commit whose own earlier attempt was the one that won is a `conflict` too: its caller reads the table and looks for itself. */
+export function retryCatalog(catalog: LakeCatalog, policy: RetryPolicy): LakeCatalog {
+  const repeat = <T>(name: string, attempt: () => Promise<T>): Promise<T> =>
+    repeated(policy, name, attempt).then(({ result }) => result)
+  return {
+    name: catalog.name,
+    load: (table) => repeat('catalog.load', () => catalog.load(table)),
+    create: (table, request) => repeat('catalog.create', () => catalog.create(table, request)),
+    commit: (table, change) => repeat('catalog.commit', () => catalog.commit(table, change)),
+    locationFor: (table) => catalog.locationFor(table),
+    objectsAt: (location) => catalog.objectsAt(location),
   }
 }
 

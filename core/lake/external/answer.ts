@@ -1,0 +1,201 @@
+/**
+ * What an external catalog says of a table, checked field by field before anything is done with it: types, sizes, the table's
+ * identity, places outside its root. Nothing here trusts a catalog more than a request from outside.
+ */
+import { SluiceError } from '../../kernel/errors.ts'
+import type { CatalogAnswer, CatalogTable, LakeCatalog } from '../../ports/lake-catalog.ts'
+import type { IcebergSchema } from '../iceberg/schema.ts'
+
+export interface ExternalTable {
+  readonly uuid: string
+  /** Without a slash at its end. */
+  readonly location: string
+  readonly metadataLocation: string | undefined
+  /** Of the branch main; undefined where nothing was committed to it. */
+  readonly main: ExternalSnapshot | undefined
+  readonly lastSequence: bigint
+  readonly lastColumnId: number
+  readonly schema: IcebergSchema
+  readonly spec: ExternalSpec
+  /** Of its default sort order: 0 where it has none. */
+  readonly sortOrderId: number
+  readonly sortFields: readonly Entry[]
+  readonly properties: Readonly<Record<string, string>>
+  readonly snapshots: ReadonlyMap<bigint, ExternalSnapshot>
+}
+
+export interface ExternalSnapshot {
+  readonly id: bigint
+  readonly parent: bigint | undefined
+  readonly sequence: bigint
+  readonly manifestList: string
+  readonly summary: Readonly<Record<string, string>>
+}
+
+export interface ExternalSpec {
+  readonly 'spec-id': number
+  readonly fields: readonly {
+    readonly 'source-id': number
+    readonly 'field-id': number
+    readonly name: string
+    readonly transform: string
+  }[]
+}
+
+type Entry = Readonly<Record<string, unknown>>
+
+/** Of snapshots, schemas, specs, properties: more is no table that a person keeps. */
+const entriesMax = 100_000
+const columnsMax = 10_000
+
+export function tableOf(catalog: LakeCatalog, name: CatalogTable, answer: CatalogAnswer): ExternalTable {
+  const lies = (why: string): SluiceError => hostile(catalog, name, why)
+  const metadata = recordOf(answer.metadata) ?? lied(lies('no metadata'))
+  const version = metadata['format-version']
+  if (version !== 2) {
+    throw new SluiceError(
+      'not-supported',
+      `${nameOf(catalog, name)} has format version ${String(version).slice(0, 20)}, this build writes 2: use a table of version 2`,
+      { action: 'stop', facts: factsOf(catalog, name) },
+    )
+  }
+  const text = (field: string, lengthMax = 4_096): string => {
+    const value = metadata[field]
+    if (typeof value !== 'string' || value === '' || value.length > lengthMax) throw lies(`a ${field} that is no text`)
+    return value
+  }
+  const number = (field: string): number => {
+    const value = metadata[field]
+    if (typeof value !== 'number' || !Number.isSafeInteger(value)) throw lies(`a ${field} that is no number`)
+    return value
+  }
+  const entries = (field: string): readonly Entry[] => {
+    const value = metadata[field] ?? []
+    if (!Array.isArray(value) || value.length > entriesMax) throw lies(`${field} that are no list of at most ${entriesMax}`)
+    return value.map((each: unknown): Entry => recordOf(each) ?? lied(lies(`an entry of ${field} that is no object`)))
+  }
+  const location = text('location').replace(/\/+$/, '')
+  const snapshots = new Map<bigint, ExternalSnapshot>()
+  for (const entry of entries('snapshots')) {
+    const snapshot = snapshotOf(entry) ?? lied(lies('a snapshot that is not understood'))
+    if (snapshots.has(snapshot.id)) throw lies(`two snapshots ${snapshot.id}`)
+    snapshots.set(snapshot.id, snapshot)
+  }
+  const main = mainOf(metadata, snapshots, lies)
+  const schemaId = number('current-schema-id')
+  const specId = number('default-spec-id')
+  const orderId = number('default-sort-order-id')
+  const order = entries('sort-orders').find((each) => each['order-id'] === orderId)
+  const { metadataLocation } = answer
+  return {
+    uuid: text('table-uuid', 64),
+    location,
+    metadataLocation: typeof metadataLocation === 'string' ? metadataLocation.slice(0, 4_096) : undefined,
+    main,
+    lastSequence: BigInt(number('last-sequence-number')),
+    lastColumnId: number('last-column-id'),
+    schema: schemaOf(entries('schemas').find((each) => each['schema-id'] === schemaId)) ?? lied(lies('no current schema')),
+    spec:
+      specOf(entries('partition-specs').find((each) => each['spec-id'] === specId)) ?? lied(lies('no default partition spec')),
+    sortOrderId: orderId,
+    sortFields: recordsOf(order?.['fields']),
+    properties: textsOf(metadata['properties'] ?? {}) ?? lied(lies('properties that are no texts')),
+    snapshots,
+  }
+}
+
+/** The key of an object that the catalog names, below the table's location. */
+export function keyBelow(catalog: LakeCatalog, name: CatalogTable, { location }: ExternalTable, uri: string): string {
+  if (!uri.startsWith(`${location}/`) || uri.split('/').includes('..')) {
+    throw hostile(catalog, name, `an object outside of the table's location: ${JSON.stringify(uri.slice(0, 200))}`)
+  }
+  return uri.slice(location.length + 1)
+}
+
+export const nameOf = (catalog: LakeCatalog, { namespace, table }: CatalogTable): string =>
+  `table ${[...namespace, table].join('.')} of catalog ${catalog.name}`
+
+export const factsOf = (catalog: LakeCatalog, { namespace, table }: CatalogTable): Readonly<Record<string, string>> => ({
+  catalog: catalog.name,
+  namespace: namespace.join('.'),
+  table,
+})
+
+/** An answer that no honest catalog gives. Nothing was done with it. */
+export const hostile = (catalog: LakeCatalog, name: CatalogTable, why: string): SluiceError =>
+  new SluiceError('internal', `${nameOf(catalog, name)} is refused, its catalog answered with ${why}`, {
+    action: 'stop',
+    facts: factsOf(catalog, name),
+  })
+
+function lied(error: SluiceError): never {
+  throw error
+}
+
+function mainOf(
+  metadata: Entry,
+  snapshots: ReadonlyMap<bigint, ExternalSnapshot>,
+  lies: (why: string) => SluiceError,
+): ExternalSnapshot | undefined {
+  const ref = recordOf(recordOf(metadata['refs'])?.['main'])
+  const current = metadata['current-snapshot-id'] ?? undefined
+  const id = ref?.['snapshot-id'] ?? current
+  if (id === undefined || id === -1n) return undefined
+  if (typeof id !== 'bigint') throw lies('a current snapshot that is no number')
+  if (ref !== undefined && current !== undefined && current !== id) throw lies('a main branch that is not its current snapshot')
+  return snapshots.get(id) ?? lied(lies(`a current snapshot ${id} that it does not list`))
+}
+
+function snapshotOf(entry: Entry): ExternalSnapshot | undefined {
+  const id = entry['snapshot-id']
+  const parent = entry['parent-snapshot-id'] ?? undefined
+  const sequence = entry['sequence-number'] ?? 0
+  const manifestList = entry['manifest-list']
+  const summary = textsOf(entry['summary'] ?? {})
+  if (typeof id !== 'bigint' || id <= 0n || id >= 2n ** 63n) return undefined
+  if (parent !== undefined && typeof parent !== 'bigint') return undefined
+  if (typeof sequence !== 'number' || !Number.isSafeInteger(sequence)) return undefined
+  if (typeof manifestList !== 'string' || summary === undefined) return undefined
+  return { id, parent: parent === -1n ? undefined : parent, sequence: BigInt(sequence), manifestList, summary }
+}
+
+function schemaOf(entry: Entry | undefined): IcebergSchema | undefined {
+  const fields = entry?.['fields']
+  if (!Array.isArray(fields) || fields.length > columnsMax) return undefined
+  const isField = (field: unknown): boolean => {
+    const { id, name, required, type } = recordOf(field) ?? {}
+    return (
+      typeof id === 'number' &&
+      Number.isSafeInteger(id) &&
+      typeof name === 'string' &&
+      typeof required === 'boolean' &&
+      type !== undefined
+    )
+  }
+  return fields.every(isField) ? (entry as unknown as IcebergSchema) : undefined
+}
+
+function specOf(entry: Entry | undefined): ExternalSpec | undefined {
+  const fields = entry?.['fields']
+  if (!Array.isArray(fields) || fields.length > columnsMax) return undefined
+  const isField = (field: unknown): boolean => {
+    const { name, transform, ...ids } = recordOf(field) ?? {}
+    const areNumbers = Number.isSafeInteger(ids['source-id']) && Number.isSafeInteger(ids['field-id'])
+    return areNumbers && typeof name === 'string' && typeof transform === 'string'
+  }
+  return fields.every(isField) ? (entry as unknown as ExternalSpec) : undefined
+}
+
+function textsOf(value: unknown): Readonly<Record<string, string>> | undefined {
+  const record = recordOf(value)
+  return record !== undefined && Object.values(record).every((each) => typeof each === 'string')
+    ? (record as Readonly<Record<string, string>>)
+    : undefined
+}
+
+const recordsOf = (value: unknown): readonly Entry[] =>
+  Array.isArray(value) ? value.map(recordOf).filter((each): each is Entry => each !== undefined) : []
+
+function recordOf(value: unknown): Entry | undefined {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Entry) : undefined
+}

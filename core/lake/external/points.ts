@@ -1,0 +1,58 @@
+/**
+ * How far the log is in an external table, as the very snapshot on its main branch says (protocol section 6). The nearest
+ * ancestor that we committed names the points in its summary; foreign commits above it do not. Where it was expired, the
+ * table's properties have what it said, believed only if that snapshot can lie below those that are left.
+ */
+import type { ObjectRef } from '../../format/items/lake.ts'
+import { SluiceError } from '../../kernel/errors.ts'
+import { lakeFolder } from '../layout.ts'
+import type { ExternalSnapshot, ExternalTable } from './answer.ts'
+
+export const pointsProperty = 'sluice.points'
+export const pointsCrcProperty = 'sluice.points-crc32'
+/** The sequence number of the snapshot that the properties are of. */
+export const pointsSequenceProperty = 'sluice.points-sequence'
+export const tableIdProperty = 'sluice.table-id'
+
+/** Undefined: nothing of the log is in the table. Errors: `internal`, `conflict`. */
+export function pointsRef(table: ExternalTable, tableId: string): ObjectRef | undefined {
+  let lowest: ExternalSnapshot | undefined
+  for (let at = table.main; at !== undefined; ) {
+    const named = refIn(at.summary, tableId)
+    if (named !== undefined) return named
+    lowest = at
+    if (at.parent === undefined) return undefined
+    const parent = table.snapshots.get(at.parent)
+    if (parent === undefined) break
+    if (parent.sequence >= at.sequence) throw broken('snapshots that are their own ancestors')
+    at = parent
+  }
+  return lowest === undefined ? undefined : expired(table, lowest, tableId)
+}
+
+function expired({ properties }: ExternalTable, lowest: ExternalSnapshot, tableId: string): ObjectRef | undefined {
+  const named = refIn(properties, tableId)
+  if (named === undefined) return undefined
+  const sequence = properties[pointsSequenceProperty] ?? ''
+  if (/^[0-9]{1,18}$/.test(sequence) && BigInt(sequence) < lowest.sequence) return named
+  throw new SluiceError(
+    'conflict',
+    'the table was set back to a snapshot whose ancestors were expired, so how far the log is in it is not known: set it forward again',
+    { action: 'stop' },
+  )
+}
+
+function refIn(texts: Readonly<Record<string, string>>, tableId: string): ObjectRef | undefined {
+  const key = texts[pointsProperty]
+  if (key === undefined) return undefined
+  const crc32 = texts[pointsCrcProperty] ?? ''
+  if (!/^[0-9]{1,10}$/.test(crc32)) throw broken('points without a checksum')
+  if (!/^lake\/[0-9a-f]{16}\/points\/[0-9a-f]{12}-[0-9a-f]{16}\.json$/.test(key)) throw broken('points under a name that is none')
+  if (!key.startsWith(`${lakeFolder(tableId)}/`)) {
+    throw new SluiceError('conflict', 'another table of sluice commits to it: give each a table of its own', { action: 'stop' })
+  }
+  return { key, crc32: Number(crc32) }
+}
+
+const broken = (what: string): SluiceError =>
+  new SluiceError('internal', `the table in the catalog has ${what}`, { action: 'stop' })
