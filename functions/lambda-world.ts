@@ -25,7 +25,9 @@ export function lambdaWorld(parquet: ParquetWriter = noParquet): () => Promise<F
 }
 
 async function openWorld(parquet: ParquetWriter): Promise<FunctionWorld> {
-  const { objects, items, counter } = await openStores({
+  const text = process.env['SLUICE_CATALOGS']
+  const { objects, items, catalogs, counter } = await openStores({
+    ...(text !== undefined && text !== '' && { catalogs: { text, environment: process.env } }),
     objects: required('SLUICE_OBJECTS'),
     items: required('SLUICE_ITEMS'),
     probe: false,
@@ -38,6 +40,7 @@ async function openWorld(parquet: ParquetWriter): Promise<FunctionWorld> {
     queue: openSqs({ url: required('SLUICE_QUEUE'), retry: { ...retryDefaults, clock: systemClock, random: systemRandom } }),
     clock: systemClock,
     random: systemRandom,
+    catalogs,
   }
   let count = 0
   return {

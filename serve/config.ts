@@ -1,4 +1,6 @@
 /** Flags and environment of `sluice serve`, checked before anything is opened. Wrong usage is a UsageError: exit status 2. */
+import { readFileSync } from 'node:fs'
+
 export interface ServeConfig {
   /** 0: a free one. */
   readonly port: number
@@ -10,6 +12,8 @@ export interface ServeConfig {
   readonly endpointUrl: string | undefined
   /** Of S3, as the AWS SDK reads it. */
   readonly region: string | undefined
+  /** External catalogs: JSON, and the environment that has their secrets. */
+  readonly catalogs?: { readonly text: string; readonly environment: Readonly<Record<string, string | undefined>> }
 }
 
 export interface ServeFlags {
@@ -35,6 +39,27 @@ export function serveConfig(flags: ServeFlags, environment: Readonly<Record<stri
     items: urlOf('--items', flags.items ?? environment.SLUICE_ITEMS, /^dynamodb:\/\/[A-Za-z0-9_.-]{3,255}$/, 'dynamodb://table'),
     endpointUrl: urlOf('--endpoint-url', flags.endpointUrl, /^https?:\/\/[^\s]+$/, 'http://host:port'),
     region: environment.AWS_REGION,
+    ...catalogsOf(environment),
+  }
+}
+
+/** JSON, or the path of a file of it. */
+function catalogsOf(environment: Readonly<Record<string, string | undefined>>): Pick<ServeConfig, 'catalogs'> {
+  const said = environment.SLUICE_CATALOGS?.trim()
+  if (said === undefined || said === '') return {}
+  return { catalogs: { text: said.startsWith('{') ? said : readText('SLUICE_CATALOGS', said), environment } }
+}
+
+function readText(name: string, path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (cause) {
+    throw new UsageError(
+      `${name} names the file ${JSON.stringify(path)}, which cannot be read: write JSON, or the path of a file of it`,
+      {
+        cause,
+      },
+    )
   }
 }
 

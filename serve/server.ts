@@ -9,6 +9,7 @@ import type { Clock } from '../core/kernel/clock.ts'
 import type { Random } from '../core/kernel/random.ts'
 import { Log, type LogConfig } from '../core/log/log.ts'
 import type { ItemStore } from '../core/ports/items.ts'
+import type { LakeCatalogs } from '../core/ports/lake-catalog.ts'
 import type { ObjectStore } from '../core/ports/objects.ts'
 import type { ParquetWriter } from '../core/ports/parquet.ts'
 import type { Handlers } from '../functions/call.ts'
@@ -28,6 +29,8 @@ export interface ServedStores {
   readonly items: ItemStore
   readonly counter: Counter
   readonly parquet: ParquetWriter
+  /** Default none. */
+  readonly catalogs?: LakeCatalogs
   close(): Promise<void>
 }
 
@@ -92,7 +95,8 @@ export async function serveOver(stores: ServedStores, options: ServeOptions): Pr
       ),
     onError: (job, error) => logError(`job ${job.kind} ${job.table.database}.${job.table.table}`, error),
   })
-  const core = { objects: stores.objects, items: stores.items, queue, clock, random }
+  const { objects, items, catalogs = new Map() } = stores
+  const core = { objects, items, queue, clock, random, catalogs }
   const world: FunctionWorld = {
     ...core,
     log: options.log === undefined ? new Log(core) : new Log(core, options.log),

@@ -35,7 +35,7 @@ function engineOptions({ objects, endpointUrl, region }: ServeConfig): Readonly<
 }
 
 /** A server of one's own is reached by path, and seldom knows the newer checksums. */
-function storesConfig({ dataDirectory, objects, items, endpointUrl }: ServeConfig): StoresConfig {
+function storesConfig({ dataDirectory, objects, items, endpointUrl, catalogs }: ServeConfig): StoresConfig {
   const remote = objects !== undefined && items !== undefined
   const endpoint = endpointUrl === undefined ? {} : { endpoint: endpointUrl }
   return {
@@ -44,6 +44,7 @@ function storesConfig({ dataDirectory, objects, items, endpointUrl }: ServeConfi
     ...(items === undefined ? {} : { items }),
     s3: endpointUrl === undefined ? {} : { ...endpoint, pathStyle: true, checksums: 'WHEN_REQUIRED' },
     dynamodb: endpoint,
+    ...(catalogs === undefined ? {} : { catalogs }),
     clock: systemClock,
     random: systemRandom,
   }
@@ -54,6 +55,7 @@ function withParquet(stores: Stores): ServedStores {
   return {
     objects: stores.objects,
     items: stores.items,
+    catalogs: stores.catalogs,
     counter: stores.counter,
     parquet,
     close: async () => {

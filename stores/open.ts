@@ -8,6 +8,7 @@ import type { Clock } from '../core/kernel/clock.ts'
 import { SluiceError } from '../core/kernel/errors.ts'
 import type { Random } from '../core/kernel/random.ts'
 import type { Item, ItemStore, UpdateResult } from '../core/ports/items.ts'
+import type { LakeCatalogs } from '../core/ports/lake-catalog.ts'
 import type { ObjectStore } from '../core/ports/objects.ts'
 import { openDataDirectory } from './data-directory.ts'
 import { Counter, countDeferred, countItems, countObjects } from './decorators/count.ts'
@@ -30,6 +31,8 @@ export interface StoresConfig {
   readonly dynamodb?: DynamoOptions
   readonly clock: Clock
   readonly random: Random
+  /** JSON of stores/catalog/open.ts, and where its secrets are. */
+  readonly catalogs?: { readonly text: string; readonly environment: Readonly<Record<string, string | undefined>> }
   readonly counter?: Counter
   readonly trace?: TraceHook
   /** Default true. False where the store is known and the roles grant nothing but the work itself: on AWS. */
@@ -41,6 +44,8 @@ export interface StoresConfig {
 export interface Stores {
   readonly objects: ObjectStore
   readonly items: ItemStore
+  /** External ones; none is asked before it is used. */
+  readonly catalogs: LakeCatalogs
   readonly counter: Counter
   /** Everything acknowledged is durable without it; it writes what waits for a next transaction. */
   flush(): Promise<void>
@@ -50,7 +55,8 @@ export interface Stores {
 export async function openStores(config: StoresConfig): Promise<Stores> {
   const bare = await openBare(config)
   try {
-    const stores = decorate(config, bare)
+    const decorated = decorate(config, bare)
+    const stores = { ...decorated, catalogs: await openLakeCatalogs(config, decorated) }
     if (config.probe !== false) await probeStores(stores.objects, stores.items, config.random)
     return stores
   } catch (error) {
@@ -67,7 +73,7 @@ interface Bare {
   close(): Promise<void>
 }
 
-function decorate(config: StoresConfig, bare: Bare): Stores {
+function decorate(config: StoresConfig, bare: Bare): Omit<Stores, 'catalogs'> {
   const { clock, random, trace, counter = new Counter() } = config
   const faults = config.faults === undefined ? undefined : { ...config.faults, clock }
   const policy = { ...retryDefaults, clock, random }
@@ -88,6 +94,23 @@ function decorate(config: StoresConfig, bare: Bare): Stores {
     flush: () => bare.flush(),
     close: () => bare.close(),
   }
+}
+
+async function openLakeCatalogs(
+  config: StoresConfig,
+  { objects, counter }: Pick<Stores, 'objects' | 'counter'>,
+): Promise<LakeCatalogs> {
+  if (config.catalogs === undefined) return new Map()
+  const [{ openCatalogs }, { objectsUnder }] = await Promise.all([
+    import('./catalog/open.ts'),
+    import('./catalog/objects-under.ts'),
+  ])
+  const { clock, random } = config
+  const retry = { ...retryDefaults, clock, random }
+  const s3 = config.objects === undefined ? undefined : await import('./objects/s3.ts')
+  const open =
+    s3 && ((bucket: string, prefix: string) => retryObjects(countObjects(s3.openS3(bucket, prefix, config.s3), counter), retry))
+  return openCatalogs({ ...config.catalogs, objectsAt: objectsUnder(objects, open), clock, retry })
 }
 
 async function openBare(config: StoresConfig): Promise<Bare> {

@@ -25,7 +25,7 @@ export async function listTables(world: World, database: string, page: Page): Pr
   return listNames(world, tablePartition(database), page)
 }
 
-/** Those that have an iceberg lake and are not being dropped. */
+/** Those that have an iceberg lake in our catalog and are not being dropped. */
 export async function listLakeTables(world: World, database: string, { limit, after }: Page): Promise<NamePage> {
   const names: string[] = []
   for (let last = after; ; ) {
@@ -33,7 +33,7 @@ export async function listLakeTables(world: World, database: string, { limit, af
     const items = await world.items.query({ partition: tablePartition(database), limit: limits.listLimitMax, ...from })
     for (const item of items) {
       const { name, state, options } = decodeTable(item)
-      if (state !== 'alive' || options.lakeFormat !== 'iceberg') continue
+      if (state !== 'alive' || options.lakeFormat !== 'iceberg' || options.lakeCatalog !== undefined) continue
       if (names.length === limit) return { names, next: names.at(-1) ?? null }
       names.push(name)
     }
@@ -199,7 +199,8 @@ export const tableNotFound = (database: string, name: string): SluiceError =>
 
 const alterAttemptsMax = 8
 
-function newTable(world: World, database: string, name: string, spec: TableSpec): Table {
+/** Not there yet; its id is its own. */
+export function newTable(world: World, database: string, name: string, spec: TableSpec): Table {
   const { columns, lastColumnId } = assignIds(spec)
   return {
     database,
@@ -225,11 +226,23 @@ function alteredOptions(table: Table, setOptions: Readonly<Record<string, string
     if (value === null) delete wanted[name]
     else wanted[name] = value
   }
+  if (
+    lakeCatalogOptions.some(
+      (name) => Object.hasOwn(setOptions, name) && (setOptions[name] ?? undefined) !== printOptions(table.options)[name],
+    )
+  ) {
+    throw new SluiceError(
+      'not-supported',
+      'lake.catalog, lake.namespace and lake.table cannot be changed after create: create a table with them',
+    )
+  }
   const options = settled(parseOptions(wanted), table.partitionBy.length)
   checkAutoPartition({ ...specOf(table), options })
   checkPeriodsStay(table.options, options)
   return options
 }
+
+const lakeCatalogOptions = ['lake.catalog', 'lake.namespace', 'lake.table']
 
 /** Partitions that are there would fit their periods no more. */
 function checkPeriodsStay({ autoPartition: now }: Table['options'], { autoPartition: wanted }: Table['options']): void {

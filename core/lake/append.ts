@@ -236,7 +236,8 @@ export async function commitAppend(world: World, tableId: string, base: LakeBase
 /** A manifest of nothing but deleted files belongs to the snapshot that deleted them, and to none after it. */
 export const hasFiles = (manifest: ManifestFile): boolean => manifest.added_files_count + manifest.existing_files_count > 0
 
-const listedTuples = (files: readonly DataFile[]): number =>
+/** So many partition tuples the files have. */
+export const listedTuples = (files: readonly DataFile[]): number =>
   new Set(
     files.map(({ partition, bucket }) =>
       [...partition.map((value) => value && Buffer.from(value).toString('hex')), bucket].join(),

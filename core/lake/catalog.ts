@@ -29,9 +29,12 @@ export interface LoadedLake extends LakeVersion {
 
 /** Error `not-found`: the table has no lake, or is being dropped. */
 export async function lakeVersion(world: World, table: Table): Promise<LakeVersion> {
-  const lake = table.options.lakeFormat === 'iceberg' ? await readLakeItem(world.items, table.tableId) : undefined
+  const { lakeFormat, lakeCatalog } = table.options
+  const isHere = lakeFormat === 'iceberg' && lakeCatalog === undefined
+  const lake = isHere ? await readLakeItem(world.items, table.tableId) : undefined
   if (lake === undefined || !lake.open) {
-    throw new SluiceError('not-found', `table ${table.database}.${table.name} has no iceberg lake`, {
+    const elsewhere = lakeCatalog === undefined ? '' : `: it is in the catalog ${lakeCatalog.name}`
+    throw new SluiceError('not-found', `table ${table.database}.${table.name} has no iceberg lake here${elsewhere}`, {
       facts: { database: table.database, table: table.name },
     })
   }

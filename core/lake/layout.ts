@@ -21,6 +21,8 @@ export const stagedKey = (tableId: string, label: Label, random: Random): string
   `${lakeFolder(tableId)}/staged/${label}-${randomId(random)}.metadata.json`
 export const pointsKey = (tableId: string, label: Label, random: Random): string =>
   `${lakeFolder(tableId)}/points/${label}-${randomId(random)}.json`
+export const externalKey = (tableId: string, label: Label, random: Random): string =>
+  `${lakeFolder(tableId)}/external/${label}-${randomId(random)}.json`
 
 export const publishedKey = (tableId: string, version: bigint): string =>
   `${lakeFolder(tableId)}/metadata/v${version}.metadata.json`

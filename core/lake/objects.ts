@@ -9,8 +9,10 @@ import type { ObjectStore } from '../ports/objects.ts'
 
 /** How far the lake is, as this version of its item says: its points object, and those that it still refers to. */
 export async function readPoints(objects: ObjectStore, lake: LakeItem): Promise<PlacedPoints> {
-  if (lake.committed === undefined) return noPoints
-  const here = lake.committed.points
+  return lake.committed === undefined ? noPoints : readPointsAt(objects, lake.committed.points)
+}
+
+export async function readPointsAt(objects: ObjectStore, here: ObjectRef): Promise<PlacedPoints> {
   const root = decodePoints(await objects.read(here.key), here.crc32)
   const points = new Map<string, Page>(root.pages)
   const places = new Map<string, ObjectRef>([...root.pages.keys()].map((partition) => [partition, here]))

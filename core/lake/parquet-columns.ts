@@ -21,10 +21,14 @@ export interface Position {
 
 /** The fields of a data file, with ids and safe names. */
 export const fileFields = (schema: Schema): readonly Field[] =>
-  safeNames([
+  parquetFields([
     ...schema.columns.map(({ id, name, type, nullable }) => ({ id, name, type: lakeType(type), nullable })),
     ...systemColumns,
-  ]).map((field) => ({ ...field, type: safeType(field.type) }))
+  ])
+
+/** With safe names. */
+export const parquetFields = (fields: readonly Field[]): readonly Field[] =>
+  safeNames(fields).map((field) => ({ ...field, type: safeType(field.type) }))
 
 /** Of the columns and of the fields inside rows: a list's or map's elements have no bounds in Iceberg. */
 export function typesById(fields: readonly Field[], found = new Map<number, DataType>()): Map<number, DataType> {

@@ -48,7 +48,9 @@ export async function collect(world: World, job: Job, orphanAgeMs: number = limi
   for await (const candidates of oldObjects(world, table, before)) {
     deleted += await collectChunk(world, table, candidates)
   }
-  if (table.options.lakeFormat !== 'none') deleted += await collectLake(world, tableId, before)
+  // What an external catalog refers to is its own to collect.
+  if (table.options.lakeFormat !== 'none' && table.options.lakeCatalog === undefined)
+    deleted += await collectLake(world, tableId, before)
   await forgetEvicted(world, table)
   await dropMarks(world, tableId, job.marks)
   return { state: 'collected', deleted }

@@ -120,6 +120,7 @@ export async function finishDrop(world: World, table: Table, until: number): Pro
 export async function dropPartition(world: World, table: Table, name: string, lakeRows: LakeRows = 'go'): Promise<Dropped> {
   const partition = await findPartition(world, table, name)
   if (partition === undefined) throw partitionNotFound(table, name)
+  if (lakeRows === 'go' && table.options.lakeCatalog !== undefined) throw keptElsewhere(table.options.lakeCatalog.name)
   // Retention repeats its drops by a mark of its own.
   const isRepeated = lakeRows === 'first' && partition.state === 'dropping'
   const due = isRepeated ? Number.POSITIVE_INFINITY : await markPurge(world, table, partition)
@@ -127,6 +128,13 @@ export async function dropPartition(world: World, table: Table, name: string, la
   if (world.clock.now() >= due) await markPurge(world, table, partition)
   return dropped
 }
+
+const keptElsewhere = (catalog: string): SluiceError =>
+  new SluiceError(
+    'not-supported',
+    `the lake is in the catalog ${catalog}, and no drop here takes rows out of it: say keepLake=true, and delete them there`,
+    { facts: { catalog } },
+  )
 
 export async function finishPartitionDrop(
   world: World,

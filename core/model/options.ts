@@ -13,12 +13,23 @@ export interface TableOptions {
   /** ms */
   readonly lakeFreshnessMs: number
   readonly lakeBytes: number
+  /** Absent: the lake is in our own catalog. */
+  readonly lakeCatalog?: LakeCatalogOptions
   /** ms: rows that are older may leave the log. */
   readonly logTtlMs: number
   /** ms: the same for rows that are in the lake; absent: as the others. */
   readonly logTtlAfterTierMs?: number
   /** Absent: as the defaults are. */
   readonly autoPartition?: AutoPartition
+}
+
+/** Where a table's lake is committed to instead, by the deployment's name of it. */
+export interface LakeCatalogOptions {
+  readonly name: string
+  /** Levels apart by `.`; absent: the database. */
+  readonly namespace?: string
+  /** Absent: the table's name, and no table may be there. */
+  readonly table?: string
 }
 
 export const defaultOptions: TableOptions = {
@@ -37,6 +48,10 @@ export function parseOptions(record: Readonly<Record<string, string | null>>, ba
     if (value !== null && typeof value !== 'string') throw invalid(key, 'its value is text')
     options = read(options, value, key)
   }
+  if (options.lakeCatalog?.name === '') throw invalid('lake.catalog', 'lake.namespace and lake.table need it, so name a catalog')
+  if (options.lakeCatalog !== undefined && options.lakeFormat !== 'iceberg') {
+    throw invalid('lake.catalog', 'it is for tables with lake.format=iceberg')
+  }
   return options
 }
 
@@ -45,6 +60,7 @@ export function printOptions(options: TableOptions): Record<string, string> {
   return {
     'lake.format': options.lakeFormat,
     ...(options.lakeFormat === 'iceberg' ? { 'lake.format-version': '2' } : {}),
+    ...(options.lakeCatalog === undefined ? {} : printLakeCatalog(options.lakeCatalog)),
     'lake.freshness': printDuration(options.lakeFreshnessMs),
     'lake.bytes': printSize(options.lakeBytes),
     'log.ttl': printDuration(options.logTtlMs),
@@ -52,6 +68,12 @@ export function printOptions(options: TableOptions): Record<string, string> {
     ...(options.autoPartition === undefined ? {} : printAutoPartition(options.autoPartition)),
   }
 }
+
+const printLakeCatalog = ({ name, namespace, table }: LakeCatalogOptions): Record<string, string> => ({
+  'lake.catalog': name,
+  ...(namespace === undefined ? {} : { 'lake.namespace': namespace }),
+  ...(table === undefined ? {} : { 'lake.table': table }),
+})
 
 function printAutoPartition({
   enabled,
@@ -90,6 +112,9 @@ const readers: Readonly<Record<string, Reader>> = {
     if (value !== null && value !== '2') throw invalid('lake.format-version', 'use 2')
     return options
   },
+  'lake.catalog': lakeCatalog('name', /^[A-Za-z0-9_-]{1,64}$/, 'the name of a catalog of this deployment'),
+  'lake.namespace': lakeCatalog('namespace', /^[^\p{Cc}.]{1,200}(\.[^\p{Cc}.]{1,200}){0,7}$/u, 'names apart by points'),
+  'lake.table': lakeCatalog('table', /^\P{Cc}{1,200}$/u, 'a name of at most 200 characters'),
   'lake.freshness': (options, value, key) => {
     const ms = value === null ? defaultOptions.lakeFreshnessMs : parseDuration(value)
     if (ms === undefined || ms < lakeFreshnessMsMin || ms > lakeFreshnessMsMax)
@@ -122,6 +147,14 @@ const readers: Readonly<Record<string, Reader>> = {
     numRetention: value === null ? defaultAutoPartition.numRetention : integerOf(value, key, -1, numRetentionMax),
   })),
   'auto-partition.key': auto((value) => ({ key: value ?? undefined })),
+}
+
+function lakeCatalog(field: keyof LakeCatalogOptions, pattern: RegExp, form: string): Reader {
+  return ({ lakeCatalog: { [field]: _, ...others } = { name: '' }, ...options }, value, key) => {
+    if (value !== null && !pattern.test(value)) throw invalid(key, `use ${form}`)
+    const next = { name: '', ...others, ...(value !== null && { [field]: value }) }
+    return Object.values(next).every((text) => text === '') ? options : { ...options, lakeCatalog: next }
+  }
 }
 
 /** As the defaults are and absent are one. */

@@ -2,6 +2,7 @@
 import type { Clock } from '../kernel/clock.ts'
 import type { Random } from '../kernel/random.ts'
 import type { ItemStore } from './items.ts'
+import type { LakeCatalogs } from './lake-catalog.ts'
 import type { ObjectStore } from './objects.ts'
 import type { JobQueue } from './queue.ts'
 
@@ -11,4 +12,6 @@ export interface World {
   readonly queue: JobQueue
   readonly clock: Clock
   readonly random: Random
+  /** Iceberg catalogs that are not ours; absent: none. */
+  readonly catalogs?: LakeCatalogs
 }

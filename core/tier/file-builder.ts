@@ -40,10 +40,11 @@ export class FileBuilder {
   /** Of Arrow so far, near enough for a limit. */
   bytes = 0
 
-  constructor(schema: Schema, bucket: number) {
+  /** `fields`: what the file's columns are, where they are not those of `schema`. */
+  constructor(schema: Schema, bucket: number, fields: readonly Field[] = fileFields(schema)) {
     this.#columns = schema.columns
     this.#bucket = bucket
-    this.#fields = fileFields(schema)
+    this.#fields = fields
     this.#parts = [encodeSchemaMessage(this.#fields, { ids: true })]
     this.#types = typesById(this.#fields)
   }

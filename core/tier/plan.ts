@@ -4,6 +4,7 @@
  */
 import { type Points, pointAt } from '../format/items/points.ts'
 import { assert } from '../kernel/assert.ts'
+import { SluiceError } from '../kernel/errors.ts'
 import { offsetOf } from '../kernel/ids.ts'
 import type { BucketOffsets } from '../log/types.ts'
 import { idOf } from '../model/partition.ts'
@@ -12,7 +13,9 @@ import type { BucketRange } from './frames.ts'
 export function planRanges(heads: readonly BucketOffsets[], points: Points): readonly BucketRange[] {
   const ranges = heads.map(({ partition, bucket, start, end }) => {
     const point = pointAt(points, idOf({ partition, bucket }))
-    return { partition, bucket, from: point?.offset ?? start, end, since: point?.time ?? 0 }
+    const from = point?.offset ?? start
+    if (from < start) throw setBack(partition.name, bucket, from, start)
+    return { partition, bucket, from, end, since: point?.time ?? 0 }
   })
   for (const { partition, bucket, from, end } of ranges) {
     assert(from <= end, 'a tier point is not past the end of its log', {
@@ -26,6 +29,14 @@ export function planRanges(heads: readonly BucketOffsets[], points: Points): rea
     .filter(({ from, end }) => from < end)
     .sort((a, b) => a.since - b.since || compareNames(a, b) || a.bucket - b.bucket)
 }
+
+/** Only an external table can be: ours goes on alone. */
+const setBack = (partition: string, bucket: number, from: bigint, start: bigint): SluiceError =>
+  new SluiceError(
+    'offset-out-of-range',
+    `the lake ends at offset ${from} of bucket ${bucket}, and the log begins at ${start}: the table was set back, set it forward again`,
+    { action: 'stop', facts: { partition, bucket, tierPoint: `${from}`, start: `${start}` } },
+  )
 
 export const rowsIn = (ranges: readonly BucketRange[]): bigint =>
   ranges.reduce((sum, { from, end }) => offsetOf(sum + (end - from)), 0n)

@@ -4,6 +4,7 @@
  * times a file. A round ends between batches, so that the lake never shows half a batch. It commits nothing: a crash leaves
  * orphans.
  */
+import type { Field } from '../format/arrow/column.ts'
 import type { Point, Points } from '../format/items/points.ts'
 import { assert } from '../kernel/assert.ts'
 import { type Label, offsetOf } from '../kernel/ids.ts'
@@ -23,6 +24,8 @@ export interface RoundContext {
   readonly world: World
   readonly log: LogReader
   readonly parquet: ParquetWriter
+  /** What the columns of a data file are, where its table has field ids of its own. */
+  readonly fields?: readonly Field[]
   /** Called between files; throws where another worker has taken over. */
   readonly stillMine: () => Promise<void>
 }
@@ -85,7 +88,7 @@ async function stageBucket(
       await stage.write(file.take(), partition)
       file = undefined
     }
-    file ??= new FileBuilder(table.schema, range.bucket)
+    file ??= new FileBuilder(table.schema, range.bucket, context.fields)
     spent.bytes += file.bytesWith(batch) - file.bytes
     spent.rows += BigInt(batch.rows)
     file.add(batch)

@@ -6,17 +6,18 @@
  */
 import { findTable } from '../catalog/tables.ts'
 import type { LakeItem } from '../format/items/lake.ts'
-import type { PlacedPoints, Points } from '../format/items/points.ts'
+import { type PlacedPoints, type Points, pointAt } from '../format/items/points.ts'
 import { isSluiceError, SluiceError } from '../kernel/errors.ts'
 import type { Label } from '../kernel/ids.ts'
-import { type CommitPlan, commitAppend, type LakeBase, planAppend, planMerge, readBase } from '../lake/append.ts'
+import { externalPlace } from '../lake/external/table.ts'
+import { externalLake } from '../lake/external/target.ts'
 import { claimLake, clearFailure, leaseMs, nextLabel, noteFailure, readLakeItem, releaseLake, renewLake } from '../lake/item.ts'
-import { readPoints } from '../lake/objects.ts'
-import { publish, repairPublished } from '../lake/publish.ts'
+import { type LakeTarget, type OpenLake, ownLake, refusedForNoReason } from '../lake/target.ts'
 import type { UpkeepLimits } from '../lake/upkeep/limits.ts'
 import { tieredHeads } from '../log/buckets.ts'
 import { markCollect } from '../log/keep/lake-mark.ts'
 import type { BucketOffsets } from '../log/types.ts'
+import { idOf } from '../model/partition.ts'
 import type { Table } from '../model/table.ts'
 import type { ParquetWriter } from '../ports/parquet.ts'
 import type { Job } from '../ports/queue.ts'
@@ -84,12 +85,11 @@ interface Alive {
 }
 
 async function runAlive(run: Alive): Promise<TierOutcome> {
-  const { world, job, table, lake } = run
+  const { world, job, table } = run
   const startedAt = world.clock.now()
-  const { heads, placed } = await showing(run, lake, async () => {
-    await repairPublished(world, table.tableId, lake)
-    const found = await tieredHeads(world, table)
-    return { heads: found, placed: await readPoints(world.objects, lake) }
+  const { lake, heads, placed } = await showing(run, run.lake, async () => {
+    const looked = await targetOf(run, table).look(run.lake)
+    return { ...looked, heads: await tieredHeads(world, table) }
   })
   const planned = rowsIn(planRanges(heads, placed.points))
   if (planned === 0n) {
@@ -104,6 +104,11 @@ async function runAlive(run: Alive): Promise<TierOutcome> {
   const result = await showing(run, claim.lake, () => claimed.rounds())
   if (result.state === 'committed') await settleMarks(world, job, { ...claimed.seen, remaining: result.remaining })
   return result
+}
+
+function targetOf({ world, options }: Alive, table: Table): LakeTarget {
+  const place = externalPlace(world.catalogs, table)
+  return place === undefined ? ownLake(world, table, options.upkeep) : externalLake(world, table, place)
 }
 
 /** The failure itself is what the caller must see, whatever becomes of showing it. */
@@ -165,78 +170,74 @@ class TierRun {
 
   async #rounds(): Promise<TierOutcome> {
     const { world, table } = this.#with
-    let base = await readBase(world.objects, table.tableId, this.#mine, this.#with.placed)
+    let lake = await this.#open(this.#with.placed)
     let staged: { readonly round: StagedRound; readonly label: Label } | undefined
     for (let refused = 0, looks = 0; ; ) {
-      const ranges = planRanges(this.#seen.heads, base.placed.points)
+      const points = lake.placed.points
+      const ranges = planRanges(await this.#headsPast(points), points)
       if (ranges.length === 0 || (this.#snapshots > 0 && this.#isLate())) return this.#outcome('committed', rowsIn(ranges))
       const label: Label = staged?.label ?? nextLabel(world.clock.now(), this.#mine.gc)
-      const round: StagedRound | undefined = staged?.round ?? (await this.#stage(ranges, label))
+      const round: StagedRound | undefined = staged?.round ?? (await this.#stage(lake, ranges, label))
       staged = undefined
       if (round === undefined) {
         looks += 1
         if (looks > looksMax) throw changedTooOften(table)
         if (!(await this.#lookAgain())) return this.#outcome('gone')
+        lake = await this.#open(lake.placed)
         continue
       }
-      const { upkeep: limits } = this.#with.options
-      const merge = await planMerge(world.objects, table.tableId, base, limits)
-      const gone = goneFrom(base.placed.points, this.#seen.heads)
-      const now = world.clock.now()
-      // Never over a version that is not the base's, however often the lease was renewed since.
-      const plan = planAppend(world, this.#seen.table, base, { ...round, gone, label, merge, now, limits })
-      const commit = await commitAppend(world, table.tableId, base, plan)
+      const commit = await lake.commit(this.#mine, { ...round, label, gone: goneFrom(points, this.#seen.heads) })
       if (commit.is === 'gone') return this.#outcome('gone')
-      this.#isFenced = commit.lake.epoch !== this.#mine.epoch
-      if (this.#isFenced) return this.#outcome('fenced')
+      this.#isFenced = commit.lake.epoch !== this.#mine.epoch || commit.is === 'lost'
+      if (this.#isFenced || commit.is === 'lost') return this.#outcome('fenced')
       this.#mine = commit.lake
-      const isOvertaken = commit.lake.version !== base.lake.version
-      if (commit.is === 'lost') {
-        // An engine's commit came between, and the files will do for another try. Or they may be collected: new ones under a new label.
+      lake = commit.open
+      if (commit.is === 'moved') {
         refused += 1
-        if (refused === refusedMax || (!isOvertaken && commit.lake.gc < label)) throw refusedForNoReason(commit.lake)
-        if (isOvertaken) base = await this.#rebased()
-        if (commit.lake.gc < label) staged = { round, label }
+        if (refused === refusedMax) throw refusedForNoReason(commit.lake)
+        if (commit.keepsFiles) staged = { round, label }
         continue
       }
       refused = looks = 0
       this.#snapshots += 1
       this.#rows += round.rows
-      base = await this.#compacted(await this.#taken(plan, commit.lake))
+      lake = await this.#compacted(lake)
     }
   }
 
-  /** The base of what follows a commit that is done. An engine's may have come over it already. */
-  async #taken(plan: CommitPlan, lake: LakeItem): Promise<LakeBase> {
-    if (lake.committed?.metadata.key !== plan.commit.metadata.key) return this.#rebased()
-    await publish(this.#with.world, this.#with.table.tableId, lake, plan.metadataBytes)
-    return { ...plan.next, lake }
+  #open(placed: PlacedPoints): Promise<OpenLake> {
+    return targetOf(this.#with, this.#seen.table).open(this.#mine, placed)
   }
 
-  /** What an engine's commit has made of the lake: the points are ours still, all else is read again. Its copy comes before ours. */
-  async #rebased(): Promise<LakeBase> {
-    const { world, table } = this.#with
-    await repairPublished(world, table.tableId, this.#mine)
-    return readBase(world.objects, table.tableId, this.#mine, await readPoints(world.objects, this.#mine))
+  /** A superseded worker's last commit to a catalog may have come after the heads were read. */
+  async #headsPast(points: Points): Promise<readonly BucketOffsets[]> {
+    const isPast = ({ end, ...at }: BucketOffsets): boolean => (pointAt(points, idOf(at))?.offset ?? 0n) > end
+    if (this.#seen.heads.some(isPast)) {
+      const { table } = this.#seen
+      this.#seen = { ...this.#seen, heads: await tieredHeads(this.#with.world, table) }
+    }
+    return this.#seen.heads
   }
 
   /** Manifests and small files as fewer, level by level, where that is due. What fails or is overtaken is left: the lake is as good. */
-  async #compacted(appended: LakeBase): Promise<LakeBase> {
-    let base = appended
+  async #compacted(appended: OpenLake): Promise<OpenLake> {
+    let lake = appended
     for (let level = 0; level < levelsMax && !this.#isLate(); level++) {
-      const plan = await planCompaction(this.#context(), this.#seen.table, base, this.#with.options.upkeep).catch(() => undefined)
-      const commit = plan && (await commitAppend(this.#with.world, this.#with.table.tableId, base, plan))
-      if (plan === undefined || commit?.is !== 'done') return base
-      this.#mine = commit.lake
-      base = await this.#taken(plan, commit.lake)
+      const context = this.#context(lake)
+      const compacted = await lake.replace?.((base) =>
+        planCompaction(context, this.#seen.table, base, this.#with.options.upkeep).catch(() => undefined),
+      )
+      if (compacted === undefined) return lake
+      this.#mine = compacted.lake
+      lake = compacted.open
     }
-    return base
+    return lake
   }
 
   /** Undefined: a partition was dropped, or columns have changed, since the table was looked at; what was staged is left behind. */
-  async #stage(ranges: readonly BucketRange[], label: Label): Promise<StagedRound | undefined> {
+  async #stage(lake: OpenLake, ranges: readonly BucketRange[], label: Label): Promise<StagedRound | undefined> {
     try {
-      return await stageRound(this.#context(), this.#seen.table, ranges, label, this.#limits())
+      return await stageRound(this.#context(lake), this.#seen.table, ranges, label, this.#limits())
     } catch (error) {
       if (isDroppedPartition(error) || isSluiceError(error, 'changed')) return undefined
       throw error
@@ -270,10 +271,11 @@ class TierRun {
     return { roundBytesMax, fileBytesMax, isLate: () => this.#isLate() }
   }
 
-  #context() {
+  #context({ objects, fields }: OpenLake) {
     const { world, log, parquet } = this.#with
     return {
-      world,
+      world: { ...world, objects },
+      ...(fields !== undefined && { fields }),
       log,
       parquet,
       stillMine: (): Promise<void> => this.#renew(),
@@ -321,12 +323,6 @@ const outcome = (state: TierOutcome['state'], more: Partial<TierOutcome> = {}): 
   remaining: 0n,
   ...more,
 })
-
-const refusedForNoReason = (lake: LakeItem): SluiceError =>
-  new SluiceError('conflict', 'the commit to the lake was refused again and again', {
-    action: 'retry',
-    facts: { version: String(lake.version) },
-  })
 
 const changedTooOften = ({ database, name }: Table): SluiceError =>
   new SluiceError('conflict', `${database}.${name} changes faster than rows of it can be staged`, { action: 'retry' })

@@ -112,10 +112,13 @@ export async function folderRows(objects: ObjectStore, table: Table): Promise<Re
   return withFetch(objects, () => icebergRead({ tableUrl: objects.uri(lakeFolder(table.tableId)) }))
 }
 
-/** Runs `read` while `fetch` answers from the object store. */
-export async function withFetch<T>(objects: ObjectStore, read: () => Promise<T>): Promise<T> {
+/** Runs `read` while `fetch` answers from the object store; a key begins at `below`. */
+export async function withFetch<T>(objects: ObjectStore, read: () => Promise<T>, below = 'lake/'): Promise<T> {
   const original = globalThis.fetch
-  globalThis.fetch = async (input, init) => answer(objects, String(input), new Headers(init?.headers), init?.method)
+  globalThis.fetch = async (input, init) => {
+    const url = String(input)
+    return answer(objects, url.slice(url.indexOf(below)), new Headers(init?.headers), init?.method)
+  }
   try {
     return await read()
   } finally {
@@ -123,8 +126,8 @@ export async function withFetch<T>(objects: ObjectStore, read: () => Promise<T>)
   }
 }
 
-async function answer(objects: ObjectStore, url: string, headers: Headers, method = 'GET'): Promise<Response> {
-  const bytes = await objects.read(url.slice(url.indexOf('lake/')))
+async function answer(objects: ObjectStore, key: string, headers: Headers, method = 'GET'): Promise<Response> {
+  const bytes = await objects.read(key)
   const range = /^bytes=([0-9]*)-([0-9]*)$/.exec(headers.get('range') ?? '')
   if (method === 'HEAD') return new Response(null, { headers: { 'content-length': String(bytes.length) } })
   if (range === null) return new Response(bytes as Uint8Array<ArrayBuffer>)

@@ -20,6 +20,7 @@ const capabilities = [
   'tier',
   'iceberg',
   'iceberg-catalog',
+  'external-catalogs',
 ] as const
 
 export const version: Handler<'version'> = async () => jsonReply(200, { version: 1, limits: publishedLimits(), capabilities })

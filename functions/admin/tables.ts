@@ -1,11 +1,12 @@
 /** Tables over HTTP. The meaning of a specification is checked in core/model/spec.ts; the shape was checked by the contract. */
-import { alterTable, createTable, getTable, listTables } from '../../core/catalog/tables.ts'
+import { alterTable, createTable, findTable, getTable, listTables, newTable } from '../../core/catalog/tables.ts'
 import { putMark } from '../../core/jobs/marks.ts'
 import { SluiceError } from '../../core/kernel/errors.ts'
+import { checkExternal, externalPlace } from '../../core/lake/external/table.ts'
 import { dropTable } from '../../core/log/drop.ts'
 import { createFirst } from '../../core/log/keep/auto-partition.ts'
 import { printSpec, tableSpecOf } from '../../core/model/spec.ts'
-import type { Table } from '../../core/model/table.ts'
+import type { Table, TableSpec } from '../../core/model/table.ts'
 import type { World } from '../../core/ports/world.ts'
 import type { Handler, Reply } from '../call.ts'
 import { jsonReply } from '../http/reply.ts'
@@ -21,9 +22,19 @@ export const describe: Handler<'getTable'> = async ({ params }, world) =>
   tableReply(200, await getTable(world, params.db, params.table))
 
 export const create: Handler<'createTable'> = async ({ params, value }, world) => {
-  const { table, created } = await createTable(world, params.db, params.table, tableSpecOf(value))
+  const spec = tableSpecOf(value)
+  await checkLakeCatalog(world, params.db, params.table, spec)
+  const { table, created } = await createTable(world, params.db, params.table, spec)
   await createFirst(world, table)
   return tableReply(created ? 201 : 200, table)
+}
+
+/** A table that is there has its external table, and is not compared with it again. */
+async function checkLakeCatalog(world: World, database: string, name: string, spec: TableSpec): Promise<void> {
+  if (spec.options.lakeCatalog === undefined || (await findTable(world, database, name)) !== undefined) return
+  const table = newTable(world, database, name, spec)
+  const place = externalPlace(world.catalogs, table)
+  if (place !== undefined) await checkExternal(place, table)
 }
 
 export const alter: Handler<'alterTable'> = async ({ params, headers, value }, world) => {

@@ -3,6 +3,8 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { ItemStore } from '../../core/ports/items.ts'
+import type { LakeCatalogs } from '../../core/ports/lake-catalog.ts'
+import type { ObjectStore } from '../../core/ports/objects.ts'
 import { systemClock, systemRandom } from '../../functions/system.ts'
 import type { HttpLimits } from '../../serve/http.ts'
 import { type Running, type ServedStores, type ServeOptions, serveOver } from '../../serve/server.ts'
@@ -28,10 +30,12 @@ export interface SiteOptions {
   readonly http?: HttpLimits
   readonly bytesInFlightMax?: number
   readonly items?: (items: ItemStore) => ItemStore
+  readonly catalogs?: (objects: ObjectStore) => LakeCatalogs
 }
 
 export async function memorySite(options: SiteOptions = {}): Promise<Site> {
-  const stores = memoryStores(options.items)
+  const memory = memoryStores(options.items)
+  const stores = { ...memory, ...(options.catalogs && { catalogs: options.catalogs(memory.objects) }) }
   const open = (serving: Serving) => serveOver(stores, { port: 0, clock: systemClock, random: systemRandom, ...serving })
   return siteOf({ open, options, remove: async () => {} })
 }

@@ -55,13 +55,16 @@ export interface ManifestContext {
   readonly spec: PartitionSpec
   readonly snapshotId: bigint
   readonly random: Random
+  /** Default: the one of our own lakes. */
+  readonly sortOrderId?: number
 }
 
-export function encodeManifest(files: readonly DataFile[], { schema, spec, snapshotId, random }: ManifestContext): Uint8Array {
+export function encodeManifest(files: readonly DataFile[], context: ManifestContext): Uint8Array {
+  const { schema, spec, snapshotId, random, sortOrderId: sortOrder = sortOrderId } = context
   const types = partitionTypes(spec, schema)
   const names = partitionNames(spec)
   const entries = files.map((file) => {
-    const tuple = partitionTuple(file.partition, file.bucket)
+    const tuple = names.length === 0 ? [] : partitionTuple(file.partition, file.bucket)
     assert(tuple.length === names.length, 'a file has a value for each partition field', { uri: file.uri })
     return {
       status: entryStatus.added,
@@ -81,7 +84,7 @@ export function encodeManifest(files: readonly DataFile[], { schema, spec, snaps
         nan_value_counts: file.columns.flatMap(({ id, nans }) => (nans === undefined ? [] : [{ key: id, value: BigInt(nans) }])),
         lower_bounds: boundsOf(file.columns, 'lower'),
         upper_bounds: boundsOf(file.columns, 'upper'),
-        sort_order_id: sortOrderId,
+        sort_order_id: sortOrder,
       },
     }
   })

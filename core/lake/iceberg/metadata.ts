@@ -227,8 +227,11 @@ export function currentSnapshot(metadata: TableMetadata): Snapshot {
 }
 
 /** From 1 to 2^53 − 1, and not one of the table's. */
-export function newSnapshotId(base: TableMetadata | undefined, random: Random): bigint {
-  const taken = new Set(base?.snapshots.map((snapshot) => snapshot['snapshot-id']))
+export const newSnapshotId = (base: TableMetadata | undefined, random: Random): bigint =>
+  randomSnapshotId(new Set(base?.snapshots.map((snapshot) => snapshot['snapshot-id'])), random)
+
+/** The same for a table that has `taken`. */
+export function randomSnapshotId(taken: { has(id: bigint): boolean }, random: Random): bigint {
   for (let draw = 0; draw < drawsMax; draw++) {
     const id = BigInt.asUintN(53, BigInt(`0x${hex(random.bytes(8))}`))
     if (id !== 0n && !taken.has(id)) return id

@@ -85,7 +85,7 @@ export function lakeType(type: DataType): DataType {
 /** `schema.name-mapping.default`: for files without field ids. */
 export const nameMapping = (schema: IcebergSchema): string => JSON.stringify(mappedFields(schema.fields))
 
-function icebergType(type: DataType, column: string): IcebergType {
+export function icebergType(type: DataType, column: string): IcebergType {
   switch (type.kind) {
     case 'boolean':
     case 'float':

@@ -1,0 +1,100 @@
+/** For the tests of external catalogs: a world with one in memory, tables whose lake is in it, and what others do to them. */
+import { icebergRead } from 'icebird'
+import { CatalogState, memoryCatalog } from '../../stores/catalog/memory.ts'
+import { objectsUnder } from '../../stores/catalog/objects-under.ts'
+import { createDatabase } from '../catalog/databases.ts'
+import { createTable } from '../catalog/tables.ts'
+import { hex } from '../kernel/bytes.ts'
+import { type ExternalTable, tableOf } from '../lake/external/answer.ts'
+import { decodeManifests, encodeManifestList } from '../lake/iceberg/manifest.ts'
+import { randomSnapshotId } from '../lake/iceberg/metadata.ts'
+import { requestOf, specOfBuckets, type TestWorld, testLog, testWorld } from '../log/world.case.ts'
+import { parseOptions } from '../model/options.ts'
+import type { Table } from '../model/table.ts'
+import type { CatalogTable, LakeCatalog } from '../ports/lake-catalog.ts'
+import { withFetch } from './tier.case.ts'
+
+export interface ExternalWorld extends TestWorld {
+  readonly state: CatalogState
+  readonly catalog: LakeCatalog
+}
+
+export const there: CatalogTable = { namespace: ['d'], table: 't' }
+
+/** `around`: what stands between us and the catalog. */
+export function externalWorld(around: (catalog: LakeCatalog) => LakeCatalog = (catalog) => catalog): ExternalWorld {
+  const world = testWorld()
+  const state = new CatalogState({
+    locationOf: ({ namespace, table }) => world.objects.uri(`warehouse/${namespace.join('/')}/${table}`),
+    newUuid: () => hex(world.random.bytes(16)),
+    now: () => world.time.now,
+  })
+  const catalog = around(memoryCatalog('other', state, objectsUnder(world.objects)))
+  return { ...world, state, catalog, catalogs: new Map([['other', catalog]]) }
+}
+
+export async function externalTestTable(
+  world: TestWorld,
+  options: Readonly<Record<string, string>> = {},
+  buckets = 1,
+): Promise<Table> {
+  await createDatabase(world, 'd').catch(() => undefined)
+  const spec = {
+    ...specOfBuckets(buckets),
+    options: parseOptions({ 'lake.format': 'iceberg', 'lake.catalog': 'other', ...options }),
+  }
+  return (await createTable(world, 'd', 't', spec)).table
+}
+
+export async function produce(world: TestWorld, table: Table, values: readonly number[], bucket = 0): Promise<void> {
+  world.time.now += 10
+  const [appended] = await testLog(world).append(table, requestOf(values, undefined, bucket))
+  if (appended?.outcome.done !== true) throw new Error('the append failed')
+}
+
+export function loaded(world: ExternalWorld, name: CatalogTable = there): ExternalTable {
+  const answer = world.state.load(name)
+  if (answer === undefined) throw new Error('the catalog has no such table')
+  return tableOf(world.catalog, name, answer)
+}
+
+/** The rows of the table as icebird reads them by the catalog's metadata. */
+export async function externalRows(world: ExternalWorld, name: CatalogTable = there): Promise<Record<string, unknown>[]> {
+  const answer = world.state.load(name)
+  if (answer === undefined || loaded(world, name).main === undefined) return []
+  const metadata = JSON.parse(JSON.stringify(answer.metadata, (_, value) => (typeof value === 'bigint' ? Number(value) : value)))
+  return withFetch(world.objects, () => icebergRead({ tableUrl: metadata.location, metadata }), 'warehouse/')
+}
+
+export const externalValues = async (world: ExternalWorld): Promise<number[]> =>
+  (await externalRows(world)).map((row) => Number(row['v'])).sort((a, b) => a - b)
+
+/** An engine's commit that changes no rows: a new snapshot of the same manifests, without our words in its summary. */
+export async function foreignCommit(world: ExternalWorld, more: readonly object[] = []): Promise<void> {
+  const table = loaded(world)
+  const store = world.catalog.objectsAt(table.location)
+  const key = table.main?.manifestList.slice(table.location.length + 1)
+  const manifests = key === undefined ? [] : decodeManifests(await store.read(key))
+  const [snapshotId, sequence] = [randomSnapshotId(table.snapshots, world.random), table.lastSequence + 1n]
+  const list = `metadata/snap-${snapshotId}-0-foreign.avro`
+  await store.create(
+    list,
+    encodeManifestList(manifests, { snapshotId, parentId: table.main?.id, sequence, random: world.random }),
+  )
+  const snapshot = {
+    'snapshot-id': snapshotId,
+    ...(table.main !== undefined && { 'parent-snapshot-id': table.main.id }),
+    'sequence-number': Number(sequence),
+    'timestamp-ms': world.time.now,
+    'manifest-list': store.uri(list),
+    summary: { operation: 'replace' },
+    'schema-id': table.schema['schema-id'],
+  }
+  const updates = [
+    { action: 'add-snapshot', snapshot },
+    { action: 'set-snapshot-ref', 'ref-name': 'main', type: 'branch', 'snapshot-id': snapshotId },
+    ...more,
+  ]
+  const committed = world.state.commit(there, { requirements: [], updates })
+  if (typeof committed === 'string') throw new Error(`the foreign commit: ${committed}`)
+}
