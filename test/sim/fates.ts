@@ -21,7 +21,7 @@ export type Fate =
   | 'crash-between'
 
 export interface Call {
-  readonly store: 'objects' | 'items' | 'queue'
+  readonly store: 'objects' | 'items' | 'queue' | 'catalog'
   readonly operation: string
   /** Key or keys, for the trace. */
   readonly name: string

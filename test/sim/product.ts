@@ -4,8 +4,10 @@
  */
 import { Log } from '../../core/log/log.ts'
 import type { World } from '../../core/ports/world.ts'
+import type { CatalogState } from '../../stores/catalog/memory.ts'
 import { inlineObjects } from '../../stores/decorators/inline.ts'
-import { retryDefaults, retryItems, retryObjects } from '../../stores/decorators/retry.ts'
+import { retryCatalog, retryDefaults, retryItems, retryObjects } from '../../stores/decorators/retry.ts'
+import { SimulatedCatalog } from './catalog.ts'
 import { type ItemsState, SimulatedItems } from './items.ts'
 import type { Network } from './network.ts'
 import { type ObjectsState, SimulatedObjects } from './objects.ts'
@@ -18,6 +20,7 @@ export interface Stores {
   readonly objects: ObjectsState
   readonly items: ItemsState
   readonly queue: QueueState
+  readonly catalog: CatalogState
 }
 
 export function buildProduct(
@@ -32,7 +35,10 @@ export function buildProduct(
   const rawItems = new SimulatedItems(process, network, stores.items)
   const items = swarm.retries ? retryItems(rawItems, policy) : rawItems
   const objects = swarm.retries ? retryObjects(rawObjects, policy) : rawObjects
+  const rawCatalog = new SimulatedCatalog(process, network, { state: stores.catalog, random: own, objects })
+  const catalog = swarm.retries ? retryCatalog(rawCatalog, policy) : rawCatalog
   const world: World = {
+    ...(swarm.external && { catalogs: new Map([[catalog.name, catalog]]) }),
     objects: swarm.inline ? inlineObjects({ objects, items, clock }) : objects,
     items,
     queue: new SimulatedQueue(process, network, stores.queue),

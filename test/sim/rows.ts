@@ -4,6 +4,7 @@ import { utf8, utf8Text, viewOf } from '../../core/kernel/bytes.ts'
 import { defaultOptions } from '../../core/model/options.ts'
 import type { Schema, TableSpec } from '../../core/model/table.ts'
 import type { DataType } from '../../core/model/types.ts'
+import { catalogName } from './catalog.ts'
 
 export const rowsPerRequestMax = 16
 
@@ -14,6 +15,8 @@ export function specOf(options: {
   readonly lakeBytes: number
   readonly lakeFreshnessMs: number
   readonly logTtlMs: number
+  /** The lake is in a catalog that is not ours. */
+  readonly external: boolean
 }): TableSpec {
   return {
     columns: [
@@ -25,6 +28,7 @@ export function specOf(options: {
     options: {
       ...defaultOptions,
       lakeFormat: options.lake ? 'iceberg' : 'none',
+      ...(options.external && { lakeCatalog: { name: catalogName } }),
       lakeBytes: options.lakeBytes,
       lakeFreshnessMs: options.lakeFreshnessMs,
       logTtlMs: options.logTtlMs,

@@ -11,9 +11,12 @@ import { alterSome } from './actors/alterer.ts'
 import { createUntilThere, dropAndCreate } from './actors/dropper.ts'
 import { Engines } from './actors/engine.ts'
 import { fetchOnce, follow } from './actors/fetcher.ts'
+import { commitForeign } from './actors/foreign.ts'
 import { startWorkers, sweepOnce, trigger } from './actors/jobs.ts'
 import { produceWithId, produceWithoutId } from './actors/producer.ts'
 import { TableReader } from './actors/table-reader.ts'
+import { simulatedTables } from './catalog.ts'
+import { checkExternal, laggingThere } from './checks/external.ts'
 import { checkLake, isPublished, keptReferences, lagging } from './checks/lake.ts'
 import { checkDropped, checkLog } from './checks/log.ts'
 import { watch } from './checks/watch.ts'
@@ -73,6 +76,7 @@ export async function runSeed(scenario: ScenarioName, seed: number): Promise<Run
     objects: new ObjectsState(root.fork(), () => scheduler.now),
     items: new ItemsState(root.fork()),
     queue: new QueueState(scheduler, root.fork(), 60_000),
+    catalog: simulatedTables(() => scheduler.now),
   }
   const history = new History(trace)
   history.lateEffects = swarm.rates.late > 0
@@ -97,8 +101,8 @@ export async function runSeed(scenario: ScenarioName, seed: number): Promise<Run
     calm: { yes: false },
     nextRequest: () => ++requests,
   }
-  const { logTtlMs, upkeep } = swarm
-  watch(history, stores, stage.tables, { now: () => scheduler.now, schema: schemaOf(swarm), logTtlMs, ...upkeep })
+  const { logTtlMs, upkeep, external } = swarm
+  watch(history, stores, stage.tables, { now: () => scheduler.now, schema: schemaOf(swarm), logTtlMs, external, ...upkeep })
   const unhandled = (error: unknown): void =>
     history.break('harness', 'unhandled', error instanceof Error ? (error.stack ?? error.message) : String(error))
   process.on('unhandledRejection', unhandled)
@@ -158,6 +162,7 @@ async function tell(stage: Stage, fates: SeededFates): Promise<void> {
     ...Array.from({ length: swarm.fetchers }, () => follow(stage, random.below(swarm.buckets), () => !working.yes)),
     sweepWhile(stage, () => working.yes),
     ...Array.from({ length: swarm.engines }, (_, i) => engines.work(`engine.${i}`, () => working.yes)),
+    commitForeign(stage, () => working.yes),
     triggerWhile(stage, 'tier', swarm.extraTierJobs, () => working.yes),
     triggerWhile(stage, 'collect', swarm.extraCollects, () => working.yes),
     triggerWhile(stage, 'retain', swarm.extraRetains, () => working.yes),
@@ -278,7 +283,7 @@ function behindInLake({ stores, swarm, tables, history }: Stage): readonly numbe
     const head = item === undefined ? undefined : decodeHead(item)
     if (head !== undefined && head.end > head.start) ends.set(bucket, head.end)
   }
-  return lagging(stores, tableId, ends)
+  return swarm.external ? laggingThere(stores, ends) : lagging(stores, tableId, ends)
 }
 
 /** What was spilled leaves once it is too old, with no trigger but the sweep. */
@@ -344,7 +349,8 @@ function judge(stage: Stage, readers: readonly TableReader[], engines: Engines):
     }
     checkLog(history, tableId, logs)
     for (const reader of readers) reader.check(tableId, logs)
-    checkLake(history, stores, tableId, logs)
+    if (swarm.external) checkExternal(history, stores, tableId, logs)
+    else checkLake(history, stores, tableId, logs)
     engines.check(tableId)
   }
 }

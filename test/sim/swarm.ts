@@ -23,6 +23,7 @@ export const scenarioNames = [
   'all',
   'retain',
   'compact',
+  'external',
   'upkeep',
   'engine',
 ] as const
@@ -57,6 +58,10 @@ export interface Swarm {
   readonly cacheTable: boolean
   readonly group: LogConfig
   readonly lake: boolean
+  /** It is in a catalog that is not ours. */
+  readonly external: boolean
+  /** Of engines, to the external table. */
+  readonly foreignCommits: number
   readonly lakeFreshnessMs: number
   readonly extraTierJobs: number
   /** That maintain the lake, each with so many commits. */
@@ -123,6 +128,8 @@ export function drawSwarm(scenario: ScenarioName, random: Seeded): Swarm {
       pendingBytesMax: random.pick([1, 1 << 20]),
     },
     lake,
+    external: scenario === 'external',
+    foreignCommits: scenario === 'external' ? random.pick([0, 3, 12]) : 0,
     lakeFreshnessMs: random.pick([1_000, traits.includes('retain') ? 1_800_000 : 180_000]),
     extraTierJobs: lake ? random.between(0, 6) : 0,
     extraCollects: collect ? random.between(0, 12) : 0,
@@ -137,7 +144,7 @@ export function drawSwarm(scenario: ScenarioName, random: Seeded): Swarm {
     sweepMsMax: collect ? 3_600_000 : 120_000,
     tableReaders: random.between(0, 2),
     alters: has('alter', 0.3) || (scenario === 'tier' && random.chance(0.4)) ? random.between(1, 6) : 0,
-    ...drawRetention(has('retain', 0.3), random),
+    ...drawRetention(has('retain', 0.3) || (scenario === 'external' && random.chance(0.3)), random),
     ...drawCompaction(has('compact', 0.3), random),
     upkeep: {
       levelManifests: random.pick([2, 3, 10]),
@@ -170,6 +177,7 @@ const traitsOf: Readonly<Record<ScenarioName, readonly Trait[]>> = {
   evict: ['many', 'producers'],
   collect: ['collect', 'spill'],
   tier: ['lake'],
+  external: ['lake'],
   drop: ['drop'],
   partitions: [],
   periods: [],

@@ -11,9 +11,12 @@ import type { Attributes, ItemKey } from '../../../core/ports/items.ts'
 import type { History, Retired } from '../history.ts'
 import type { Stores } from '../product.ts'
 import { entryRows, headOf, readFrom } from '../reader.ts'
+import { readExternal } from './external.ts'
 import { readLake } from './lake.ts'
 
 export interface KeepRules {
+  /** The lake is in a catalog that is not ours. */
+  readonly external: boolean
   /** ms since 1970, of no process. */
   readonly now: () => number
   readonly schema: Schema
@@ -37,7 +40,8 @@ export function watchStart(history: History, stores: Stores, rules: KeepRules, k
   if (newest >= rules.now() - rules.logTtlMs + skewMs)
     history.break('G1', 'retain', `${where}: its rows are ${rules.now() - newest} ms old`)
   if (stores.items.get(lakeItemKey(tableId), 'plain') !== undefined) {
-    const point = readLake(stores, tableId)?.points.get('')?.get(bucket)?.offset ?? 0n
+    const lake = rules.external ? readExternal(stores) : readLake(stores, tableId)
+    const point = lake?.points.get('')?.get(bucket)?.offset ?? 0n
     if (head.start > point) history.break('G8', 'retain', `${where}, past the tier point ${point}`)
   }
   const retired = history.retired.get(name) ?? newRetired(old.start)

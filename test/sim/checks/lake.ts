@@ -6,15 +6,15 @@
 import { crc32, inflateRawSync } from 'node:zlib'
 import { avroMetadata, readZigZag } from 'icebird/src/avro/avro.metadata.js'
 import { avroRead } from 'icebird/src/avro/avro.read.js'
-import { decodeLakeItem, lakeItemKey } from '../../../core/format/items/lake.ts'
-import { decodePoints, type Page, type Points, pointAt } from '../../../core/format/items/points.ts'
+import { decodeLakeItem, lakeItemKey, type ObjectRef } from '../../../core/format/items/lake.ts'
+import { decodePoints, type Page, type Points, type PointsObject, pointAt } from '../../../core/format/items/points.ts'
 import { concat, viewOf } from '../../../core/kernel/bytes.ts'
 import type { History } from '../history.ts'
 import { type LakeRow, rowsOfFile } from '../parquet.ts'
 import type { Stores } from '../product.ts'
 import type { BucketLog } from '../reader.ts'
 
-const uriPrefix = 'sim://store/'
+export const uriPrefix = 'sim://store/'
 const deletedEntry = 2
 
 export interface Lake {
@@ -41,16 +41,7 @@ export function readLake(stores: Stores, tableId: string): Lake | undefined {
     return bytes
   }
   const metadata = metadataIn(checked(committed.metadata))
-  const root = decodePoints(checked(committed.points), committed.points.crc32)
-  const points = new Map<string, Page>(root.pages)
-  for (const { partitions, ...place } of root.elsewhere) {
-    const { pages } = decodePoints(checked(place), place.crc32)
-    for (const partition of partitions) {
-      const page = pages.get(partition)
-      if (page === undefined) throw new Error(`${place.key} lacks the page of ${partition} that a later one leaves to it`)
-      points.set(partition, page)
-    }
-  }
+  const points = pointsOf(decodePoints(checked(committed.points), committed.points.crc32), checked)
   const snapshot = metadata.snapshots.find((each) => each['snapshot-id'] === metadata['current-snapshot-id'])
   if (snapshot === undefined) throw new Error('the current snapshot is not in the metadata')
   if (snapshot['snapshot-id'] !== committed.snapshotId) throw new Error('the item names another snapshot than its metadata')
@@ -64,8 +55,22 @@ export function readLake(stores: Stores, tableId: string): Lake | undefined {
   const lost = metadata.snapshots.find((each) => !schemas.has(each['schema-id']))
   if (lost !== undefined)
     throw new Error(`snapshot ${lost['snapshot-id']} has schema ${lost['schema-id']}, which is not in the metadata`)
+  const rows = filesOf(stores, snapshot['manifest-list'], references)
+  if (snapshot.summary['total-records'] !== String(rows.length))
+    throw new Error(`total-records is ${snapshot.summary['total-records']} of ${rows.length}`)
+  return { points, rows, references }
+}
+
+/** The rows of a manifest list; what it needs goes into `references`. */
+export function filesOf(stores: Stores, manifestList: string, references: Set<string>): readonly LakeRow[] {
+  const read = (key: string): Uint8Array => {
+    references.add(key)
+    const bytes = stores.objects.objects.get(key)
+    if (bytes === undefined) throw new Error(`${key} is absent`)
+    return bytes
+  }
   const rows: LakeRow[] = []
-  for (const manifest of records(read(keyOf(snapshot['manifest-list'])))) {
+  for (const manifest of records(read(keyOf(manifestList)))) {
     for (const entry of records(read(keyOf(textIn(manifest, 'manifest_path'))))) {
       if (entry['status'] === deletedEntry) continue
       const file = entry['data_file'] as Record<string, unknown>
@@ -78,9 +83,21 @@ export function readLake(stores: Stores, tableId: string): Lake | undefined {
       rows.push(...found)
     }
   }
-  if (snapshot.summary['total-records'] !== String(rows.length))
-    throw new Error(`total-records is ${snapshot.summary['total-records']} of ${rows.length}`)
-  return { points, rows, references }
+  return rows
+}
+
+/** All pages that a points object has, and those that it leaves to others. */
+export function pointsOf(root: PointsObject, read: (place: ObjectRef) => Uint8Array): Points {
+  const points = new Map<string, Page>(root.pages)
+  for (const { partitions, ...place } of root.elsewhere) {
+    const { pages } = decodePoints(read(place), place.crc32)
+    for (const partition of partitions) {
+      const page = pages.get(partition)
+      if (page === undefined) throw new Error(`${place.key} lacks the page of ${partition} that a later one leaves to it`)
+      points.set(partition, page)
+    }
+  }
+  return points
 }
 
 export function lakeReferences(stores: Stores, tableId: string): ReadonlySet<string> {
@@ -132,7 +149,10 @@ export function checkLake(history: History, stores: Stores, tableId: string, log
   } catch (error) {
     return history.break('G10', 'reach', `the lake of ${tableId}: ${error instanceof Error ? error.message : String(error)}`)
   }
-  if (lake === undefined) return
+  if (lake !== undefined) checkRows(history, tableId, logs, lake)
+}
+
+export function checkRows(history: History, tableId: string, logs: readonly BucketLog[], lake: Lake): void {
   const byBucket = new Map<number, Map<bigint, LakeRow>>()
   for (const row of lake.rows) {
     const rows = byBucket.get(row.bucket) ?? new Map<bigint, LakeRow>()

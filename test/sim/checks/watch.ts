@@ -12,6 +12,7 @@ import type { Process } from '../process.ts'
 import type { Stores } from '../product.ts'
 import { bucketReferences, inlineName } from '../reader.ts'
 import { databaseName, type TableSeen, tableName } from '../stage.ts'
+import { externalReferences } from './external.ts'
 import { HeldObjects } from './held.ts'
 import { isIndexKey, type KeepRules, watchIndex, watchStart } from './keep.ts'
 import { keptReferences, lakeReferences } from './lake.ts'
@@ -26,13 +27,15 @@ export function watch(history: History, stores: Stores, tables: TableSeen[], rul
   const claimants = new Map<string, Process>()
   const named = tableKey(databaseName, tableName)
   const deleted = (object: string): void => {
-    watchDelete(history, stores, tables, object)
+    if (rules.external && externalReferences(stores).has(object))
+      history.break('G10', 'reach', `${object} is deleted while the external lake refers to it`)
+    watchDelete(history, stores, tables, object, rules)
     held.deleted(history, object, rules.now())
   }
   stores.items.onWrite = (key, before, after, author) => {
     if (key.sort === 'h') watchHead(history, stores, rules, { key, before, after, author })
     if (isIndexKey(key)) watchIndex(history, stores, rules, { key, before, after })
-    if (key.sort === 'lake') {
+    if (key.sort === 'lake' && !rules.external) {
       const references = watchLake(history, stores, claimants, { key, before, after, author })
       if (references !== undefined) held.committed(key.partition, references, rules.now())
     }
@@ -63,7 +66,13 @@ function watchTable(history: History, tables: TableSeen[], { key, before, after 
 }
 
 /** reach: what an item that a reader may begin with refers to is never deleted. */
-function watchDelete(history: History, stores: Stores, tables: readonly TableSeen[], object: string): void {
+function watchDelete(
+  history: History,
+  stores: Stores,
+  tables: readonly TableSeen[],
+  object: string,
+  { external }: WatchRules,
+): void {
   for (const { tableId, buckets } of tables) {
     if (!object.includes(tableId) || history.drops.has(tableId)) continue
     for (let bucket = 0; bucket < buckets; bucket++) {
@@ -71,7 +80,7 @@ function watchDelete(history: History, stores: Stores, tables: readonly TableSee
         history.break('G10', 'reach', `${object} is deleted while ${tableId}#${bucket} refers to it`)
       }
     }
-    if (keptReferences(stores, tableId).has(object))
+    if (!external && keptReferences(stores, tableId).has(object))
       history.break('G10', 'reach', `${object} is deleted while the lake of ${tableId} refers to it`)
   }
 }

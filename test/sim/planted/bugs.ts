@@ -1,5 +1,6 @@
 /** The bugs of promises.md as one place of the source each. Those of the lake and of jobs are in lake-bugs.ts, of readers in read-bugs.ts. */
 import { engineBugs } from './engine-bugs.ts'
+import { externalBugs } from './external-bugs.ts'
 import { keepBugs } from './keep-bugs.ts'
 import { lakeBugs } from './lake-bugs.ts'
 import type { PlantedBug } from './plant.ts'
@@ -218,4 +219,5 @@ export const plantedBugs: readonly PlantedBug[] = [
   ...keepBugs,
   ...upkeepBugs,
   ...engineBugs,
+  ...externalBugs,
 ]

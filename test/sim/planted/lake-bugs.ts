@@ -39,11 +39,11 @@ export const lakeBugs: readonly PlantedBug[] = [
   {
     id: 'B6',
     what: 'the tier point is not read from the lake commit but from what this process was told',
-    file: 'core/tier/run.ts',
-    find: '    return { heads: found, placed: await readPoints(world.objects, lake) }\n',
-    replace: `    const told = (log as { told?: PlacedPoints }).told ?? (await readPoints(world.objects, lake))
-    ;(log as { told?: PlacedPoints }).told = told
-    return { heads: found, placed: told }
+    file: 'core/lake/target.ts',
+    find: '    return { lake, placed: await readPoints(this.#world.objects, lake) }\n',
+    replace: `    const memory = this.#world.clock as { told?: PlacedPoints }
+    memory.told ??= await readPoints(this.#world.objects, lake)
+    return { lake, placed: memory.told }
 `,
     scenario: 'tier',
     seedsMax: 300,

@@ -6,6 +6,7 @@ import { createDatabase } from '../../../core/catalog/databases.ts'
 import { createTable } from '../../../core/catalog/tables.ts'
 import { Log } from '../../../core/log/log.ts'
 import { ingest } from '../actors/ingest.ts'
+import { simulatedTables } from '../catalog.ts'
 import { checkDropped, checkLog } from '../checks/log.ts'
 import { watch } from '../checks/watch.ts'
 import type { Cluster, Environment } from '../cluster.ts'
@@ -66,6 +67,7 @@ export class SmallWorld {
       objects: new ObjectsState(new Seeded(2), () => this.#scheduler.now),
       items: new ItemsState(new Seeded(3)),
       queue: new QueueState(this.#scheduler, new Seeded(4), 60_000),
+      catalog: simulatedTables(() => this.#scheduler.now),
     }
     const swarm = { ...drawSwarm('append', new Seeded(5)), buckets: 1, keyed: false, lake: false, cacheTable: true, floor: 0n }
     this.stage = {
@@ -85,6 +87,7 @@ export class SmallWorld {
       schema: schemaOf(swarm),
       logTtlMs: swarm.logTtlMs,
       snapshotAgeMs: swarm.upkeep.snapshotAgeMs,
+      external: swarm.external,
     })
     if (from === undefined) return
     copyStores(from.stores, stores, new Process('copy', this.#scheduler, 0))

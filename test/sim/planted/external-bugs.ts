@@ -1,0 +1,53 @@
+/** Planted bugs of lakes in external catalogs. */
+import type { PlantedBug } from './plant.ts'
+
+const target = 'core/lake/external/target.ts'
+
+export const externalBugs: readonly PlantedBug[] = [
+  {
+    id: 'B1c',
+    what: 'an ambiguous commit to an external catalog is treated as a failure, its files cleaned up',
+    file: target,
+    find: '      const committed = await commitExternal(this.#world, this.#place, base, plan) // COMMIT POINT\n',
+    replace: `      const { catalog } = this.#place
+      const commit: typeof catalog.commit = (name, change) =>
+        catalog.commit(name, change).catch((error: unknown) => {
+          throw Object.assign(error as object, { effect: 'none' })
+        })
+      const place = { ...this.#place, catalog: Object.assign(Object.create(catalog), { commit }) }
+      const committed = await commitExternal(this.#world, place, base, plan).catch(async (error: unknown) => {
+        await objects.delete(plan.objects.map(({ key }) => key)).catch(() => undefined)
+        throw error
+      })
+`,
+    scenario: 'external',
+    seedsMax: 300,
+  },
+  {
+    id: 'E1',
+    what: 'the points are of another snapshot than the fence: those that the lake item remembers',
+    file: target,
+    find: '    const placed = await this.#points(external, mine)\n    await this.#stillMine(mine)\n',
+    replace: '    const placed = await readPoints(this.#world.objects, mine)\n    await this.#stillMine(mine)\n',
+    scenario: 'external',
+    seedsMax: 1_000,
+  },
+  {
+    id: 'E2',
+    what: 'the base is read again without its points',
+    file: target,
+    find: '      const placed = await this.#points(committed.external, mine)\n',
+    replace: '      const { placed } = base\n',
+    scenario: 'external',
+    seedsMax: 1_000,
+  },
+  {
+    id: 'E3',
+    what: 'a superseded worker reads the table that its successor has committed to, and goes on from there',
+    file: target,
+    find: '    if (lake?.open === true && lake.epoch === epoch) return\n',
+    replace: '    if (lake?.open === true && lake.epoch >= epoch) return\n',
+    scenario: 'external',
+    seedsMax: 300,
+  },
+]
