@@ -40,11 +40,15 @@ export interface LakeRow {
   readonly value: bigint
 }
 
-export function rowsOfFile(file: Uint8Array): readonly LakeRow[] {
+/** The field id of each of our columns, where it is not the column's. */
+export type FieldIds = Readonly<Record<number, number>>
+
+export function rowsOfFile(file: Uint8Array, ids: FieldIds = {}): readonly LakeRow[] {
   if (magic.some((byte, i) => file[i] !== byte)) throw new Error('not a file of the simulated writer')
   const table = tableFromIPC(file.subarray(magic.length))
   const at = new Map(table.schema.fields.map((field, i) => [Number(field.metadata.get('PARQUET:field_id')), i]))
-  const [v, s, bucket, offset, timestamp] = [4, 5, 1, 2, 3].map((id) => {
+  const first = [4, 5, 1, 2, 3].map((id) => ids[id] ?? id)
+  const [v, s, bucket, offset, timestamp] = first.map((id) => {
     const column = table.getChildAt(at.get(id) ?? -1)
     if (column === null) throw new Error(`a data file without column ${id}`)
     return column
@@ -52,7 +56,7 @@ export function rowsOfFile(file: Uint8Array): readonly LakeRow[] {
   const p = table.getChild('p')
   // Numbers that are made of v, in columns that came later.
   const later = table.schema.fields.flatMap((field, i) =>
-    Number(field.metadata.get('PARQUET:field_id')) > 5 && field.name !== 'p' ? [table.getChildAt(i)] : [],
+    !first.includes(Number(field.metadata.get('PARQUET:field_id'))) && field.name !== 'p' ? [table.getChildAt(i)] : [],
   )
   const rows: LakeRow[] = []
   for (let i = 0; i < table.numRows; i++) {

@@ -6,6 +6,7 @@
 import { decodeLakeItem, lakeItemKey, type ObjectRef } from '../../../core/format/items/lake.ts'
 import { decodePoints, type Points, pointAt } from '../../../core/format/items/points.ts'
 import type { History } from '../history.ts'
+import type { FieldIds } from '../parquet.ts'
 import type { Stores } from '../product.ts'
 import type { BucketLog } from '../reader.ts'
 import { databaseName, tableName } from '../stage.ts'
@@ -41,11 +42,15 @@ export function viewOf(stores: Stores): ExternalView | undefined {
   return { metadata, main: metadata.snapshots.find((each) => each['snapshot-id'] === metadata['current-snapshot-id']) }
 }
 
+/** As the table notes them: a catalog gives fields ids of its own. */
+const idsOf = (view: ExternalView | undefined): FieldIds =>
+  JSON.parse(view?.metadata.properties['sluice.columns'] ?? '{}') as FieldIds
+
 /** Of all its snapshots, and the points of the last of ours. */
 export function externalReferences(stores: Stores): ReadonlySet<string> {
   const view = viewOf(stores)
   const references = new Set<string>()
-  for (const snapshot of view?.metadata.snapshots ?? []) filesOf(stores, snapshot['manifest-list'], references)
+  for (const snapshot of view?.metadata.snapshots ?? []) filesOf(stores, snapshot['manifest-list'], references, idsOf(view))
   const points = view?.metadata.properties['sluice.points']
   if (points !== undefined) references.add(points)
   return references
@@ -82,7 +87,7 @@ export function readExternal(stores: Stores): Lake | undefined {
   const view = viewOf(stores)
   if (view?.main === undefined) return undefined
   const references = new Set<string>()
-  const rows = filesOf(stores, view.main['manifest-list'], references)
+  const rows = filesOf(stores, view.main['manifest-list'], references, idsOf(view))
   return { points: readPointsOf(stores, view), rows, references }
 }
 

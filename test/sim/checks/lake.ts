@@ -10,7 +10,7 @@ import { decodeLakeItem, lakeItemKey, type ObjectRef } from '../../../core/forma
 import { decodePoints, type Page, type Points, type PointsObject, pointAt } from '../../../core/format/items/points.ts'
 import { concat, viewOf } from '../../../core/kernel/bytes.ts'
 import type { History } from '../history.ts'
-import { type LakeRow, rowsOfFile } from '../parquet.ts'
+import { type FieldIds, type LakeRow, rowsOfFile } from '../parquet.ts'
 import type { Stores } from '../product.ts'
 import type { BucketLog } from '../reader.ts'
 
@@ -62,7 +62,7 @@ export function readLake(stores: Stores, tableId: string): Lake | undefined {
 }
 
 /** The rows of a manifest list; what it needs goes into `references`. */
-export function filesOf(stores: Stores, manifestList: string, references: Set<string>): readonly LakeRow[] {
+export function filesOf(stores: Stores, manifestList: string, references: Set<string>, ids?: FieldIds): readonly LakeRow[] {
   const read = (key: string): Uint8Array => {
     references.add(key)
     const bytes = stores.objects.objects.get(key)
@@ -74,7 +74,7 @@ export function filesOf(stores: Stores, manifestList: string, references: Set<st
     for (const entry of records(read(keyOf(textIn(manifest, 'manifest_path'))))) {
       if (entry['status'] === deletedEntry) continue
       const file = entry['data_file'] as Record<string, unknown>
-      const found = rowsIn(read(keyOf(textIn(file, 'file_path'))))
+      const found = rowsIn(read(keyOf(textIn(file, 'file_path'))), ids)
       if (BigInt(found.length) !== BigInt(file['record_count'] as bigint))
         throw new Error('a data file has other rows than its manifest says')
       const { p: partition = '' } = file['partition'] as { readonly p?: string }
@@ -244,8 +244,8 @@ function records(bytes: Uint8Array): readonly Record<string, unknown>[] {
   return made
 }
 
-function rowsIn(bytes: Uint8Array): readonly LakeRow[] {
-  const known = decodedRows.get(bytes) ?? rowsOfFile(bytes)
+function rowsIn(bytes: Uint8Array, ids: FieldIds | undefined): readonly LakeRow[] {
+  const known = decodedRows.get(bytes) ?? rowsOfFile(bytes, ids)
   decodedRows.set(bytes, known)
   return known
 }
