@@ -10,8 +10,10 @@ import { currentSnapshot, decodeMetadata } from '../lake/iceberg/metadata.ts'
 import { readLakeItem } from '../lake/item.ts'
 import { lakeFolder } from '../lake/layout.ts'
 import { readChecked, readPoints } from '../lake/objects.ts'
+import { tieredHeads } from '../log/buckets.ts'
 import { dropPartition } from '../log/drop.ts'
 import { markCollect } from '../log/keep/lake-mark.ts'
+import { retain } from '../log/keep/retain.ts'
 import { purge } from '../log/purge.ts'
 import { routeRows } from '../log/route.ts'
 import { partitionedTable, type TestWorld, testLog, testWorld } from '../log/world.case.ts'
@@ -249,6 +251,35 @@ test('a drop that died at any call is finished, by hand or by its purge', async 
     expect(calls).toBeGreaterThan(15)
   }
 }, 120_000)
+
+test('the log keeps rows of a partition that are not in the lake, whatever its namesake and its neighbour have there', async () => {
+  const world = testWorld()
+  const table = await partitionedTable(world, 1, 'iceberg')
+  const log = testLog(world)
+  const many = async (from: number, k: string): Promise<void> => {
+    for (let i = from; i < from + 20; i++) await produce(world, table, [[i, k]], log)
+  }
+  await many(0, 'a')
+  await many(0, 'b')
+  await tier(world, table)
+  await dropPartition(world, table, 'k=a', 'stay')
+  await many(20, 'a')
+  await many(20, 'b')
+  world.time.now += 30 * 86_400_000
+  const job = { ...tierJobOf(table), kind: 'retain' as const }
+  await retain(world, job, world.time.now + 60_000)
+  const starts = async () => (await tieredHeads(world, table)).map(({ partition, start }) => [partition.name, start])
+  expect(await starts()).toEqual([
+    ['k=a', 20n],
+    ['k=b', 16n],
+  ])
+  await tier(world, table)
+  await retain(world, job, world.time.now + 60_000)
+  expect(await starts()).toEqual([
+    ['k=a', 36n],
+    ['k=b', 32n],
+  ])
+})
 
 test('a partition that was created again and has no rows yet keeps no mark alive', async () => {
   const world = testWorld()

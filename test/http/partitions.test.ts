@@ -138,3 +138,38 @@ test('1,000 partitions are made and listed in little time, one write each', asyn
   const full = await produce(path, [{ id: 1, dt: '2026-11-22', city: 'one too many' }])
   expect([full.status, full.json.error.code, full.json.error.effect]).toEqual([507, 'full', 'none'])
 })
+
+test('with a lake each bucket of a partition has its tier point, and a drop says what becomes of its rows there', async () => {
+  const path = await table('lake', { options: { 'lake.format': 'iceberg' } })
+  await produce(path, [
+    { id: 1, dt: '2026-11-21', city: 'Ulm' },
+    { id: 2, dt: '2026-11-22', city: 'Ulm' },
+    { id: 3, dt: '2026-11-22', city: 'Ulm' },
+  ])
+  const { status, json } = await site.client.send('POST', `${path}/tier?wait=20s`)
+  expect([status, json.lagRows]).toEqual([200, 0])
+  const points = async (route: string) =>
+    (await site.client.get(`${path}/${route}`)).json.buckets.map(({ partition, tierPoint }: Record<string, string>) => [
+      partition,
+      tierPoint,
+    ])
+  const other = 'dt=2026-11-22/city=Ulm'
+  expect(await points('tier')).toEqual([
+    [day, '1'],
+    [other, '2'],
+  ])
+  expect(await points('offsets')).toEqual(await points('tier'))
+  const rowsInLake = async () => {
+    const { metadata } = (await site.client.get('/iceberg/v1/namespaces/d/tables/lake')).json
+    return metadata.snapshots.at(-1).summary['total-records']
+  }
+  expect((await site.client.send('DELETE', `${path}/partitions/${part(day)}?keepLake=true`)).status).toBe(204)
+  expect(await rowsInLake()).toBe('3')
+  expect((await site.client.send('DELETE', `${path}/partitions/${part(other)}`)).status).toBe(204)
+  expect(await rowsInLake()).toBe('1')
+  expect(await points('tier')).toEqual([])
+  await produce(path, [{ id: 4, dt: '2026-11-22', city: 'Ulm' }])
+  await site.client.send('POST', `${path}/tier?wait=20s`)
+  expect(await points('tier')).toEqual([[other, '3']])
+  expect(await rowsInLake()).toBe('2')
+})
