@@ -14,6 +14,8 @@ import { dropMarks } from '../jobs/marks.ts'
 import { type Label, labelOf } from '../kernel/ids.ts'
 import { limits } from '../kernel/limits.ts'
 import { collectLake } from '../lake/upkeep/collect.ts'
+import { expireIdle } from '../lake/upkeep/idle.ts'
+import type { UpkeepLimits } from '../lake/upkeep/limits.ts'
 import { type BucketId, idOf } from '../model/partition.ts'
 import type { Table } from '../model/table.ts'
 import type { Job } from '../ports/queue.ts'
@@ -36,7 +38,12 @@ export interface Collected {
 const candidatesMax = 50_000
 const pageItems = 500
 
-export async function collect(world: World, job: Job, orphanAgeMs: number = limits.orphanAgeMs): Promise<Collected> {
+export async function collect(
+  world: World,
+  job: Job,
+  orphanAgeMs: number = limits.orphanAgeMs,
+  upkeep?: UpkeepLimits,
+): Promise<Collected> {
   const { database, table: name, tableId } = job.table
   const table = await findTable(world, database, name)
   if (table === undefined || table.tableId !== tableId || table.state !== 'alive') {
@@ -49,8 +56,10 @@ export async function collect(world: World, job: Job, orphanAgeMs: number = limi
     deleted += await collectChunk(world, table, candidates)
   }
   // What an external catalog refers to is its own to collect.
-  if (table.options.lakeFormat !== 'none' && table.options.lakeCatalog === undefined)
+  if (table.options.lakeFormat !== 'none' && table.options.lakeCatalog === undefined) {
+    await expireIdle(world, table, upkeep)
     deleted += await collectLake(world, tableId, before)
+  }
   await forgetEvicted(world, table)
   await dropMarks(world, tableId, job.marks)
   return { state: 'collected', deleted }

@@ -154,6 +154,24 @@ test('a lake that is tiered often has one collect mark of its own in half a day'
   expect(marks).toBe(5)
 })
 
+test('a lake that is left alone keeps twenty snapshots after its collect, and commits on from there', async () => {
+  const world = testWorld()
+  const table = await testTable(world, 1, 'iceberg')
+  await tierRows(world, table, { count: 40 })
+  expect((await metadataOf(world, table)).snapshots.length).toBeGreaterThan(40)
+  const before = (await keysOf(world)).length
+  world.time.now += 37 * 60 * minutes
+  await sweep(world)
+  for (const job of world.jobs) if (job.kind === 'collect') await collect(world, job)
+  const metadata = await metadataOf(world, table)
+  expect(metadata.snapshots).toHaveLength(20)
+  expect((await keysOf(world)).length).toBeLessThan(before - 60)
+  await tierRows(world, table, { from: 40 })
+  const values = (await folderRows(world.objects, table)).map(({ v }) => Number(v)).sort((a, b) => a - b)
+  expect(values).toEqual(Array.from({ length: 41 }, (_, i) => i))
+  expect((await metadataOf(world, table)).snapshots.length).toBeLessThanOrEqual(21)
+})
+
 test('a lake of rare commits keeps its newest twenty snapshots', async () => {
   const world = testWorld()
   const table = await testTable(world, 1, 'iceberg')

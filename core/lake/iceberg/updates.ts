@@ -135,7 +135,7 @@ function removeRef(metadata: TableMetadata, name: string): TableMetadata {
 }
 
 /** Those that are gone already are no error: we expire snapshots too. */
-function removeSnapshots(metadata: TableMetadata, ids: ReadonlySet<bigint>): TableMetadata {
+export function removeSnapshots(metadata: TableMetadata, ids: ReadonlySet<bigint>): TableMetadata {
   const isGone = (each: { readonly 'snapshot-id': bigint }): boolean => ids.has(each['snapshot-id'])
   if (!metadata.snapshots.some(isGone)) return metadata
   const log = metadata['snapshot-log']

@@ -5,7 +5,8 @@
  * a tag names stays, and a branch's or the table's own settings (`history.expire.*`) go before ours. Nothing is deleted here:
  * objects that no snapshot has any more are orphans from then on (collect.ts).
  */
-import type { Snapshot, SnapshotRef, StatisticsFile, TableMetadata } from '../iceberg/metadata.ts'
+import type { Snapshot, SnapshotRef, TableMetadata } from '../iceberg/metadata.ts'
+import { removeSnapshots } from '../iceberg/updates.ts'
 import { type UpkeepLimits, upkeepLimits } from './limits.ts'
 
 const allKept = 100
@@ -15,28 +16,22 @@ const gapsMax = 360
 /** Of `min-snapshots-to-keep`. */
 const snapshotsMinMax = 1_000
 
-type SnapshotId = Snapshot['snapshot-id']
-
 /** `now`: ms since 1970. The same object where nothing leaves. */
-export function expireSnapshots(metadata: TableMetadata, now: number, limits: UpkeepLimits = upkeepLimits): TableMetadata {
+export function expireSnapshots(metadata: TableMetadata, now: number, limits?: UpkeepLimits): TableMetadata {
+  return removeSnapshots(metadata, expiredSnapshots(metadata, now, limits))
+}
+
+/** Their ids. */
+export function expiredSnapshots(metadata: TableMetadata, now: number, limits: UpkeepLimits = upkeepLimits): ReadonlySet<bigint> {
   const byId = new Map(metadata.snapshots.map((snapshot) => [snapshot['snapshot-id'], snapshot]))
-  const kept = new Set<SnapshotId>()
+  const expired = new Set(byId.keys())
   for (const ref of Object.values(metadata.refs)) {
     const lineage = lineageOf(byId, ref['snapshot-id'])
     const stay =
       ref.type === 'branch' ? keptOfBranch(lineage, policyOf(ref, metadata.properties, limits), now) : lineage.slice(0, 1)
-    for (const snapshot of stay) kept.add(snapshot['snapshot-id'])
+    for (const snapshot of stay) expired.delete(snapshot['snapshot-id'])
   }
-  if (kept.size === byId.size) return metadata
-  const { statistics, 'partition-statistics': partitionStatistics, ...rest } = metadata
-  const isKept = (each: Snapshot | StatisticsFile): boolean => kept.has(each['snapshot-id'])
-  return {
-    ...rest,
-    snapshots: metadata.snapshots.filter(isKept),
-    'snapshot-log': afterGaps(metadata['snapshot-log'], kept),
-    ...(statistics && { statistics: statistics.filter(isKept) }),
-    ...(partitionStatistics && { 'partition-statistics': partitionStatistics.filter(isKept) }),
-  }
+  return expired
 }
 
 interface Policy {
@@ -67,7 +62,7 @@ function keptOfBranch(lineage: readonly Snapshot[], { min, ageMs }: Policy, now:
 }
 
 /** A snapshot and what came before it, the newest first. Where a parent has left, the next older snapshot follows. */
-function lineageOf(byId: ReadonlyMap<SnapshotId, Snapshot>, head: SnapshotId): readonly Snapshot[] {
+function lineageOf(byId: ReadonlyMap<bigint, Snapshot>, head: bigint): readonly Snapshot[] {
   const older = [...byId.values()].sort((a, b) => b['sequence-number'] - a['sequence-number'])
   const lineage: Snapshot[] = []
   let next = byId.get(head)
@@ -80,12 +75,6 @@ function lineageOf(byId: ReadonlyMap<SnapshotId, Snapshot>, head: SnapshotId): r
     if (next !== undefined && next['sequence-number'] >= last['sequence-number']) return lineage
   }
   return lineage
-}
-
-/** Without the entries of snapshots that left, and without what came before such a one: a gap would name a wrong snapshot for a time. */
-function afterGaps(log: TableMetadata['snapshot-log'], kept: ReadonlySet<SnapshotId>): TableMetadata['snapshot-log'] {
-  const gap = log.findLastIndex((entry) => !kept.has(entry['snapshot-id']))
-  return log.slice(gap + 1)
 }
 
 function countOf(text: string | undefined): number | undefined {

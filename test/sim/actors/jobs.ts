@@ -66,7 +66,7 @@ async function runJob(stage: Stage, { world, log, process }: Environment, job: J
       })
       return
     case 'collect':
-      await collect(world, job, stage.random.pick(orphanAges))
+      await collect(world, job, stage.random.pick(orphanAges), stage.swarm.upkeep)
       return
     case 'purge':
       await purge(world, job, deadlineMs)

@@ -127,8 +127,9 @@ function watchLake(
   if (lake.epoch < old.epoch || lake.version < old.version)
     history.break('G9', 'fence', `the lake item of ${key.partition} goes back`)
   if (lake.epoch > old.epoch) claimants.set(key.partition, author)
-  const isEngines = old.committed !== undefined && lake.committed?.points.key === old.committed.points.key
-  if (lake.version > old.version && !isEngines && lake.epoch === old.epoch && claimants.get(key.partition) !== author) {
+  // Maintenance, ours or an engine's, leaves the points as they are, and needs no claim.
+  const isMaintenance = old.committed !== undefined && lake.committed?.points.key === old.committed.points.key
+  if (lake.version > old.version && !isMaintenance && lake.epoch === old.epoch && claimants.get(key.partition) !== author) {
     history.break(
       'G9',
       'fence',
