@@ -18,7 +18,7 @@ const logPath = `${tablePath}/log`
 const warmTablePath = '/v1/databases/bench/tables/warm'
 const warmPath = `${warmTablePath}/log`
 /** Appends that go to both tables. */
-const warmAppends = 40
+const warmAppends = 200
 const wholePage = '&limit=1000000'
 
 interface Column {
