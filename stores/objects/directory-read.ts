@@ -18,11 +18,15 @@ const smallBytesMax = 64 * 1024
 const trustedBytesMax = 8 * 1024 * 1024
 
 /** Errors: `internal` (a range that is not in the file), those of the file system. */
-export async function readRange(key: string, path: string, range: ByteRange): Promise<Uint8Array> {
+export function readRange(key: string, path: string, range: ByteRange): Uint8Array | Promise<Uint8Array> {
   if (range.end - range.start <= smallBytesMax) {
     const bytes = readSmall(path, range)
     if (bytes !== undefined) return bytes
   }
+  return readLong(key, path, range)
+}
+
+async function readLong(key: string, path: string, range: ByteRange): Promise<Uint8Array> {
   const file = await openOf(path, 'r')
   try {
     const length = range.end - range.start

@@ -68,7 +68,8 @@ export class DirectoryObjects implements ObjectStore {
     const path = this.#path(key)
     if (range !== undefined) checkRange(key, range)
     try {
-      return range === undefined ? plain(await readFile(path)) : await readRange(key, path, range)
+      const bytes = range === undefined ? readFile(path).then(plain) : readRange(key, path, range)
+      return bytes instanceof Uint8Array ? bytes : await bytes
     } catch (error) {
       if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') throw absent(key)
       throw fileError(error, `object ${key} cannot be read`, 'none')

@@ -129,16 +129,7 @@ export class Ranges implements RangeReader {
   async #readMissing(missing: ReadonlyMap<string, Wanted>): Promise<ReadonlyMap<string, Range>> {
     const own = new Map<string, Range>()
     if (missing.size === 0) return own
-    const read = async (group: readonly Wanted[]): Promise<void> => {
-      for (const { id, bytes, memory, verified } of await this.#readGroup(group)) {
-        const range = { bytes, memory }
-        own.set(id, range)
-        const waiting = this.#reading.get(id) as Pending
-        memory.uses += waiting.readers
-        waiting.range = range
-        if (verified) this.#keep(id, range)
-      }
-    }
+    const read = (group: readonly Wanted[]): Promise<void> => this.#readGroup(group, own)
     const groups = merged([...missing.values()])
     const inline = { groups: groups.filter(isInline), atOnce: inlineReadsAtOnce }
     const others = { groups: groups.filter((group) => !isInline(group)), atOnce: readsAtOnce }
@@ -152,16 +143,27 @@ export class Ranges implements RangeReader {
     return own
   }
 
-  async #readGroup(group: readonly Wanted[]): Promise<readonly Read[]> {
+  async #readGroup(group: readonly Wanted[], own: Map<string, Range>): Promise<void> {
     const { key, start } = group[0] as Wanted
     const end = group.reduce((most, one) => Math.max(most, one.end), start)
     for (let attempt = 1; ; attempt++) {
       try {
-        return checked(group, start, end - start, await this.#objects.read(key, { start, end }))
+        const bytes = await this.#objects.read(key, { start, end })
+        for (const read of checked(group, start, end - start, bytes)) this.#settle(read, own)
+        return
       } catch (error) {
         if (attempt >= damagedReadsMax || !isSluiceError(error, 'internal')) throw error
       }
     }
+  }
+
+  #settle({ id, bytes, memory, verified }: Read, own: Map<string, Range>): void {
+    const range = { bytes, memory }
+    own.set(id, range)
+    const pending = this.#reading.get(id) as Pending
+    memory.uses += pending.readers
+    pending.range = range
+    if (verified) this.#keep(id, range)
   }
 
   /** A kept range; its memory has one more user. */
