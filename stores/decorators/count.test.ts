@@ -27,6 +27,18 @@ test('requests and bytes are counted for the process and for the scope that aske
   expect(counter.total.get('objects.create')).toBe(2)
 })
 
+test('what a store has at hand is a request like any other, and what it has not is none', () => {
+  const counter = new Counter()
+  const readNow = (key: string): Uint8Array | undefined => (key === 'a' ? utf8('12345') : undefined)
+  const objects = countObjects(Object.assign(new MemoryObjects(), { readNow }), counter)
+  expect([objects.readNow?.('a', { start: 0, end: 5 })?.length, objects.readNow?.('b', { start: 0, end: 5 })]).toEqual([
+    5,
+    undefined,
+  ])
+  expect([counter.total.get('objects.read'), counter.total.get('objects/bytesOut')]).toEqual([1, 5])
+  expect(countObjects(new MemoryObjects(), counter).readNow).toBe(undefined)
+})
+
 test('write units follow the larger of the sizes before and after', async () => {
   const counter = new Counter()
   const items = countItems(new MemoryItems(), counter)

@@ -6,7 +6,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { lengthOf } from '../../core/kernel/bytes.ts'
 import type { Consistency, Item, ItemKey, ItemStore, TransactAction } from '../../core/ports/items.ts'
-import type { ListedObject, ObjectStore } from '../../core/ports/objects.ts'
+import type { ByteRange, ListedObject, ObjectStore } from '../../core/ports/objects.ts'
 import { itemBytes } from '../items/size.ts'
 import { keyOf } from '../items/validate.ts'
 
@@ -77,6 +77,15 @@ export function countObjects(objects: ObjectStore, counter: Counter): ObjectStor
       counter.add('objects/bytesOut', bytes.length)
       return bytes
     },
+    ...(objects.readNow && {
+      readNow: (key: string, range: ByteRange) => {
+        const bytes = objects.readNow?.(key, range)
+        if (bytes === undefined) return undefined
+        counter.add('objects.read')
+        counter.add('objects/bytesOut', bytes.length)
+        return bytes
+      },
+    }),
     delete: (keys) => {
       counter.add('objects.delete', Math.ceil(keys.length / listPage))
       return objects.delete(keys)

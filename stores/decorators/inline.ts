@@ -71,6 +71,10 @@ class InlineObjects implements ObjectStore {
     return place === undefined ? this.#objects.read(key, range) : this.#readInline(key, place, range)
   }
 
+  readNow(key: string, range: ByteRange): Uint8Array | undefined {
+    return placeOf(key) === undefined ? this.#objects.readNow?.(key, range) : undefined
+  }
+
   async #readInline(key: string, place: Place, range: ByteRange | undefined): Promise<Uint8Array> {
     if (range !== undefined) checkRange(key, range)
     const item = await this.#reads.read(place.item)

@@ -10,7 +10,7 @@ import { isSluiceError, SluiceError } from '../../core/kernel/errors.ts'
 import type { Random } from '../../core/kernel/random.ts'
 import type { ItemStore } from '../../core/ports/items.ts'
 import type { LakeCatalog } from '../../core/ports/lake-catalog.ts'
-import type { ListedObject, ObjectStore } from '../../core/ports/objects.ts'
+import type { ByteRange, ListedObject, ObjectStore } from '../../core/ports/objects.ts'
 import { equalValues } from '../items/evaluate.ts'
 
 export interface RetryPolicy {
@@ -40,6 +40,7 @@ export function retryObjects(objects: ObjectStore, policy: RetryPolicy): ObjectS
   return {
     create: (key, bytes) => repeat('objects.create', () => objects.create(key, bytes)),
     read: (key, range) => repeat('objects.read', () => objects.read(key, range)),
+    ...(objects.readNow && { readNow: (key: string, range: ByteRange) => objects.readNow?.(key, range) }),
     delete: (keys) => repeat('objects.delete', () => objects.delete(keys)),
     replace: (key, bytes) => repeat('objects.replace', () => objects.replace(key, bytes)),
     list: (prefix) => listAgain(objects, policy, prefix),

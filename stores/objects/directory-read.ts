@@ -1,8 +1,8 @@
 /**
  * A range of a file. Reading columns is many small reads, of files that were written lately: handing one to another thread takes
  * several times as long as reading it from the system's cache, so those are read at once, on this thread; long ones are not.
- * Columns of one file are read one after the other in one turn of the event loop: it stays open until the end of the turn, which
- * no deletion outlasts, for that takes a turn of its own.
+ * Columns of one file are read one after the other in one turn of the event loop: it stays open until the end of the turn, or until
+ * this process deletes or replaces something.
  */
 import { close, closeSync, fstat, open, openSync, read, readSync } from 'node:fs'
 import { promisify } from 'node:util'
@@ -19,11 +19,7 @@ const trustedBytesMax = 8 * 1024 * 1024
 
 /** Errors: `internal` (a range that is not in the file), those of the file system. */
 export function readRange(key: string, path: string, range: ByteRange): Uint8Array | Promise<Uint8Array> {
-  if (range.end - range.start <= smallBytesMax) {
-    const bytes = readSmall(path, range)
-    if (bytes !== undefined) return bytes
-  }
-  return readLong(key, path, range)
+  return readSmall(path, range) ?? readLong(key, path, range)
 }
 
 async function readLong(key: string, path: string, range: ByteRange): Promise<Uint8Array> {
@@ -43,8 +39,9 @@ async function readLong(key: string, path: string, range: ByteRange): Promise<Ui
   }
 }
 
-/** Undefined where one read does not bring all of it. */
-function readSmall(path: string, { start, end }: ByteRange): Uint8Array | undefined {
+/** Undefined where it is long, or one read does not bring all of it. */
+export function readSmall(path: string, { start, end }: ByteRange): Uint8Array | undefined {
+  if (end - start > smallBytesMax) return undefined
   const file = opened.get(path) ?? openForTurn(path)
   const bytes = Buffer.allocUnsafeSlow(end - start)
   return readSync(file, bytes, 0, end - start, start) === end - start ? new Uint8Array(bytes.buffer) : undefined
@@ -61,7 +58,7 @@ function openForTurn(path: string): number {
   return file
 }
 
-function closeOpened(): void {
+export function closeOpened(): void {
   const files = [...opened.values()]
   opened.clear()
   for (const file of files) {

@@ -69,6 +69,20 @@ test('a folder that was removed behind its back is made again', () =>
     await objects.close()
   }))
 
+test('a small range is at hand, and nothing is that read would refuse', () =>
+  within(async (path) => {
+    const objects = await openDirectory(path)
+    await objects.create('a', new Uint8Array(100_000).fill(7))
+    const now = (key: string, start: number, end: number) => objects.readNow(key, { start, end })?.length
+    expect([now('a', 5, 9), now('a', 99_990, 100_000), now('a', 3, 3)]).toEqual([4, 10, 0])
+    expect([now('a', 0, 90_000), now('a', 99_990, 100_001), now('a', 9, 5), now('b', 0, 1), now('../a', 0, 1)]).toEqual(
+      new Array(5).fill(undefined),
+    )
+    await objects.delete(['a'])
+    expect(now('a', 5, 9)).toBe(undefined)
+    await objects.close()
+  }))
+
 test('a uri is the path of the object', () =>
   within(async (path) => {
     const objects = await openDirectory(path)

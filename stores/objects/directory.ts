@@ -11,7 +11,7 @@ import { dirname, join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { equalBytes, joined, type Pieces } from '../../core/kernel/bytes.ts'
 import type { ByteRange, ListedObject, ObjectStore } from '../../core/ports/objects.ts'
-import { readRange } from './directory-read.ts'
+import { closeOpened, readRange, readSmall } from './directory-read.ts'
 import { DirectorySync, makeFolder } from './directory-sync.ts'
 import { discard, TemporaryFiles } from './directory-write.ts'
 import { codeOf, fileError } from './file-error.ts'
@@ -76,12 +76,22 @@ export class DirectoryObjects implements ObjectStore {
     }
   }
 
+  readNow(key: string, range: ByteRange): Uint8Array | undefined {
+    try {
+      checkRange(key, range)
+      return readSmall(this.#path(key), range)
+    } catch {
+      return undefined
+    }
+  }
+
   /** Not synced: an object that a crash brings back is an orphan again, and swept again. */
   async delete(keys: readonly string[]): Promise<void> {
     const paths = keys.map((key) => this.#path(key))
     for (let at = 0; at < paths.length; at += deletesAtOnce) {
       await Promise.all(paths.slice(at, at + deletesAtOnce).map(removeFile))
     }
+    closeOpened()
   }
 
   async *list(prefix: string): AsyncIterable<ListedObject> {
@@ -99,6 +109,7 @@ export class DirectoryObjects implements ObjectStore {
     const temporary = await this.#write(key, bytes, dirname(path))
     try {
       await rename(temporary, path) // COMMIT POINT
+      closeOpened()
     } catch (error) {
       discard(temporary)
       throw fileError(error, `object ${key} cannot be replaced`, 'none')

@@ -124,3 +124,21 @@ test('what is no longer kept is let go when its last reader gives it back, and n
   borrowed.release()
   expect(sizes([mine, never] as Uint8Array[])).toEqual([0, 20 * KiB])
 })
+
+test('what the store has at hand is not waited for, and what is damaged there is read again', async () => {
+  const { reads, objects } = store()
+  let damage = 0
+  const readNow = (_: string, { start, end }: ByteRange): Uint8Array | undefined => {
+    if (end - start > 1_000) return undefined
+    const found = bytes.slice(start, end)
+    if (damage-- > 0) found[0] = 255
+    return found
+  }
+  const ranges = new Ranges({ ...objects, readNow }, 0)
+  const [small, again, long] = [wanted(5, 9), wanted(5, 9), wanted(100 * KiB, 110 * KiB)]
+  expect(sizes(await ranges.read([small, again, long]))).toEqual([4, 4, 10 * KiB])
+  expect(reads).toEqual([`a ${100 * KiB}-${110 * KiB}`])
+  damage = 1
+  expect(sizes(await ranges.read([small]))).toEqual([4])
+  expect(reads.at(-1)).toBe('a 5-9')
+})

@@ -130,22 +130,38 @@ export class Ranges implements RangeReader {
     const own = new Map<string, Range>()
     if (missing.size === 0) return own
     const read = (group: readonly Wanted[]): Promise<void> => this.#readGroup(group, own)
-    const groups = merged([...missing.values()])
+    const groups = merged([...missing.values()]).filter((group) => !this.#readGroupNow(group, own))
+    if (groups.length === 0) return own
     const inline = { groups: groups.filter(isInline), atOnce: inlineReadsAtOnce }
     const others = { groups: groups.filter((group) => !isInline(group)), atOnce: readsAtOnce }
     const reading = mapAtOnce([inline, others], 2, (part) => mapAtOnce(part.groups, part.atOnce, read))
-    for (const id of missing.keys()) this.#reading.set(id, { reading, readers: 1 })
+    for (const id of missing.keys()) if (!own.has(id)) this.#reading.set(id, { reading, readers: 1 })
     try {
       await reading
     } finally {
-      for (const id of missing.keys()) this.#reading.delete(id)
+      for (const one of groups.flat()) this.#reading.delete(idOf(one))
     }
     return own
   }
 
+  /** Where the store has it at hand; what is damaged is left to be read again. */
+  #readGroupNow(group: readonly Wanted[], own: Map<string, Range>): boolean {
+    const { key, start } = group[0] as Wanted
+    const end = endOf(group)
+    const bytes = this.#objects.readNow?.(key, { start, end })
+    if (bytes === undefined) return false
+    try {
+      for (const read of checked(group, start, end - start, bytes)) this.#settle(read, own)
+      return true
+    } catch (error) {
+      if (isSluiceError(error, 'internal')) return false
+      throw error
+    }
+  }
+
   async #readGroup(group: readonly Wanted[], own: Map<string, Range>): Promise<void> {
     const { key, start } = group[0] as Wanted
-    const end = group.reduce((most, one) => Math.max(most, one.end), start)
+    const end = endOf(group)
     for (let attempt = 1; ; attempt++) {
       try {
         const bytes = await this.#objects.read(key, { start, end })
@@ -160,9 +176,9 @@ export class Ranges implements RangeReader {
   #settle({ id, bytes, memory, verified }: Read, own: Map<string, Range>): void {
     const range = { bytes, memory }
     own.set(id, range)
-    const pending = this.#reading.get(id) as Pending
-    memory.uses += pending.readers
-    pending.range = range
+    const pending = this.#reading.get(id)
+    memory.uses += pending?.readers ?? 1
+    if (pending !== undefined) pending.range = range
     if (verified) this.#keep(id, range)
   }
 
@@ -216,6 +232,8 @@ export class Ranges implements RangeReader {
 
 /** Smaller memory costs a collector little. */
 const freedBytesMin = 16 * 1024
+
+const endOf = (group: readonly Wanted[]): number => group.reduce((most, { end }) => Math.max(most, end), 0)
 
 /** `bytes`: of the object from `start` on. */
 function checked(group: readonly Wanted[], start: number, length: number, bytes: Uint8Array): readonly Read[] {
