@@ -163,6 +163,8 @@ export const tierOut = z
     lagMs: z.int(),
     lagRows: z.int(),
     lastError: z.nullable(z.looseObject({ message: text, at: z.int() })),
+    failures: z.int().check(z.meta({ description: 'runs that failed since the last success' })),
+    nextAttemptAt: z.nullable(z.int()).check(z.meta({ description: 'ms since 1970; a call of this path waits for no pause' })),
     buckets: z.array(bucketOffsets).check(z.meta({ description: 'the first 1,024' })),
   })
   .check(z.meta({ id: 'TierState' }))

@@ -9,6 +9,7 @@ import {
   encodeLakeFailure,
   type LakeCommit,
   type LakeItem,
+  lakeFailureNames,
   lakeItemKey,
 } from '../format/items/lake.ts'
 import { isSluiceError } from '../kernel/errors.ts'
@@ -76,18 +77,19 @@ export async function releaseLake(world: World, tableId: string, mine: LakeItem)
   await world.items.update({ key: lakeItemKey(tableId), set: { lease: { value: 0n } }, condition: equal('epoch', mine.epoch) })
 }
 
-/** What the state shall show until the next commit, unless another has claimed the lake since. */
+/** One failure more than as `seen`, until the next commit or idle run, unless another has claimed the lake since. */
 export async function noteFailure(world: World, tableId: string, seen: LakeItem, message: string): Promise<void> {
   const now = world.clock.now()
   const set: Record<string, SetAction> = { at: { value: BigInt(now) } }
-  for (const [name, value] of Object.entries(encodeLakeFailure({ message, at: now }))) set[name] = { value }
+  for (const [name, value] of Object.entries(encodeLakeFailure({ message, at: now, count: (seen.lastError?.count ?? 0) + 1 })))
+    set[name] = { value }
   await world.items.update({ key: lakeItemKey(tableId), set, condition: equal('epoch', seen.epoch) })
 }
 
 export async function clearFailure(world: World, tableId: string, seen: LakeItem): Promise<void> {
   await world.items.update({
     key: lakeItemKey(tableId),
-    remove: ['lastError', 'lastErrorAt'],
+    remove: lakeFailureNames,
     condition: and(equal('epoch', seen.epoch), equal('version', seen.version)),
   })
 }
@@ -116,7 +118,7 @@ export async function commitLakeItem(
     {
       key: lakeItemKey(tableId),
       set,
-      remove: ['lastError', 'lastErrorAt'],
+      remove: lakeFailureNames,
       condition: and(isOpen, equal('version', mine.version), equal('epoch', mine.epoch), {
         is: 'less',
         path: 'gc',

@@ -22,6 +22,7 @@ import type { Table } from '../model/table.ts'
 import type { ParquetWriter } from '../ports/parquet.ts'
 import type { Job } from '../ports/queue.ts'
 import type { World } from '../ports/world.ts'
+import { isPutOff } from './back-off.ts'
 import { planCompaction } from './compact-lake.ts'
 import { type BucketRange, isDroppedPartition, type LogReader } from './frames.ts'
 import { planRanges, rowsIn } from './plan.ts'
@@ -42,15 +43,15 @@ export interface TierOptions {
 }
 
 export interface TierOutcome {
-  /** `busy`: another worker is at it · `gone`: the table was dropped · `fenced`: another worker took over. */
-  readonly state: 'idle' | 'committed' | 'busy' | 'gone' | 'fenced'
+  /** `busy`: another worker is at it · `gone`: the table was dropped · `fenced`: another worker took over · `put-off`: too soon after a failure. */
+  readonly state: 'idle' | 'committed' | 'busy' | 'gone' | 'fenced' | 'put-off'
   readonly snapshots: number
   readonly rows: bigint
   /** Rows that were in the log when the run began and are not in the lake. */
   readonly remaining: bigint
 }
 
-/** Any failure is shown in the table's state and thrown; the job's marks stay, so that it is tried again. */
+/** Any failure is shown in the table's state and thrown; the job's marks stay, so that it is tried again (back-off.ts). */
 export async function runTier(
   world: World,
   log: LogReader,
@@ -65,6 +66,7 @@ export async function runTier(
     await settleMarks(world, job, 'nothing-to-do')
     return outcome('gone')
   }
+  if (await isPutOff(world, job, lake)) return outcome('put-off')
   try {
     return await runAlive({ world, log, parquet, job, options, table, lake })
   } catch (error) {
@@ -87,10 +89,14 @@ interface Alive {
 async function runAlive(run: Alive): Promise<TierOutcome> {
   const { world, job, table } = run
   const startedAt = world.clock.now()
-  const { lake, heads, placed } = await showing(run, run.lake, async () => {
-    const looked = await targetOf(run, table).look(run.lake)
-    return { ...looked, heads: await tieredHeads(world, table) }
-  })
+  const { lake, heads, placed } = await showing(
+    run,
+    () => run.lake,
+    async () => {
+      const looked = await targetOf(run, table).look(run.lake)
+      return { ...looked, heads: await tieredHeads(world, table) }
+    },
+  )
   const planned = rowsIn(planRanges(heads, placed.points))
   if (planned === 0n) {
     if (lake.lastError !== undefined) await clearFailure(world, table.tableId, lake)
@@ -101,7 +107,11 @@ async function runAlive(run: Alive): Promise<TierOutcome> {
   if (claim.is === 'lost') return outcome('busy', { remaining: planned })
   if (claim.is === 'gone') return outcome('gone')
   const claimed = new TierRun({ ...run, lake: claim.lake, heads, placed, startedAt })
-  const result = await showing(run, claim.lake, () => claimed.rounds())
+  const result = await showing(
+    run,
+    () => claimed.lake,
+    () => claimed.rounds(),
+  )
   if (result.state === 'committed') await settleMarks(world, job, { ...claimed.seen, remaining: result.remaining })
   return result
 }
@@ -112,12 +122,12 @@ function targetOf({ world, options }: Alive, table: Table): LakeTarget {
 }
 
 /** The failure itself is what the caller must see, whatever becomes of showing it. */
-async function showing<T>({ world, table }: Alive, seen: LakeItem, work: () => Promise<T>): Promise<T> {
+async function showing<T>({ world, table }: Alive, seen: () => LakeItem, work: () => Promise<T>): Promise<T> {
   try {
     return await work()
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error)
-    await noteFailure(world, table.tableId, seen, message).catch(() => undefined)
+    await noteFailure(world, table.tableId, seen(), message).catch(() => undefined)
     throw error
   }
 }
@@ -152,6 +162,10 @@ class TierRun {
   get seen(): Seen {
     const { table, heads, startedAt } = this.#seen
     return { table, heads, startedAt }
+  }
+
+  get lake(): LakeItem {
+    return this.#mine
   }
 
   async rounds(): Promise<TierOutcome> {

@@ -2,12 +2,14 @@
 import type { LakeItem } from '../format/items/lake.ts'
 import { type Points, pointAt } from '../format/items/points.ts'
 import { limits } from '../kernel/limits.ts'
+import { readLakeItem } from '../lake/item.ts'
 import { currentPoints } from '../lake/points.ts'
 import { tieredHeads } from '../log/buckets.ts'
 import type { FetchedRows } from '../log/read/rows.ts'
 import { idOf } from '../model/partition.ts'
 import type { Table } from '../model/table.ts'
 import type { World } from '../ports/world.ts'
+import { nextAttemptAt } from './back-off.ts'
 import { type BucketRange, isDroppedPartition, type LogReader } from './frames.ts'
 import { planRanges, rowsIn } from './plan.ts'
 
@@ -18,10 +20,14 @@ export interface TierState {
   /** Claims so far. */
   readonly epoch: number
   readonly snapshot: string | null
-  /** Age of the oldest row that is not in the lake; 0 where all are. */
+  /** Age of the oldest row that is not in the lake; 0 where all are. Of all rows of the log where the lake cannot be read. */
   readonly lagMs: number
   readonly lagRows: number
   readonly lastError: { readonly message: string; readonly at: number } | null
+  /** Runs that failed since the last success. */
+  readonly failures: number
+  /** ms since 1970: when a run is tried that a mark asks for; null where the last run did not fail. */
+  readonly nextAttemptAt: number | null
   /** The first 1,024 of them. */
   readonly buckets: readonly TierBucket[]
 }
@@ -52,7 +58,7 @@ export async function tierState(world: World, log: LogReader, table: Table): Pro
     snapshot,
     lagMs: await lagMs(world, log, table, ranges),
     lagRows: Number(rowsIn(ranges)),
-    lastError: lake?.lastError ?? null,
+    ...failureOf(lake),
     buckets: heads.slice(0, limits.bucketsMax).map(({ partition, bucket, start, end }) => {
       const point = pointAt(points, idOf({ partition, bucket }))
       return {
@@ -67,6 +73,12 @@ export async function tierState(world: World, log: LogReader, table: Table): Pro
   }
 }
 
+function failureOf(lake: LakeItem | undefined): Pick<TierState, 'lastError' | 'failures' | 'nextAttemptAt'> {
+  if (lake?.lastError === undefined) return { lastError: null, failures: 0, nextAttemptAt: null }
+  const { message, at, count } = lake.lastError
+  return { lastError: { message, at }, failures: count, nextAttemptAt: nextAttemptAt(lake) ?? null }
+}
+
 /** The part of the state that takes no look at the log, for GET …/offsets. */
 export async function lakePoints(world: World, table: Table): Promise<LakePoints> {
   const { lake, points } = await readLake(world, table)
@@ -74,8 +86,16 @@ export async function lakePoints(world: World, table: Table): Promise<LakePoints
 }
 
 async function readLake(world: World, table: Table): Promise<{ readonly lake: LakeItem | undefined; readonly points: Points }> {
-  const found = table.options.lakeFormat === 'none' ? undefined : await currentPoints(world, table.tableId)
+  if (table.options.lakeFormat === 'none') return { lake: undefined, points: new Map() }
+  const found = await currentPoints(world, table.tableId).catch((error: unknown) => failing(world, table, error))
   return found ?? { lake: undefined, points: new Map() }
+}
+
+/** Where points cannot be read and runs fail of it, the failure is the answer: no row is known to be in the lake. */
+async function failing(world: World, { tableId }: Table, error: unknown) {
+  const lake = await readLakeItem(world.items, tableId)
+  if (lake?.lastError === undefined) throw error
+  return { lake, points: new Map() as Points }
 }
 
 function stateOf(lake: LakeItem | undefined, now: number): TierState['state'] {

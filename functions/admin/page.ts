@@ -63,6 +63,13 @@ async function list(path, field) {
 
 let stop = () => {}
 
+function lakeState({ state, lagRows, lagMs, failures, nextAttemptAt, lastError }) {
+  const behind = lagRows > 0 ? ', ' + Math.round(lagMs / 1000) + ' s behind' : ''
+  if (lastError === null) return state + behind
+  const left = Math.max(0, Math.round((nextAttemptAt - Date.now()) / 1000))
+  return state + behind + ', failed ' + many(failures) + ' times, again in ' + left + ' s: ' + lastError.message
+}
+
 async function showTables() {
   const table = element('table')
   table.append(header(['table', 'buckets', 'rows in the log', 'lake', 'rows not in the lake', 'state']))
@@ -83,7 +90,7 @@ async function showTables() {
       cells(row, [many(buckets.length), many(rows)], 'n')
       cells(row, [lake])
       cells(row, [tier === undefined ? '' : many(tier.lagRows)], 'n')
-      cells(row, [tier === undefined ? '' : tier.state + (tier.lagRows > 0 ? ', ' + Math.round(tier.lagMs / 1000) + ' s behind' : '')])
+      cells(row, [tier === undefined ? '' : lakeState(tier)])
       table.append(row)
     }
   }

@@ -79,6 +79,8 @@ export const noFaults: Rates = {
 
 export class SeededFates implements Fates {
   rates: Rates
+  /** Objects under this prefix cannot be read, in any retry of anybody; "" for none. */
+  unreadable = ''
   readonly #random: Seeded
   readonly #freezeMsMax: number
 
@@ -92,11 +94,21 @@ export class SeededFates implements Fates {
     this.#left = limits.faultsMax
   }
 
+  /** All but what is unreadable. */
   stop(): void {
     this.rates = noFaults
   }
 
   plan(call: Call): Plan {
+    const plan = this.#drawn(call)
+    return this.#isUnreadable(call) ? { ...plan, fate: 'refused' } : plan
+  }
+
+  #isUnreadable({ store, writes, name }: Call): boolean {
+    return this.unreadable !== '' && store === 'objects' && !writes && name.startsWith(this.unreadable)
+  }
+
+  #drawn(call: Call): Plan {
     const random = this.#random
     const slow = random.chance(this.rates.slow)
     const fate = this.#fate(call)

@@ -144,6 +144,7 @@ async function tell(stage: Stage, fates: SeededFates): Promise<void> {
   await setUp(stage)
   startWorkers(stage)
   fates.rates = swarm.rates
+  if (swarm.unreadableLake) fates.unreadable = 'lake/'
   stage.stores.queue.duplicates = random.pick([0, 0, 0.2])
   const working = { yes: true }
   const actors = [
@@ -170,6 +171,7 @@ async function tell(stage: Stage, fates: SeededFates): Promise<void> {
   ]
   await Promise.race([acted, cluster.sleep(swarm.collect ? faultyMsMax.collect : faultyMsMax.other)])
   fates.stop()
+  fates.unreadable = ''
   calm.yes = true
   stage.stores.queue.duplicates = 0
   Object.assign(cluster.options, { duplicateRate: 0, idleFreezeRate: 0, idleKillRate: 0 })

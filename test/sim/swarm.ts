@@ -63,6 +63,8 @@ export interface Swarm {
   /** Of engines, to the external table. */
   readonly foreignCommits: number
   readonly lakeFreshnessMs: number
+  /** No object of the lake can be read until the faults stop. */
+  readonly unreadableLake: boolean
   readonly extraTierJobs: number
   /** That maintain the lake, each with so many commits. */
   readonly engines: number
@@ -154,6 +156,7 @@ export function drawSwarm(scenario: ScenarioName, random: Seeded): Swarm {
     ...(scenario === 'tier' ? { extraCollects: random.between(0, 6) } : {}),
     engineCommits: lake && (has('engine', 0.3) || (scenario === 'tier' && random.chance(0.3))) ? random.between(1, 12) : 0,
     engines: random.between(1, 3),
+    unreadableLake: lake && random.chance(0.2),
   }
 }
 

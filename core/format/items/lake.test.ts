@@ -12,7 +12,7 @@ const full: LakeItem = {
   gc: labelOf(1_800_000_000_000),
   open: true,
   committed: { metadata: ref('staged'), points: ref('points'), snapshotId: 2n ** 53n - 1n },
-  lastError: { message: 'x'.repeat(300), at: 1_800_000_000_000 },
+  lastError: { message: 'x'.repeat(300), at: 1_800_000_000_000, count: 1_000_000 },
   at: 1_800_000_000_000,
   collectDue: 1_800_000_000_000,
 }
@@ -36,8 +36,14 @@ test('a full lake item stays below 1 KiB', () => {
 })
 
 test('a long failure is cut at a whole character', () => {
-  const item = decodeLakeItem(encodeLakeItem({ ...full, lastError: { message: '€'.repeat(200), at: 1 } }))
+  const item = decodeLakeItem(encodeLakeItem({ ...full, lastError: { message: '€'.repeat(200), at: 1, count: 1 } }))
   expect(item.lastError?.message).toBe('€'.repeat(100))
+})
+
+test('a failure that an older build noted is the first', () => {
+  const { failures, ...older } = encodeLakeItem(full)
+  expect(failures).toBe(1_000_000n)
+  expect(decodeLakeItem(older).lastError?.count).toBe(1)
 })
 
 const attributes = encodeLakeItem(full)
@@ -51,6 +57,7 @@ const bad: readonly (readonly [string, Record<string, unknown>])[] = [
   ['a commit without its points', { points: undefined }],
   ['a version without a commit', { metadata: undefined }],
   ['a commit at version 0', { version: 0n }],
+  ['a failure that is not counted', { failures: 0n }],
 ]
 test.each(bad)('%s is rejected', (_, change) => {
   expect(() => decodeLakeItem({ ...attributes, ...change } as typeof attributes)).toThrow(/lake item/)

@@ -46,6 +46,8 @@ export interface LakeFailure {
   readonly message: string
   /** ms since 1970. */
   readonly at: number
+  /** Failures since the last success, this one included; 1 where an older build noted it. */
+  readonly count: number
 }
 
 export const lakeCodecVersion = 1n
@@ -97,7 +99,11 @@ export const encodeLakeCommit = (commit: LakeCommit): Attributes => ({
 export const encodeLakeFailure = (failure: LakeFailure): Attributes => ({
   lastError: clip(failure.message, lastErrorBytesMax),
   lastErrorAt: BigInt(failure.at),
+  failures: BigInt(failure.count),
 })
+
+/** The attributes of a failure: what a success removes. */
+export const lakeFailureNames = ['lastError', 'lastErrorAt', 'failures'] as const
 
 export function decodeLakeItem(attributes: Attributes): LakeItem {
   const read = new Reader(attributes)
@@ -124,10 +130,7 @@ export function decodeLakeItem(attributes: Attributes): LakeItem {
     gc: gc as Label,
     open,
     committed,
-    lastError:
-      attributes['lastError'] === undefined
-        ? undefined
-        : { message: read.text('lastError'), at: Number(read.integer('lastErrorAt')) },
+    lastError: attributes['lastError'] === undefined ? undefined : decodeFailure(read),
     at: Number(read.integer('at')),
     collectDue: attributes['collectDue'] === undefined ? 0 : Number(read.integer('collectDue')),
   }
@@ -139,6 +142,12 @@ function decodeCommit(read: Reader): LakeCommit {
     points: { key: read.text('points'), crc32: Number(read.integer('pointsCrc')) },
     snapshotId: read.integer('snapshot'),
   }
+}
+
+function decodeFailure(read: Reader): LakeFailure {
+  const count = read.attributes['failures'] === undefined ? 1 : Number(read.integer('failures'))
+  assert(count > 0, 'a failure of a lake item has been counted')
+  return { message: read.text('lastError'), at: Number(read.integer('lastErrorAt')), count }
 }
 
 class Reader {

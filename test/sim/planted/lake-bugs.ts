@@ -49,6 +49,15 @@ export const lakeBugs: readonly PlantedBug[] = [
     seedsMax: 300,
   },
   {
+    id: 'BO',
+    what: 'a run that comes too soon after a failure drops its marks and leaves none',
+    file: 'core/tier/back-off.ts',
+    find: "  await putMark(world, { kind: 'tier', table: job.table, buckets: job.buckets, due })\n",
+    replace: '',
+    scenario: 'tier',
+    seedsMax: 300,
+  },
+  {
     id: 'B10',
     what: 'a bucket without new rows stalls the others',
     file: 'core/tier/plan.ts',
