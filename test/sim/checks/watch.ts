@@ -142,7 +142,7 @@ function watchLake(
   try {
     const references = new Set(lakeReferences(stores, key.partition))
     // The catalog names the copy; what was staged has no snapshot with its label.
-    if (isEngines) references.delete(lake.committed?.metadata.key ?? '')
+    if (isMaintenance) references.delete(lake.committed?.metadata.key ?? '')
     return references
   } catch (error) {
     history.break(
