@@ -348,8 +348,8 @@ function before<T extends object, N extends keyof T>(
 ): T {
   return new Proxy(store, {
     get: (target, member) => {
-      const method = Reflect.get(target, member) as (...given: never[]) => Promise<unknown>
-      if (member !== name) return method.bind(target)
+      const method = Reflect.get(target, member) as ((...given: never[]) => Promise<unknown>) | undefined
+      if (member !== name || method === undefined) return method?.bind(target)
       return async (...given: never[]) => {
         await look(...(given as never))
         return method.apply(target, given)
