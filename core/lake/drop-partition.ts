@@ -2,8 +2,9 @@
  * Takes the rows of a partition that was dropped by hand out of the lake, in one commit: all files that have its values, also
  * those of earlier partitions of that name, whose rows the lake had kept. Its heads are closed before, and no worker that looks
  * after that plans rows of it; one that looked before is fenced by the claim, which raises the epoch even where there is nothing
- * to take out. Whether the partition is still being dropped is asked under the claim: where another caller has finished the drop,
- * the files may be those of the next partition of its name, and whoever brought those in fences this claim if it came later.
+ * to take out. The table is looked at under the claim: where another caller has finished the drop, the files may be those of the next
+ * partition of its name, and whoever brought those in fences this claim if it came later; and its columns are none that the lake
+ * has left behind.
  * Repeatable: a crash before the commit leaves orphans and a lease, one after it a lake that has none of the rows.
  */
 
@@ -46,23 +47,23 @@ export interface DropTurn {
   readonly collectDue: number
   /** Leave the lake to whoever holds the lease. */
   readonly isPatient: boolean
-  /** Strongly read. */
-  readonly isBeingDropped: () => Promise<boolean>
+  /** The table as it is now, strongly read; undefined where the partition is no longer being dropped. */
+  readonly look: () => Promise<Table | undefined>
 }
 
 /** `busy`: another is at the lake, or was faster; repeat it. */
 export async function dropFromLake(
   world: World,
-  table: Table,
+  tableId: string,
   partition: Partition,
-  { seen, collectDue, isPatient, isBeingDropped }: DropTurn,
+  { seen, collectDue, isPatient, look }: DropTurn,
 ): Promise<'gone' | 'busy'> {
-  const { tableId } = table
   const claim = await claimLake(world, tableId, seen, { collectDue, evenIfHeld: !isPatient })
   if (claim.is !== 'done') return claim.is === 'gone' ? 'gone' : 'busy'
   let mine = claim.lake
   try {
-    if (!(await isBeingDropped())) return 'gone'
+    const table = await look()
+    if (table === undefined) return 'gone'
     await repairPublished(world, tableId, mine)
     const base = await readBase(world.objects, tableId, mine, await readPoints(world.objects, mine))
     const plan = await planDrop(world, table, partition, base)

@@ -157,15 +157,19 @@ export async function finishPartitionDrop(
 /** A worker that is at the lake gets some time to finish its round; then it is fenced, and begins again without this partition. */
 async function emptyLake(world: World, table: Table, partition: Partition, until: number): Promise<Dropped> {
   if (table.options.lakeFormat === 'none') return 'gone'
-  const isBeingDropped = async (): Promise<boolean> => (await findPartition(world, table, partition.name))?.id === partition.id
+  const look = async (): Promise<Table | undefined> => {
+    const now = await findTable(world, table.database, table.name)
+    const found = await findPartition(world, table, partition.name)
+    return now?.tableId === table.tableId && found?.id === partition.id ? now : undefined
+  }
   const patientUntil = Math.min(until, world.clock.now() + dropMs) - dropMs / 2
   for (;;) {
     const seen = await readLakeItem(world.items, table.tableId)
     if (seen === undefined || !seen.open) return 'gone'
     const collectDue = await markCollect(world, named(table), seen)
     const isPatient = world.clock.now() < patientUntil
-    const turn = { seen, collectDue, isPatient, isBeingDropped }
-    if ((await dropFromLake(world, table, partition, turn)) === 'gone') return 'gone'
+    const turn = { seen, collectDue, isPatient, look }
+    if ((await dropFromLake(world, table.tableId, partition, turn)) === 'gone') return 'gone'
     if (world.clock.now() > until) return 'closing'
     await world.clock.sleep(lakePollMs)
   }

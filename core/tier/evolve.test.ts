@@ -6,6 +6,7 @@ import { decodeMetadata } from '../lake/iceberg/metadata.ts'
 import { readLakeItem } from '../lake/item.ts'
 import { lakeFolder } from '../lake/layout.ts'
 import { readChecked } from '../lake/objects.ts'
+import { dropPartition } from '../log/drop.ts'
 import { testLog, testTable, testWorld } from '../log/world.case.ts'
 import { defaultOptions } from '../model/options.ts'
 import type { Table } from '../model/table.ts'
@@ -125,6 +126,32 @@ test('rows of nothing but columns that were dropped bring the tier point on', as
   expect(
     (await folderRows(world.objects, table)).map((row) => Object.keys(row).filter((name) => !name.startsWith('__'))),
   ).toEqual([['id'], ['id']])
+})
+
+test('a drop by a caller who knows older columns leaves the lake those that it has', async () => {
+  const world = testWorld()
+  await testTable(world)
+  const spec = {
+    columns: [...columns, { name: 'k', type: parseType('int'), nullable: false }],
+    partitionBy: ['k'],
+    buckets: { count: 1 },
+    options: { ...defaultOptions, lakeFormat: 'iceberg' as const },
+  }
+  const { table } = await createTable(world, 'd', 'evolving', spec)
+  const add = async (now: Table, k: Plain) => {
+    const part = { partition: `k=${k}`, bucket: 0, batches: [batchOf(now.schema.columns, [[1, 'a', null, null, k]])] }
+    await testLog(world).append(now, { parts: [part] })
+  }
+  await add(table, 7)
+  await add(table, 8)
+  await tier(world, table)
+  const wider = await alterTable(world, 'd', 'evolving', { widenColumns: { k: 'bigint' } })
+  await add(wider, 2n ** 32n + 7n)
+  await tier(world, table)
+  expect(await dropPartition(world, table, 'k=7')).toBe('gone')
+  const metadata = await metadataOf(world, table)
+  expect([metadata['current-schema-id'], metadata.snapshots.at(-1)?.summary['total-records']]).toEqual([2, '2'])
+  expect((await folderRows(world.objects, table)).map((row) => Number(row['k'])).sort()).toEqual([2 ** 32 + 7, 8])
 })
 
 test('however often columns change, the metadata has the schemas of its snapshots alone', async () => {

@@ -6,7 +6,7 @@
 import { type Points, pointAt } from '../../core/format/items/points.ts'
 import { SluiceError } from '../../core/kernel/errors.ts'
 import { limits } from '../../core/kernel/limits.ts'
-import { tieredHeads } from '../../core/log/buckets.ts'
+import { partitionsOf, tieredHeads } from '../../core/log/buckets.ts'
 import type { BucketOffsets } from '../../core/log/types.ts'
 import { idOf } from '../../core/model/partition.ts'
 import type { Table } from '../../core/model/table.ts'
@@ -42,14 +42,17 @@ const pollMsMin = 20
 const pollMsMax = 500
 const resendMs = 2_000
 
-async function untilTiered(table: Table, heads: readonly BucketOffsets[], { world, waitMs, signal }: Waiting): Promise<boolean> {
+/** Partitions that are dropped meanwhile are not waited for. */
+async function untilTiered(table: Table, wanted: readonly BucketOffsets[], { world, waitMs, signal }: Waiting): Promise<boolean> {
   const { clock } = world
+  let heads = wanted
   const deadline = clock.now() + waitMs
   let sentAt = Number.NEGATIVE_INFINITY
   for (let pollMs = pollMsMin; ; pollMs = Math.min(pollMsMax, pollMs * 1.5)) {
     if (isTiered(heads, (await lakePoints(world, table)).points)) return true
     const now = clock.now()
     if (now - sentAt >= resendMs) {
+      if (sentAt > 0) heads = await ofThoseThatStay(world, table, heads)
       sentAt = now
       await sendTierJob(world, table)
     }
@@ -57,6 +60,12 @@ async function untilTiered(table: Table, heads: readonly BucketOffsets[], { worl
     if (left <= 0 || signal.aborted) return false
     await clock.sleep(Math.min(left, pollMs), signal)
   }
+}
+
+async function ofThoseThatStay(world: FunctionWorld, table: Table, heads: readonly BucketOffsets[]) {
+  const ids = new Set<string>()
+  for await (const { id } of partitionsOf(world, table, 'tiered')) ids.add(id)
+  return heads.filter(({ partition }) => ids.has(partition.id))
 }
 
 function isTiered(heads: readonly BucketOffsets[], points: Points): boolean {

@@ -104,15 +104,6 @@ export const lakeBugs: readonly PlantedBug[] = [
   },
   {
     id: 'L5',
-    what: 'a drop by hand asks nobody whether its partition is still the one of that name',
-    file: 'core/lake/drop-partition.ts',
-    find: "    if (!(await isBeingDropped())) return 'gone'\n",
-    replace: '',
-    scenario: 'partitions',
-    seedsMax: 3_000,
-  },
-  {
-    id: 'L6',
     what: 'a head that retention drops is closed wherever it is',
     file: 'core/log/drop.ts',
     find: "all: [isOpen, { is: 'equal', path: 'e', value: onlyAt ?? 0n }]",
@@ -121,7 +112,7 @@ export const lakeBugs: readonly PlantedBug[] = [
     seedsMax: 300,
   },
   {
-    id: 'L7',
+    id: 'L6',
     what: 'the metadata forgets the columns of snapshots that it keeps',
     file: 'core/lake/iceberg/metadata.ts',
     find: "return schemas.filter((schema) => used.has(schema['schema-id']))",
