@@ -3,7 +3,7 @@ import type { PlantedBug } from './plant.ts'
 
 const commit = 'core/lake/commit.ts'
 const item = 'core/lake/item.ts'
-const run = 'core/tier/run.ts'
+const target = 'core/lake/target.ts'
 const updates = 'core/lake/iceberg/updates.ts'
 const verify = 'core/lake/verify.ts'
 
@@ -11,9 +11,9 @@ export const engineBugs: readonly PlantedBug[] = [
   {
     id: 'E1',
     what: 'a tierer that an engine has overtaken commits again without reading what the engine made of the lake',
-    file: run,
-    find: '        if (isOvertaken) base = await this.#rebased()\n',
-    replace: '        if (isOvertaken) base = { ...base, lake: commit.lake }\n',
+    file: target,
+    find: 'open: isOvertaken ? await this.#rebased(lake) : this.#over(base)',
+    replace: 'open: this.#over({ ...base, lake })',
     scenario: 'engine',
     seedsMax: 300,
   },
@@ -65,9 +65,9 @@ export const engineBugs: readonly PlantedBug[] = [
   {
     id: 'E7',
     what: 'a tierer goes on from its own commit, which an engine has built on while its answer was lost',
-    file: run,
-    find: '      if (commit.lake.committed?.metadata.key === plan.commit.metadata.key) {\n',
-    replace: "      if (commit.is === 'done') {\n",
+    file: target,
+    find: '    if (lake.committed?.metadata.key !== plan.commit.metadata.key) return',
+    replace: '    if (lake.committed === undefined) return',
     scenario: 'engine',
     seedsMax: 1_500,
   },

@@ -60,9 +60,9 @@ export const upkeepBugs: readonly PlantedBug[] = [
     id: 'U5',
     what: 'entries are lost when manifests are merged',
     file: 'core/lake/upkeep/merge.ts',
-    find: '  const entries = decodeEntries(bytes, spec)\n',
+    find: '  const found = decodeEntries(bytes, spec) ?? (schema && decodeForeignEntries(bytes, spec, schema))\n',
     replace:
-      '  const entries = decodeEntries(bytes, spec)?.filter(({ sequence_number }, at) => at === 0 || sequence_number === null)\n',
+      '  const found = decodeEntries(bytes, spec)?.filter(({ sequence_number }, at) => at === 0 || sequence_number === null)\n',
     scenario: 'tier',
     seedsMax: 300,
   },
@@ -79,11 +79,12 @@ export const upkeepBugs: readonly PlantedBug[] = [
     id: 'B27',
     what: 'compaction joins files that a commit since its look has taken away or joined',
     file: 'core/tier/run.ts',
-    find: '      const plan = await planCompaction(this.#context(), this.#seen.table, base, this.#with.options.upkeep).catch(() => undefined)\n',
-    replace: `      const { last = base } = this.#with.log as { last?: LakeBase }
-      ;(this.#with.log as { last?: LakeBase }).last = base
-      const stale = { ...base, manifests: last.manifests }
-      const plan = await planCompaction(this.#context(), this.#seen.table, stale, this.#with.options.upkeep).catch(() => undefined)
+    find: '        planCompaction(context, this.#seen.table, base, this.#with.options.upkeep).catch(() => undefined),\n',
+    replace: `        ((log: { last?: typeof base }) => {
+          const stale = { ...base, manifests: (log.last ?? base).manifests }
+          log.last = base
+          return planCompaction(context, this.#seen.table, stale, this.#with.options.upkeep).catch(() => undefined)
+        })(this.#with.log as object),
 `,
     scenario: 'tier',
     seedsMax: 500,
