@@ -1,26 +1,23 @@
 /**
- * The flights of the npm package vega-datasets: three million rows in one Parquet file. Cut into Arrow bodies of about
- * 1 MiB whose numbering never changes, so that a demo that was killed goes on with the same body under the same sequence.
+ * The flights of the npm package vega-datasets: three million rows in one Parquet file, in order of time. Each row gets the
+ * month of its date, which partitions the table. Cut into Arrow bodies of about 1 MiB whose numbering never changes, so that
+ * a demo that was killed goes on with the same body under the same sequence.
  */
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
-import { type RecordBatch, Table, tableFromIPC, tableToIPC } from 'apache-arrow'
+import { Field, makeData, RecordBatch, Schema, Struct, Table, tableFromIPC, tableToIPC, Utf8 } from 'apache-arrow'
 import { initSync, readParquet } from 'parquet-wasm/esm'
 
-export interface OriginSums {
-  count: number
-  delay: number
-  distance: number
-}
+import { emptySums, type Sums, take } from './sums.ts'
 
 export interface Flights {
   readonly rows: number
   readonly bodies: number
   /** Arrow stream of body `index`, and its rows. */
   body(index: number): { readonly bytes: Uint8Array; readonly rows: number }
-  /** What the file says of each origin; compared with the lake at the end. */
-  sums(): Map<string, OriginSums>
+  /** What the file says; compared with the lake at the end. */
+  sums(): Sums
 }
 
 export const flightsSpec = {
@@ -30,12 +27,20 @@ export const flightsSpec = {
     { name: 'distance', type: 'bigint' },
     { name: 'origin', type: 'string' },
     { name: 'destination', type: 'string' },
+    { name: 'month', type: 'string', nullable: false },
   ],
+  partitionBy: ['month'],
   buckets: { count: 4 },
-  options: { 'lake.format': 'iceberg', 'lake.freshness': '5s', 'lake.bytes': '32MiB' },
+  options: { 'lake.format': 'iceberg', 'lake.freshness': '1s', 'lake.bytes': '8MiB' },
 }
 
 const rowsPerBody = 24_576
+const monthBytes = 7
+const encoder = new TextEncoder()
+const msOfDay = 86_400_000
+const microsOfDay = msOfDay * 1_000
+/** By day since 1970. */
+const months = new Map<number, string>()
 
 export function loadFlights(): Flights {
   const require = createRequire(import.meta.url)
@@ -47,7 +52,7 @@ export function loadFlights(): Flights {
     rows: table.numRows,
     bodies: groups.length,
     body(index) {
-      const group = groups[index] ?? []
+      const group = (groups[index] ?? []).map(withMonth)
       return { bytes: tableToIPC(new Table(group), 'stream'), rows: group.reduce((rows, batch) => rows + batch.numRows, 0) }
     },
     sums: () => sumsOf(table.batches),
@@ -68,25 +73,41 @@ function groupBatches(batches: readonly RecordBatch[]): RecordBatch[][] {
   return groups
 }
 
-function sumsOf(batches: readonly RecordBatch[]): Map<string, OriginSums> {
-  const sums = new Map<string, OriginSums>()
+/** With the month of each row as a last column. */
+function withMonth(batch: RecordBatch): RecordBatch {
+  const rows = batch.numRows
+  const text = new Uint8Array(rows * monthBytes)
+  let row = 0
+  for (const month of monthsOf(batch)) encoder.encodeInto(month, text.subarray(row * monthBytes, ++row * monthBytes))
+  const valueOffsets = Int32Array.from({ length: rows + 1 }, (_, at) => at * monthBytes)
+  const column = makeData({ type: new Utf8(), length: rows, nullCount: 0, valueOffsets, data: text })
+  const schema = new Schema([...batch.schema.fields, new Field('month', new Utf8(), false)])
+  const children = [...batch.data.children, column]
+  return new RecordBatch(schema, makeData({ type: new Struct(schema.fields), length: rows, nullCount: 0, children }))
+}
+
+function sumsOf(batches: readonly RecordBatch[]): Sums {
+  const sums = emptySums()
   for (const batch of batches) {
     const delay = batch.getChild('delay')?.toArray() as BigInt64Array
     const distance = batch.getChild('distance')?.toArray() as BigInt64Array
     const origin = batch.getChild('origin')
-    for (let row = 0; row < batch.numRows; row++) {
-      add(sums, String(origin?.get(row)), Number(delay[row]), Number(distance[row]))
+    let row = 0
+    for (const month of monthsOf(batch)) {
+      take(sums, { month, origin: String(origin?.get(row)), delay: Number(delay[row]), distance: Number(distance[row]) })
+      row += 1
     }
   }
   return sums
 }
 
-export function add(sums: Map<string, OriginSums>, origin: string, delay: number, distance: number): void {
-  const found = sums.get(origin)
-  if (found === undefined) sums.set(origin, { count: 1, delay, distance })
-  else {
-    found.count += 1
-    found.delay += delay
-    found.distance += distance
+/** The month of each row's date, as `2001-01`. */
+function* monthsOf(batch: RecordBatch): Generator<string> {
+  const dates = batch.getChild('date')?.toArray() as BigInt64Array
+  for (const micros of dates) {
+    const day = Math.floor(Number(micros) / microsOfDay)
+    const month = months.get(day) ?? new Date(day * msOfDay).toISOString().slice(0, monthBytes)
+    months.set(day, month)
+    yield month
   }
 }

@@ -1,11 +1,13 @@
 /**
  * The producers of the demo, in a worker thread of their own: lanes that send every body through HTTP, each lane a producer
  * id whose sequences count its bodies. The progress file beside the data is written after an ack; what was acked but not
- * written down is sent again under the same sequence, and the log answers that it has it.
+ * written down is sent again under the same sequence, and the log answers that it has it. Half-way the lake gets all that was sent.
  */
 import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { parentPort, workerData } from 'node:worker_threads'
-import { loadFlights, type OriginSums } from './flights.ts'
+import { loadFlights } from './flights.ts'
+import { call, tablePath } from './server-calls.ts'
+import type { Sums } from './sums.ts'
 
 export interface LanesInput {
   readonly url: string
@@ -16,7 +18,7 @@ export interface LanesInput {
 export type LanesMessage =
   | { readonly kind: 'loaded'; readonly rows: number; readonly sent: number }
   | { readonly kind: 'acked'; readonly rows: number }
-  | { readonly kind: 'done'; readonly sums: Map<string, OriginSums> }
+  | { readonly kind: 'done'; readonly sums: Sums }
   | { readonly kind: 'failed'; readonly message: string }
 
 export interface Progress {
@@ -32,21 +34,26 @@ async function run(input: LanesInput): Promise<void> {
   const flights = loadFlights()
   const progress = readProgress(input)
   post({ kind: 'loaded', rows: flights.rows, sent: progress.rows })
-  await Promise.all(
-    Array.from({ length: input.lanes }, async (_, lane) => {
-      for (;;) {
-        const sequence = progress.next[lane] ?? 0
-        const index = sequence * input.lanes + lane
-        if (index >= flights.bodies) return
-        const { bytes, rows } = flights.body(index)
-        await send(input.url, { lane, sequence, bytes })
-        progress.next[lane] = sequence + 1
-        progress.rows += rows
-        writeProgress(input.progressFile, progress)
-        post({ kind: 'acked', rows })
-      }
-    }),
-  )
+  const upTo = (end: number): Promise<unknown> =>
+    Promise.all(
+      progress.next.map(async (_, lane) => {
+        for (;;) {
+          const sequence = progress.next[lane] ?? 0
+          const index = sequence * input.lanes + lane
+          if (index >= end) return
+          const { bytes, rows } = flights.body(index)
+          await send(input.url, { lane, sequence, bytes })
+          progress.next[lane] = sequence + 1
+          progress.rows += rows
+          writeProgress(input.progressFile, progress)
+          post({ kind: 'acked', rows })
+        }
+      }),
+    )
+  const half = Math.floor(flights.bodies / 2)
+  await upTo(half)
+  await call(input.url, 'POST', `${tablePath}/tier?wait=20s`)
+  await upTo(flights.bodies)
   post({ kind: 'done', sums: flights.sums() })
 }
 
@@ -55,7 +62,7 @@ async function send(
   body: { readonly lane: number; readonly sequence: number; readonly bytes: Uint8Array },
 ): Promise<void> {
   for (let attempt = 1; ; attempt++) {
-    const response = await fetch(`${url}/v1/databases/demo/tables/flights/records`, {
+    const response = await fetch(`${url}${tablePath}/records`, {
       method: 'POST',
       headers: {
         'content-type': 'application/vnd.apache.arrow.stream',

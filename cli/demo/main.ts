@@ -10,12 +10,12 @@ import { serveConfig } from '../../serve/config.ts'
 import type { Running } from '../../serve/server.ts'
 import { startServer } from '../../serve/start.ts'
 import { Failure } from '../failure.ts'
-import { type Comparison, compareSums } from './compare.ts'
-import { flightsSpec, type OriginSums } from './flights.ts'
+import { flightsSpec } from './flights.ts'
 import type { LanesMessage } from './lanes.ts'
-import { call, type TierBody } from './server-calls.ts'
-import { progressLine, summaryOf } from './show.ts'
-import type { VerifyMessage } from './verify.ts'
+import { call, type TierBody, tablePath } from './server-calls.ts'
+import { progressLine, readLine, summaryOf } from './show.ts'
+import { type Comparison, compareSums, type Sums } from './sums.ts'
+import type { LakeFacts, VerifyMessage } from './verify.ts'
 
 export interface DemoFlags {
   readonly keyed?: boolean
@@ -28,13 +28,12 @@ interface Context {
   tableId: string
   rows: number
   rowsPerSecond: number
-  sums: Map<string, OriginSums>
-  snapshots: number
+  sums: Sums
+  lake: LakeFacts
   comparison: Comparison
   startedAt: number
 }
 
-const table = '/v1/databases/demo/tables/flights'
 const lanes = 4
 const tierWaitMax = 30
 
@@ -71,7 +70,7 @@ export async function demo(flags: DemoFlags): Promise<void> {
       seconds: (Date.now() - context.startedAt) / 1000,
       folder: lakeFolder(directory, context.tableId),
     }
-    process.stdout.write(flags.json ? `${JSON.stringify(toJson(summary))}\n` : summaryOf(summary))
+    process.stdout.write(flags.json ? `${JSON.stringify(toJson(summary))}\n` : summaryOf(summary, process.stdout.columns ?? 80))
     if (!context.comparison.equal)
       throw new Failure('the lake differs from the source file: this is a defect, please report it with the folder')
   } finally {
@@ -93,7 +92,7 @@ async function start(context: Context, directory: string, title: (text: string) 
     throw error
   }
   await call(context.server.url, 'PUT', '/v1/databases/demo')
-  const created = await call<{ tableId: string }>(context.server.url, 'PUT', table, flightsSpec)
+  const created = await call<{ tableId: string }>(context.server.url, 'PUT', tablePath, flightsSpec)
   context.tableId = created.tableId
   title(`A server of its own: ${context.server.url}, data in ${directory}`)
 }
@@ -108,7 +107,7 @@ async function stream(context: Context, directory: string, show: (line: string) 
   let loadedAt = Date.now()
   let tier: TierBody | undefined
   const poll = setInterval(() => {
-    call<TierBody>(context.server.url, 'GET', `${table}/tier`).then(
+    call<TierBody>(context.server.url, 'GET', `${tablePath}/tier`).then(
       (state) => {
         tier = state
         if (state.snapshot !== null) seen.add(state.snapshot)
@@ -154,7 +153,7 @@ async function stream(context: Context, directory: string, show: (line: string) 
 
 async function tierRest(context: Context, show: (line: string) => void): Promise<void> {
   for (let round = 0; round < tierWaitMax; round++) {
-    const state = await call<TierBody>(context.server.url, 'POST', `${table}/tier?wait=2s`)
+    const state = await call<TierBody>(context.server.url, 'POST', `${tablePath}/tier?wait=2s`)
     show(`lag ${state.lagRows.toLocaleString('en-US')} rows`)
     if (state.lagRows === 0) return
     if (state.lastError !== null && state.state === 'failing') show(`tiering: ${state.lastError.message}`)
@@ -171,10 +170,9 @@ async function verify(context: Context, directory: string, show: (line: string) 
   try {
     await listen<VerifyMessage>(worker, (message) => {
       if (message.kind === 'failed') throw new Failure(`reading the lake failed: ${message.message}`)
-      if (message.kind === 'read')
-        show(`${message.rows.toLocaleString('en-US')} of ${message.total.toLocaleString('en-US')} rows read`)
+      if (message.kind === 'read') show(readLine(message.rows, message.total))
       if (message.kind === 'done') {
-        context.snapshots = message.snapshots
+        context.lake = message.lake
         context.comparison = compareSums(context.sums, message.sums)
       }
       return message.kind === 'done'
@@ -216,11 +214,12 @@ const lakeFolder = (directory: string, tableId: string): string => join(director
 function toJson({
   rows,
   rowsPerSecond,
-  snapshots,
+  lake,
   comparison,
   cost,
   seconds,
   folder,
 }: Omit<Context, 'sums' | 'server'> & { cost: unknown; seconds: number; folder: string }) {
-  return { rows, rowsPerSecond, snapshots, equal: comparison.equal, origins: comparison.origins, cost, seconds, folder }
+  const { equal, origins } = comparison
+  return { rows, rowsPerSecond, lake, equal, origins, cost, seconds, folder }
 }

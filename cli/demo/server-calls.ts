@@ -1,6 +1,8 @@
 /** The demo's calls of its own server. */
 import { Failure } from '../failure.ts'
 
+export const tablePath = '/v1/databases/demo/tables/flights'
+
 export interface TierBody {
   readonly state: string
   readonly snapshot: string | null

@@ -1,6 +1,7 @@
-/** What the demo shows: a line of progress, and the summary at the end. */
+/** What the demo shows: a line of progress, and the summary at the end, in tables and bars that fit the terminal. */
 import { styleText } from 'node:util'
-import type { Comparison } from './compare.ts'
+import type { Comparison } from './sums.ts'
+import type { LakeFacts } from './verify.ts'
 
 export interface ProgressFacts {
   readonly rows: number
@@ -10,50 +11,61 @@ export interface ProgressFacts {
   readonly snapshots: number
 }
 
-const barWidth = 24
-const number = (value: number): string => Math.round(value).toLocaleString('en-US')
-
-export function progressLine({ rows, sent, rowsPerSecond, lagRows, snapshots }: ProgressFacts): string {
-  const filled = Math.round((sent / rows) * barWidth)
-  const bar = '█'.repeat(filled) + '░'.repeat(barWidth - filled)
-  return `${bar} ${number(sent)} rows · ${number(rowsPerSecond)} rows/s · lag ${number(lagRows)} rows · ${snapshots} snapshots`
-}
-
 export interface Summary {
   readonly rows: number
   readonly rowsPerSecond: number
-  readonly snapshots: number
+  readonly lake: LakeFacts
   readonly comparison: Comparison
   readonly cost: { readonly requests: Readonly<Record<string, number>>; readonly usd: number }
   readonly seconds: number
   readonly folder: string
 }
 
-export function summaryOf({ rows, rowsPerSecond, snapshots, comparison, cost, seconds, folder }: Summary): string {
-  const verdict = comparison.equal
+const barWidth = 24
+const snapshotsShown = 8
+const number = (value: number): string => Math.round(value).toLocaleString('en-US')
+
+export function progressLine({ rows, sent, rowsPerSecond, lagRows, snapshots }: ProgressFacts): string {
+  return `${share(sent, rows)} ${number(sent)} rows · ${number(rowsPerSecond)} rows/s · lag ${number(lagRows)} rows · ${snapshots} snapshots`
+}
+
+export const readLine = (rows: number, total: number): string =>
+  `${share(rows, total)} ${number(rows)} of ${number(total)} rows read`
+
+function share(part: number, whole: number): string {
+  const filled = Math.min(barWidth, Math.round((part / Math.max(1, whole)) * barWidth))
+  return '█'.repeat(filled) + '░'.repeat(barWidth - filled)
+}
+
+/** `columns`: of the terminal. */
+export function summaryOf({ rows, rowsPerSecond, lake, comparison, cost, seconds, folder }: Summary, columns: number): string {
+  const { equal, origins, differences } = comparison
+  const verdict = equal
     ? styleText(
         'green',
-        `the lake equals the source: ${number(comparison.rows)} flights from ${comparison.origins} origins, counts and sums alike`,
+        `the lake equals the source: ${number(comparison.rows)} flights in ${lake.months.length} months from ${origins} origins, counts and sums alike`,
       )
-    : styleText('red', `the lake DIFFERS from the source:\n  ${comparison.differences.slice(0, 10).join('\n  ')}`)
+    : styleText('red', `the lake DIFFERS from the source:\n  ${differences.slice(0, 10).join('\n  ')}`)
   const lines = [
     '',
     verdict,
     '',
-    ...table([
-      ['origin', 'flights', 'sum of delay', 'sum of distance'],
-      ...comparison.top.map(({ origin, count, delay, distance }) => [origin, number(count), number(delay), number(distance)]),
-    ]),
+    ...topTable(comparison),
     '',
+    ...monthTable(lake, columns),
+    '',
+    ...snapshotTable(lake),
+    '',
+    `time travel  ${number(lake.oldestRows)} rows are read at the first of these snapshots, ${number(comparison.rows)} at the last`,
     rowsPerSecond > 0
-      ? `produced   ${number(rows)} rows at ${number(rowsPerSecond)} rows/s`
-      : `produced   ${number(rows)} rows, all of them in an earlier run`,
-    `lake       ${snapshots} snapshots, each with its offsets in the same commit: ${folder}`,
-    `requests   ${Object.entries(cost.requests)
+      ? `produced     ${number(rows)} rows at ${number(rowsPerSecond)} rows/s`
+      : `produced     ${number(rows)} rows, all of them in an earlier run`,
+    `lake         ${lake.snapshots.length} snapshots, each with its offsets in the same commit: ${folder}`,
+    `requests     ${Object.entries(cost.requests)
       .map(([name, count]) => `${name}=${count}`)
       .join(' ')}`,
-    `on AWS     $${cost.usd.toFixed(4)} for these requests at list prices (docs/limits.md)`,
-    `time       ${seconds.toFixed(1)} s`,
+    `on AWS       $${cost.usd.toFixed(4)} for these requests at list prices (docs/limits.md)`,
+    `time         ${seconds.toFixed(1)} s`,
     '',
     'next: npm start, then open http://127.0.0.1:8080 · the folder above is an Iceberg table: point any engine at it',
     '',
@@ -61,9 +73,46 @@ export function summaryOf({ rows, rowsPerSecond, snapshots, comparison, cost, se
   return `${lines.join('\n')}\n`
 }
 
+function topTable({ top }: Comparison): string[] {
+  return table([
+    ['origin', 'flights', 'sum of delay', 'sum of distance'],
+    ...top.map(({ origin, count, delay, distance }) => [origin, number(count), number(delay), number(distance)]),
+  ])
+}
+
+function monthTable({ months }: LakeFacts, columns: number): string[] {
+  const most = Math.max(1, ...months.map(({ rows }) => rows))
+  const lines = table([
+    ['month', 'files', 'MiB', 'flights'],
+    ...months.map(({ month, files, bytes, rows }) => [month, number(files), (bytes / 2 ** 20).toFixed(1), number(rows)]),
+  ])
+  const room = Math.min(barWidth, columns - (lines[0]?.length ?? 0) - gap.length)
+  if (room < 1) return lines
+  const bars = months.map(({ rows }) => '█'.repeat(Math.ceil((rows / most) * room)))
+  return lines.map((line, at) => (at === 0 ? line : `${line}${gap}${bars[at - 1] ?? ''}`))
+}
+
+/** The first and the last ones, where there are many. */
+function snapshotTable({ snapshots }: LakeFacts): string[] {
+  const lines = table([
+    ['snapshot', 'committed', 'new files', 'new rows', 'rows'],
+    ...snapshots.map(({ sequence, committedAt, addedFiles, addedRows, rows }) => [
+      String(sequence),
+      new Date(committedAt).toTimeString().slice(0, 8),
+      number(addedFiles),
+      number(addedRows),
+      number(rows),
+    ]),
+  ])
+  const left = snapshots.length - snapshotsShown
+  return left <= 0 ? lines : lines.toSpliced(1 + snapshotsShown / 2, left, `… ${left} more`)
+}
+
+const gap = '   '
+
 function table(rows: readonly (readonly string[])[]): string[] {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => (row[column] ?? '').length)))
   return rows.map((row) =>
-    row.map((cell, column) => (column === 0 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0))).join('   '),
+    row.map((cell, column) => (column === 0 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0))).join(gap),
   )
 }
