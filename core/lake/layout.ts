@@ -55,8 +55,12 @@ export const isStagedKey = (key: string): boolean => key.includes('/staged/') ||
 
 const crcText = (crc: number): string => crc.toString(16).padStart(8, '0')
 
+/** In our spelling: Hadoop's paths, and so Spark's, say `file:/x` where others say `file:///x`. */
+export const plainUri = (uri: string): string => uri.replace(/^([a-z]+):\/(?!\/)/, '$1:///')
+
 /** The key of an object that the lake's own files name by URI. Refused where the store has moved since. */
-export function keyOfUri(objects: ObjectStore, tableId: string, uri: string): string {
+export function keyOfUri(objects: ObjectStore, tableId: string, spelled: string): string {
+  const uri = plainUri(spelled)
   const at = uri.lastIndexOf(`${lakeFolder(tableId)}/`)
   const key = at < 0 ? uri : uri.slice(at)
   if (at < 0 || objects.uri(key) !== uri) {

@@ -12,7 +12,7 @@ import type { ObjectStore } from '../ports/objects.ts'
 import { decodeFiles, decodeManifests, entryStatus, type ManifestFile } from './iceberg/manifest.ts'
 import { listCrcProperty, type Snapshot, type TableMetadata } from './iceberg/metadata.ts'
 import type { TableUpdate } from './iceberg/updates.ts'
-import { keyOfUri, labelOfKey } from './layout.ts'
+import { keyOfUri, labelOfKey, plainUri } from './layout.ts'
 
 interface Place {
   readonly objects: ObjectStore
@@ -141,7 +141,8 @@ async function verifyManifest(place: Place, manifest: ManifestFile, { replaced, 
 async function readFiles(place: Place, path: string) {
   const bytes = await read(place, path)
   const entries = decoded(path, () => decodeFiles(bytes))
-  return entries.filter(({ status }) => status !== entryStatus.deleted).map((entry) => entry.data_file)
+  const live = entries.filter(({ status }) => status !== entryStatus.deleted)
+  return live.map(({ data_file: file }) => ({ ...file, file_path: plainUri(file.file_path) }))
 }
 
 const rowsOf = (manifests: readonly ManifestFile[]): bigint =>
@@ -149,7 +150,8 @@ const rowsOf = (manifests: readonly ManifestFile[]): bigint =>
 
 async function readList(place: Place, uri: string): Promise<{ readonly bytes: Uint8Array; readonly manifests: ManifestFile[] }> {
   const bytes = await read(place, uri)
-  return { bytes, manifests: decoded(uri, () => decodeManifests(bytes)) }
+  const manifests = decoded(uri, () => decodeManifests(bytes))
+  return { bytes, manifests: manifests.map((each) => ({ ...each, manifest_path: plainUri(each.manifest_path) })) }
 }
 
 async function read(place: Place, uri: string): Promise<Uint8Array> {
@@ -178,7 +180,8 @@ function checkNew(place: Place, uri: string): void {
 }
 
 /** Segments that mean another folder, and escapes that could, are refused with the places outside. */
-function checkInside({ location }: Place, uri: string): void {
+function checkInside({ location }: Place, spelled: string): void {
+  const uri = plainUri(spelled)
   const path = uri.slice(location.length)
   const isInside = uri.startsWith(location) && /^(\/[^/?#\\]+)+$/.test(path) && !/\/\.{1,2}(\/|$)|%2[ef]|%5c|%00/i.test(path)
   if (!isInside) throw refused(`${quoted(uri)} lies outside the table: everything lies below ${location}/`)

@@ -267,6 +267,19 @@ describe('an engine’s commit', () => {
   })
 })
 
+test('an engine that spells places as Hadoop does merges manifests, and the next round builds on them', async () => {
+  const { world, table } = await lakeOf([[1, 2], [3]])
+  const hadoops = (place: string) => place.replace(':///', ':/')
+  const how = { now: world.time.now, rename: hadoops }
+  const { snapshot, ...commit } = await mergeManifests(world, await metadataOf(world, table), how)
+  const spelled = { ...snapshot, 'manifest-list': hadoops(snapshot['manifest-list']) }
+  const updates = commit.updates.map((update) => (update.action === 'add-snapshot' ? { ...update, snapshot: spelled } : update))
+  await commitToLake(world, table, { ...commit, updates })
+  await produce(world, table, [4])
+  await tier(world, table)
+  expect(await valuesOf(world, table)).toEqual([1, 2, 3, 4])
+})
+
 describe('a snapshot is refused', () => {
   const changed = (commit: EngineCommit & { readonly snapshot: Snapshot }, more: Partial<Snapshot>): EngineCommit => ({
     requirements: commit.requirements,
@@ -313,6 +326,20 @@ describe('a snapshot is refused', () => {
     const how = { now: world.time.now, rename: (path: string, at: number) => (at === 0 ? orphan : path) }
     const { snapshot: _, ...commit } = await mergeManifests(world, metadata, how)
     expect((await refusal(commitToLake(world, table, commit))).message).toMatch(/has a name of ours and is not in the table/)
+  })
+
+  test('that has a file twice, spelled in two ways', async () => {
+    const { world, table } = await lakeOf([[1], [2]])
+    let first = ''
+    const rename = (path: string, at: number) => {
+      if (at === 0) first = path
+      return first.replace(':///', at === 0 ? ':///' : ':/')
+    }
+    const { snapshot: _, ...commit } = await mergeManifests(world, await metadataOf(world, table), {
+      now: world.time.now,
+      rename,
+    })
+    expect((await refusal(commitToLake(world, table, commit))).message).toMatch(/is in the snapshot twice/)
   })
 
   test.each(['file:///elsewhere/x.parquet', '../x.parquet', 'data/%2e%2e/x.parquet', 'data//x.parquet'])(
