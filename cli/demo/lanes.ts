@@ -1,12 +1,13 @@
 /**
  * The producers of the demo, in a worker thread of their own: lanes that send every body through HTTP, each lane a producer
  * id whose sequences count its bodies. The progress file beside the data is written after an ack; what was acked but not
- * written down is sent again under the same sequence, and the log answers that it has it. Half-way the lake gets all that was sent.
+ * written down is sent again under the same sequence, and the log answers that it has it. Half-way the table gets a
+ * column more.
  */
 import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { parentPort, workerData } from 'node:worker_threads'
-import { loadFlights } from './flights.ts'
-import { call, tablePath } from './server-calls.ts'
+import { hourColumn, loadFlights } from './flights.ts'
+import { call, type TableBody, tablePath } from './server-calls.ts'
 import type { Sums } from './sums.ts'
 
 export interface LanesInput {
@@ -50,11 +51,18 @@ async function run(input: LanesInput): Promise<void> {
         }
       }),
     )
-  const half = Math.floor(flights.bodies / 2)
-  await upTo(half)
-  await call(input.url, 'POST', `${tablePath}/tier?wait=20s`)
+  await upTo(flights.half)
+  await addColumn(input.url)
   await upTo(flights.bodies)
   post({ kind: 'done', sums: flights.sums() })
+}
+
+/** Once; the lake gets all that was sent before it. */
+async function addColumn(url: string): Promise<void> {
+  const { columns } = await call<TableBody>(url, 'GET', tablePath)
+  if (columns.some(({ name }) => name === hourColumn.name)) return
+  await call(url, 'POST', `${tablePath}/tier?wait=20s`)
+  await call(url, 'PATCH', tablePath, { addColumns: [hourColumn] })
 }
 
 async function send(

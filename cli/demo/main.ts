@@ -12,7 +12,7 @@ import { startServer } from '../../serve/start.ts'
 import { Failure } from '../failure.ts'
 import { flightsSpec } from './flights.ts'
 import type { LanesMessage } from './lanes.ts'
-import { call, type TierBody, tablePath } from './server-calls.ts'
+import { call, ensureTable, type TierBody, tablePath } from './server-calls.ts'
 import { progressLine, readLine, summaryOf } from './show.ts'
 import { type Comparison, compareSums, type Sums } from './sums.ts'
 import type { LakeFacts, VerifyMessage } from './verify.ts'
@@ -92,8 +92,10 @@ async function start(context: Context, directory: string, title: (text: string) 
     throw error
   }
   await call(context.server.url, 'PUT', '/v1/databases/demo')
-  const created = await call<{ tableId: string }>(context.server.url, 'PUT', tablePath, flightsSpec)
-  context.tableId = created.tableId
+  const { tableId, partitionBy } = await ensureTable(context.server.url, flightsSpec)
+  if (partitionBy.join() !== flightsSpec.partitionBy.join())
+    throw new Failure(`${directory} holds the demo of another version: delete it, or give another --data`)
+  context.tableId = tableId
   title(`A server of its own: ${context.server.url}, data in ${directory}`)
 }
 

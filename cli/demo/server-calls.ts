@@ -11,12 +11,29 @@ export interface TierBody {
   readonly lastError: { readonly message: string } | null
 }
 
+export interface TableBody {
+  readonly tableId: string
+  readonly columns: readonly { readonly name: string }[]
+  readonly partitionBy: readonly string[]
+}
+
 export async function call<T>(url: string, method: string, path: string, body?: unknown): Promise<T> {
+  const { ok, status, text } = await ask(url, method, path, body)
+  if (!ok) throw new Failure(`${method} ${path} answered ${status}: ${text}`)
+  return JSON.parse(text) as T
+}
+
+/** The table as it is, created where there is none. */
+export async function ensureTable(url: string, spec: unknown): Promise<TableBody> {
+  const { status } = await ask(url, 'GET', tablePath)
+  if (status === 404) await call(url, 'PUT', tablePath, spec)
+  return call<TableBody>(url, 'GET', tablePath)
+}
+
+async function ask(url: string, method: string, path: string, body?: unknown) {
   const response = await fetch(`${url}${path}`, {
     method,
     ...(body === undefined ? {} : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
   })
-  const text = await response.text()
-  if (!response.ok) throw new Failure(`${method} ${path} answered ${response.status}: ${text}`)
-  return JSON.parse(text) as T
+  return { ok: response.ok, status: response.status, text: await response.text() }
 }

@@ -56,7 +56,8 @@ export function summaryOf({ rows, rowsPerSecond, lake, comparison, cost, seconds
     '',
     ...snapshotTable(lake),
     '',
-    `time travel  ${number(lake.oldestRows)} rows are read at the first of these snapshots, ${number(comparison.rows)} at the last`,
+    `time travel  ${number(lake.oldestRows)} rows of ${lake.oldestColumns} columns at the first of these snapshots, ${number(comparison.rows)} of ${lake.columns} at the last`,
+    `new column   hour came half-way, ${number(comparison.timed)} rows have one`,
     rowsPerSecond > 0
       ? `produced     ${number(rows)} rows at ${number(rowsPerSecond)} rows/s`
       : `produced     ${number(rows)} rows, all of them in an earlier run`,

@@ -3,6 +3,9 @@ export interface Totals {
   count: number
   delay: number
   distance: number
+  /** Flights with an hour, and the sum of their hours. */
+  timed: number
+  hours: number
 }
 
 export interface Sums {
@@ -15,6 +18,8 @@ export interface Flight {
   readonly origin: string
   readonly delay: number
   readonly distance: number
+  /** Null in the rows that were sent before the column came. */
+  readonly hour: number | null
 }
 
 export interface Comparison {
@@ -22,6 +27,8 @@ export interface Comparison {
   readonly origins: number
   /** Rows in the lake. */
   readonly rows: number
+  /** Those of them with an hour. */
+  readonly timed: number
   readonly differences: readonly string[]
   /** The busiest origins. */
   readonly top: readonly (Totals & { readonly origin: string })[]
@@ -36,31 +43,39 @@ export function take({ origins, months }: Sums, flight: Flight): void {
 
 export function compareSums(source: Sums, lake: Sums): Comparison {
   const differences = [...differencesOf(source.months, lake.months), ...differencesOf(source.origins, lake.origins)]
-  const rows = [...lake.origins.values()].reduce((sum, { count }) => sum + count, 0)
+  const all = [...lake.months.values()]
+  const rows = all.reduce((sum, { count }) => sum + count, 0)
+  const timed = all.reduce((sum, totals) => sum + totals.timed, 0)
   const top = [...lake.origins]
     .map(([origin, totals]) => ({ origin, ...totals }))
     .sort((a, b) => b.count - a.count)
     .slice(0, 5)
-  return { equal: differences.length === 0 && rows > 0, origins: lake.origins.size, rows, differences, top }
+  return { equal: differences.length === 0 && rows > 0, origins: lake.origins.size, rows, timed, differences, top }
 }
 
-function add(sums: Map<string, Totals>, key: string, { delay, distance }: Flight): void {
-  const found = sums.get(key)
-  if (found === undefined) sums.set(key, { count: 1, delay, distance })
-  else {
-    found.count += 1
-    found.delay += delay
-    found.distance += distance
+function add(sums: Map<string, Totals>, key: string, { delay, distance, hour }: Flight): void {
+  let totals = sums.get(key)
+  if (totals === undefined) {
+    totals = { count: 0, delay: 0, distance: 0, timed: 0, hours: 0 }
+    sums.set(key, totals)
   }
+  totals.count += 1
+  totals.delay += delay
+  totals.distance += distance
+  if (hour === null) return
+  totals.timed += 1
+  totals.hours += hour
 }
 
 function* differencesOf(source: ReadonlyMap<string, Totals>, lake: ReadonlyMap<string, Totals>): Generator<string> {
   for (const key of new Set([...source.keys(), ...lake.keys()])) {
-    const [want, have] = [source.get(key), lake.get(key)]
-    if (want?.count !== have?.count || want?.delay !== have?.delay || want?.distance !== have?.distance)
-      yield `${key}: ${describe(want)} in the file, ${describe(have)} in the lake`
+    const [want, have] = [describe(source.get(key)), describe(lake.get(key))]
+    if (want !== have) yield `${key}: ${want} in the file, ${have} in the lake`
   }
 }
 
-const describe = (totals: Totals | undefined): string =>
-  totals === undefined ? 'nothing' : `${totals.count} flights, delay ${totals.delay}, distance ${totals.distance}`
+function describe(totals: Totals | undefined): string {
+  if (totals === undefined) return 'nothing'
+  const { count, delay, distance, timed, hours } = totals
+  return `${count} flights, delay ${delay}, distance ${distance}, ${timed} with hours of ${hours}`
+}

@@ -20,6 +20,9 @@ export interface LakeFacts {
   readonly months: readonly MonthFacts[]
   /** Rows that were read at the oldest snapshot. */
   readonly oldestRows: number
+  /** The columns that it had, without Sluice's own. */
+  readonly oldestColumns: number
+  readonly columns: number
 }
 
 export interface SnapshotFacts {
@@ -72,7 +75,13 @@ async function run({ folder }: VerifyInput): Promise<void> {
     oldestRows += rows.length
     show(rows.length)
   }
-  const lake = { snapshots: snapshots.map(snapshotFacts), months: await monthFacts(metadata), oldestRows }
+  const lake = {
+    snapshots: snapshots.map(snapshotFacts),
+    months: await monthFacts(metadata),
+    oldestRows,
+    oldestColumns: columnsOf(metadata, oldest),
+    columns: columnsOf(metadata, current),
+  }
   post({ kind: 'done', lake, sums })
 }
 
@@ -85,7 +94,8 @@ async function* rowsAt({
   readonly metadata: Metadata
   readonly snapshot: Snapshot
 }): AsyncGenerator<readonly Record<string, unknown>[]> {
-  const then = { ...metadata, 'current-snapshot-id': snapshot['snapshot-id'] }
+  const schema = snapshot['schema-id'] ?? metadata['current-schema-id']
+  const then = { ...metadata, 'current-snapshot-id': snapshot['snapshot-id'], 'current-schema-id': schema }
   const total = rowsOf(snapshot)
   for (let rowStart = 0; rowStart < total; ) {
     const rows = await icebergRead({ tableUrl, metadata: then, rowStart, rowEnd: Math.min(total, rowStart + chunkRows) })
@@ -122,13 +132,19 @@ function snapshotFacts(snapshot: Snapshot): SnapshotFacts {
   }
 }
 
+function columnsOf(metadata: Metadata, snapshot: Snapshot): number {
+  const schema = metadata.schemas.find((each) => each['schema-id'] === snapshot['schema-id'])
+  return (schema?.fields ?? []).filter(({ name }) => !name.startsWith('__')).length
+}
+
 const rowsOf = (snapshot: Snapshot): number => Number(snapshot.summary['total-records'])
 
-const flightOf = ({ month, origin, delay, distance }: Record<string, unknown>): Flight => ({
+const flightOf = ({ month, origin, delay, distance, hour }: Record<string, unknown>): Flight => ({
   month: String(month),
   origin: String(origin),
   delay: Number(delay),
   distance: Number(distance),
+  hour: hour === null || hour === undefined ? null : Number(hour),
 })
 
 const post = (message: VerifyMessage): void => parentPort?.postMessage(message)
