@@ -35,7 +35,8 @@ interface Context {
 }
 
 const lanes = 4
-const tierWaitMax = 30
+/** Rounds of two seconds: longer than the lease of a demo that was killed. */
+const tierWaitMax = 60
 
 export async function demo(flags: DemoFlags): Promise<void> {
   if (flags.keyed) throw new Failure('sluice demo --keyed is not in this build: run sluice demo')
@@ -160,7 +161,7 @@ async function tierRest(context: Context, show: (line: string) => void): Promise
     if (state.lagRows === 0) return
     if (state.lastError !== null && state.state === 'failing') show(`tiering: ${state.lastError.message}`)
   }
-  throw new Failure('the lake did not catch up within a minute: look at GET …/tier')
+  throw new Failure('the lake did not catch up within two minutes: look at GET …/tier')
 }
 
 async function verify(context: Context, directory: string, show: (line: string) => void): Promise<void> {
