@@ -7,6 +7,7 @@ import { createDatabase } from '../../core/catalog/databases.ts'
 import { listPartitions } from '../../core/catalog/partitions.ts'
 import { createTable, getTable } from '../../core/catalog/tables.ts'
 import { decodeCursor, encodeCursor, nameCrcOf } from '../../core/format/cursor.ts'
+import { present } from '../../core/kernel/assert.ts'
 import { utf8 } from '../../core/kernel/bytes.ts'
 import { dropPartition } from '../../core/log/drop.ts'
 import { producerOf } from '../../core/log/producer.ts'
@@ -18,6 +19,7 @@ import { defaultOptions, type TableOptions } from '../../core/model/options.ts'
 import type { BucketRef, Partition } from '../../core/model/partition.ts'
 import type { Selection } from '../../core/model/selection.ts'
 import type { Table, TableSpec } from '../../core/model/table.ts'
+import { alterSome } from './actors/alterer.ts'
 import { codeOf, tableCache } from './actors/ingest.ts'
 import { startWorkers, sweepOnce, trigger } from './actors/jobs.ts'
 import { PartitionLake } from './checks/partition-lake.ts'
@@ -78,7 +80,7 @@ export async function tellPartitions(stage: Stage, fates: SeededFates): Promise<
   const acting = Promise.all([
     ...Array.from({ length: producers }, (_, i) => produce(shared, `p${i}`)),
     dropSome(shared),
-    isTimed ? alterPeriods(stage) : undefined,
+    isTimed ? alterPeriods(stage) : alterSome(stage),
   ]).then(() => {
     isWorking = false
   })
@@ -238,7 +240,9 @@ function withPartition(table: Table, values: readonly bigint[], text: string) {
   const repeated = new Uint8Array(bytes.length * values.length)
   for (let i = 0; i < values.length; i++) repeated.set(bytes, i * bytes.length)
   const p = { ...plainText, length: values.length, offsets, values: repeated }
-  return { ...batch, columns: [...batch.columns, p] }
+  // The others come in the order of their fields.
+  const others = [...batch.columns]
+  return { ...batch, columns: batch.fields.map(({ name }) => (name === 'p' ? p : present(others.shift(), 'a column'))) }
 }
 
 const plainText = { type: { kind: 'string' }, nullCount: 0, validity: undefined, children: [] } as const

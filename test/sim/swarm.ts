@@ -145,7 +145,8 @@ export function drawSwarm(scenario: ScenarioName, random: Seeded): Swarm {
     retries: random.chance(0.7),
     sweepMsMax: collect ? 3_600_000 : 120_000,
     tableReaders: random.between(0, 2),
-    alters: has('alter', 0.3) || (scenario === 'tier' && random.chance(0.4)) ? random.between(1, 6) : 0,
+    alters:
+      has('alter', 0.3) || ((scenario === 'tier' || scenario === 'partitions') && random.chance(0.4)) ? random.between(1, 6) : 0,
     ...drawRetention(has('retain', 0.3) || (scenario === 'external' && random.chance(0.3)), random),
     ...drawCompaction(has('compact', 0.3), random),
     upkeep: {
