@@ -404,8 +404,9 @@ function crashing(world: TestWorld, at: number): TestWorld {
   const through = <T extends object>(store: T): T =>
     new Proxy(store, {
       get(target, name) {
-        const method = Reflect.get(target, name) as (...args: unknown[]) => unknown
-        if (name === 'uri') return method.bind(target)
+        const method = Reflect.get(target, name) as ((...args: unknown[]) => unknown) | undefined
+        // What a store may lack is lacking here too.
+        if (method === undefined || name === 'uri') return method?.bind(target)
         return async (...args: unknown[]) => {
           calls += 1
           if (calls >= at) throw new Error('crashed')
