@@ -42,7 +42,9 @@ const collectNow = (world: TestWorld, table: Table, ageMs = 0): Promise<number> 
 function through<T extends object>(store: T, before: (name: string) => Promise<void>): T {
   return new Proxy(store, {
     get: (target, name) => {
-      const method = Reflect.get(target, name) as (...args: unknown[]) => unknown
+      const method = Reflect.get(target, name) as ((...args: unknown[]) => unknown) | undefined
+      // A port's optional call.
+      if (method === undefined) return undefined
       return async (...args: unknown[]) => {
         await before(String(name))
         return method.apply(target, args)
