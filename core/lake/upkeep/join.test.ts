@@ -62,6 +62,8 @@ test('a joined file, and what a commit copies, are bounded', () => {
   expect(chooseJoins(large).map((join) => join.length)).toEqual([4, 4, 4])
   const many = Array.from({ length: 60 }, (_, i) => entry(i, 1, { bytes: 4 * MiB }))
   expect(chooseJoins(many).map((join) => join.length)).toEqual([4, 4, 4, 4])
+  const buckets = Array.from({ length: 300 }, (_, bucket) => [0, 10, 20, 30].map((first) => entry(first, 10, { bucket })))
+  expect(chooseJoins(buckets.flat())).toHaveLength(256)
 })
 
 test('partition values are told apart exactly, whatever width a file gave them', () => {

@@ -19,8 +19,12 @@ const fileBytesMax = 8n * 1024n * 1024n
 const joinBytesMax = 16n * 1024n * 1024n
 /** Of all that one commit copies; the rest comes with the next level. */
 const commitBytesMax = 64n * 1024n * 1024n
+/** Of joined files in one commit, so that rows of a table with many partitions do not wait for it. */
+const joinsMax = 256
 /** Fewer are not worth a file. */
 const filesMin = 4
+/** In one file: each is a request. */
+const filesMax = 1_000
 
 /** Groups in the order of their offsets. `entries`: of manifests that are merged. `place`: equal for files of one partition and bucket. */
 export function chooseJoins(
@@ -30,38 +34,48 @@ export function chooseJoins(
 ): readonly (readonly ManifestEntry[])[] {
   const min = Math.min(filesMin, levelManifests)
   let bytes = 0n
-  return runsOf(entries, place).filter((run) => {
+  const runs = runsOf(entries, place).filter((run) => {
     if (run.length < min || bytes + bytesOf(run) > commitBytesMax) return false
     bytes += bytesOf(run)
     return true
   })
+  return runs.slice(0, joinsMax)
 }
 
 function runsOf(
   entries: readonly ManifestEntry[],
   place: (file: ManifestDataFile) => string,
 ): readonly (readonly ManifestEntry[])[] {
-  const groups = new Map<string, ManifestEntry[]>()
-  for (const entry of entries) {
-    const at = place(entry.data_file)
-    groups.set(at, [...(groups.get(at) ?? []), entry])
+  const groups = new Map<string, Ranged[]>()
+  for (const ranged of entries.flatMap(offsetsOf)) {
+    const at = place(ranged.entry.data_file)
+    const group = groups.get(at)
+    if (group === undefined) groups.set(at, [ranged])
+    else group.push(ranged)
   }
-  return [...groups.values()].flatMap((group) => {
-    const ranged = group.flatMap((entry) => offsetsOf(entry)).sort((a, b) => (a.first < b.first ? -1 : 1))
-    const runs: ManifestEntry[][] = []
-    let end: bigint | undefined
-    for (const { entry, first, last } of ranged) {
-      const run = runs.at(-1)
-      const follows = run !== undefined && first === end && bytesOf(run) + bytesOf([entry]) <= joinBytesMax
-      if (bytesOf([entry]) >= fileBytesMax) end = undefined
-      else {
-        if (follows) run.push(entry)
-        else runs.push([entry])
-        end = last + 1n
-      }
+  return [...groups.values()].flatMap(runsIn)
+}
+
+function runsIn(group: readonly Ranged[]): readonly (readonly ManifestEntry[])[] {
+  const runs: ManifestEntry[][] = []
+  let end: bigint | undefined
+  let bytes = 0n
+  for (const { entry, first, last } of group.toSorted((a, b) => (a.first < b.first ? -1 : 1))) {
+    const { file_size_in_bytes: size } = entry.data_file
+    if (size >= fileBytesMax) {
+      end = undefined
+      continue
     }
-    return runs
-  })
+    const run = runs.at(-1)
+    bytes += size
+    if (run !== undefined && first === end && bytes <= joinBytesMax && run.length < filesMax) run.push(entry)
+    else {
+      runs.push([entry])
+      bytes = size
+    }
+    end = last + 1n
+  }
+  return runs
 }
 
 /** What the manifest says of a file that has the rows of all of these. `types`: by field id. */
@@ -96,7 +110,14 @@ export function placeOf(spec: PartitionSpec, schema: IcebergSchema): (file: Mani
 const bytesOf = (entries: readonly ManifestEntry[]): bigint =>
   entries.reduce((sum, { data_file }) => sum + data_file.file_size_in_bytes, 0n)
 
-function offsetsOf(entry: ManifestEntry): { readonly entry: ManifestEntry; readonly first: bigint; readonly last: bigint }[] {
+interface Ranged {
+  readonly entry: ManifestEntry
+  /** Offsets. */
+  readonly first: bigint
+  readonly last: bigint
+}
+
+function offsetsOf(entry: ManifestEntry): readonly Ranged[] {
   const lower = byId(entry.data_file.lower_bounds, offsetColumn.id)
   const upper = byId(entry.data_file.upper_bounds, offsetColumn.id)
   // An engine's file need not be sorted.
@@ -126,10 +147,10 @@ function widest(
   types: ReadonlyMap<number, DataType>,
 ): readonly ById<Uint8Array>[] {
   const found = new Map<number, Uint8Array>()
-  for (const { key } of files.flatMap((file) => file[name] ?? [])) {
+  for (const key of new Set(files.flatMap((file) => (file[name] ?? []).map((pair) => pair.key)))) {
     const type = types.get(key)
     const bounds = files.map((file) => byId(file[name], key) ?? (isEmpty(file, key) ? 'none' : 'unknown'))
-    if (found.has(key) || type === undefined || bounds.includes('unknown')) continue
+    if (type === undefined || bounds.includes('unknown')) continue
     const known = bounds.filter((bound) => typeof bound !== 'string')
     found.set(
       key,
