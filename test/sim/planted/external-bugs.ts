@@ -24,7 +24,7 @@ export const externalBugs: readonly PlantedBug[] = [
     seedsMax: 300,
   },
   {
-    id: 'E1',
+    id: 'X1',
     what: 'the points are of another snapshot than the fence: those that the lake item remembers',
     file: target,
     find: '    const placed = await this.#points(external, mine)\n    await this.#stillMine(mine)\n',
@@ -33,7 +33,7 @@ export const externalBugs: readonly PlantedBug[] = [
     seedsMax: 1_000,
   },
   {
-    id: 'E2',
+    id: 'X2',
     what: 'the base is read again without its points',
     file: target,
     find: '      const placed = await this.#points(committed.external, mine)\n',
@@ -42,7 +42,7 @@ export const externalBugs: readonly PlantedBug[] = [
     seedsMax: 1_000,
   },
   {
-    id: 'E3',
+    id: 'X3',
     what: 'a superseded worker reads the table that its successor has committed to, and goes on from there',
     file: target,
     find: '    if (lake?.open === true && lake.epoch === epoch) return\n',
