@@ -173,6 +173,19 @@ test('a secret that the environment lacks is an error of the request, and names 
   await expect(catalog?.load(name)).rejects.toThrow('the environment lacks LACKING')
 })
 
+test('a table elsewhere on S3 is opened by bucket and prefix, once', () => {
+  const asked: string[] = []
+  const elsewhere = new MemoryObjects()
+  const at = objectsUnder(new MemoryObjects(), (bucket, prefix) => {
+    asked.push(`${bucket} ${prefix}`)
+    return elsewhere
+  })
+  expect(at('s3://0a1b--table-s3/Some/T/')).toBe(elsewhere)
+  expect(at('s3://0a1b--table-s3/Some/T')).toBe(elsewhere)
+  expect(asked).toEqual(['0a1b--table-s3 Some/T'])
+  expect(() => at('gs://bucket/t')).toThrow('where this deployment cannot write')
+})
+
 test.each([
   's3://elsewhere/t',
   'file:///etc',

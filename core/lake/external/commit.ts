@@ -25,6 +25,7 @@ export async function commitExternal(
   plan: ExternalPlan,
 ): Promise<ExternalCommitted> {
   let isUnknown = false
+  const until = clock.now() + totalMsMax
   for (let attempt = 1; ; attempt++) {
     const attempted = await attemptCommit(place, plan)
     isUnknown ||= attempted.is === 'unknown'
@@ -32,12 +33,14 @@ export async function commitExternal(
     if (holds(external, plan)) return { is: 'done', external }
     if (hasMoved(base.table, external)) return { is: 'moved', external }
     if (attempted.is === 'refused') throw attempted.error
-    if (attempt === attemptsMax) throw endless(place, isUnknown)
+    if (attempt === attemptsMax || clock.now() >= until) throw endless(place, isUnknown)
     await clock.sleep(Math.min(pauseMsMax, pauseMsFirst * 2 ** attempt))
   }
 }
 
 const attemptsMax = 6
+/** Each attempt is repeated by the one retry, for up to 20 s: so a job ends in the time that it was given. */
+const totalMsMax = 30_000
 const pauseMsFirst = 50
 const pauseMsMax = 2_000
 
