@@ -105,6 +105,7 @@ export const tableOut = z
         type: text,
         nullable: z.boolean(),
         comment: z.optional(text),
+        autoIncrement: z.optional(z.literal(true)),
       }),
     ),
     primaryKey: z.array(text),

@@ -13,6 +13,7 @@ import { labelOf, newTableId } from '../kernel/ids.ts'
 import { limits } from '../kernel/limits.ts'
 import { checkAutoPartition, periodsOf, settled } from '../model/auto-partition.ts'
 import { evolve, isSchemaChange, type SchemaChange } from '../model/evolve.ts'
+import { checkKeyed, checkKeyedStay, settledKeyed } from '../model/keyed.ts'
 import { parseOptions, printOptions } from '../model/options.ts'
 import { assignIds, sameSpec, specOf } from '../model/spec.ts'
 import type { Schema, Table, TableSpec } from '../model/table.ts'
@@ -207,6 +208,7 @@ export function newTable(world: World, database: string, name: string, spec: Tab
     name,
     tableId: newTableId(world.random),
     schema: { schemaId: 1, columns },
+    ...(spec.primaryKey === undefined ? {} : { primaryKey: spec.primaryKey }),
     partitionBy: spec.partitionBy,
     buckets: spec.buckets,
     options: spec.options,
@@ -236,9 +238,13 @@ function alteredOptions(table: Table, setOptions: Readonly<Record<string, string
       'lake.catalog, lake.namespace and lake.table cannot be changed after create: create a table with them',
     )
   }
-  const options = settled(parseOptions(wanted), table.partitionBy.length)
-  checkAutoPartition({ ...specOf(table), options })
+  const isKeyed = table.primaryKey !== undefined
+  const options = settledKeyed(settled(parseOptions(wanted), table.partitionBy.length), isKeyed)
+  const spec = { ...specOf(table), options }
+  checkAutoPartition(spec)
   checkPeriodsStay(table.options, options)
+  checkKeyed(spec)
+  checkKeyedStay(Object.keys(setOptions), table.options.keyed, options.keyed)
   return options
 }
 

@@ -5,8 +5,9 @@
  */
 import { SluiceError } from '../kernel/errors.ts'
 import { limits } from '../kernel/limits.ts'
+import type { KeyedOptions } from './keyed.ts'
 import { quoted, suggestion } from './nearest.ts'
-import { assignIds, type ColumnBody, columnOf, validateSpec } from './spec.ts'
+import { assignIds, type ColumnBody, columnOf, specOf, validateSpec } from './spec.ts'
 import type { Column, Table } from './table.ts'
 import { parseType, printType } from './type-text.ts'
 import type { DataType } from './types.ts'
@@ -38,6 +39,7 @@ export function evolve(table: Table, change: SchemaChange): Table {
   for (const name of dropped) checkDrop(table, name, renames.has(name) || widenings.has(name))
   for (const name of renames.keys()) checkRename(table, name)
   for (const name of widenings.keys()) checkWidening(table, name)
+  const key = primaryKeyUnder(table, change)
   const kept = table.schema.columns
     .filter(({ name }) => !dropped.has(name))
     .map((column) => widened(column, widenings.get(column.name)))
@@ -45,15 +47,17 @@ export function evolve(table: Table, change: SchemaChange): Table {
   if (kept.length === 0) throw invalid('a table keeps at least one of its columns')
   const added = addedColumns(table, change.addColumns ?? [])
   const columns = [...kept, ...added.columns]
-  const key = table.buckets.key?.map((name) => renames.get(name) ?? name)
+  const bucketKey = table.buckets.key?.map((name) => renames.get(name) ?? name)
   const evolved: Table = {
     ...table,
     schema: { schemaId: table.schema.schemaId + 1, columns },
-    buckets: { ...table.buckets, ...(key === undefined ? {} : { key }) },
+    ...(key === undefined ? {} : { primaryKey: key }),
+    buckets: { ...table.buckets, ...(bucketKey === undefined ? {} : { key: bucketKey }) },
+    options: { ...table.options, ...keyedUnder(table.options.keyed, dropped, renames) },
     lastColumnId: added.lastColumnId,
     formerNames: formerNames(table, columns),
   }
-  validateSpec({ columns, partitionBy: evolved.partitionBy, buckets: evolved.buckets, options: evolved.options })
+  validateSpec(specOf(evolved))
   return evolved
 }
 
@@ -73,10 +77,40 @@ function checkKnown(table: Table, name: string): void {
     throw invalid(`the table has no column ${quoted(name)}${suggestion(name, names)}`, { column: name.slice(0, 256) })
 }
 
+/** Keys that are stored are read as what they were written as: their columns keep their place and type. Undefined: there is no key. */
+function primaryKeyUnder(table: Table, { renameColumns = {}, widenColumns = {} }: SchemaChange): Table['primaryKey'] {
+  const widened = Object.keys(widenColumns).find((name) => table.primaryKey?.includes(name) === true)
+  if (widened !== undefined)
+    throw invalid(`the column ${quoted(widened)} is in the primaryKey and cannot be widened`, { column: widened })
+  return table.primaryKey?.map((name) => (Object.hasOwn(renameColumns, name) ? (renameColumns[name] ?? name) : name))
+}
+
+/** Options name columns too: they follow a rename, and those of a dropped column go with it. */
+function keyedUnder(
+  keyed: KeyedOptions | undefined,
+  dropped: ReadonlySet<string>,
+  renames: ReadonlyMap<string, string>,
+): { readonly keyed?: KeyedOptions } {
+  if (keyed === undefined) return {}
+  const { versionColumn, fields } = keyed
+  const kept = Object.entries(fields).filter(([name]) => !dropped.has(name))
+  return {
+    keyed: {
+      ...keyed,
+      ...(versionColumn === undefined ? {} : { versionColumn: renames.get(versionColumn) ?? versionColumn }),
+      fields: Object.fromEntries(kept.map(([name, field]) => [renames.get(name) ?? name, field])),
+    },
+  }
+}
+
 function checkDrop(table: Table, name: string, alsoChanged: boolean): void {
   if (alsoChanged) throw invalid(`the column ${quoted(name)} is dropped and changed at once`, { column: name })
   if (table.partitionBy.includes(name))
     throw invalid(`the column ${quoted(name)} partitions the table and cannot be dropped`, { column: name })
+  if (table.primaryKey?.includes(name) === true)
+    throw invalid(`the column ${quoted(name)} is in the primaryKey and cannot be dropped`, { column: name })
+  if (table.options.keyed?.versionColumn === name)
+    throw invalid(`the column ${quoted(name)} is merge-engine.version-column and cannot be dropped`, { column: name })
   if (table.buckets.key?.includes(name) === true)
     throw invalid(`the column ${quoted(name)} is in buckets.key and cannot be dropped`, { column: name })
 }
@@ -110,6 +144,10 @@ function addedColumns(table: Table, bodies: readonly ColumnBody[]): ReturnType<t
   const columns = bodies.map((body) => {
     if (body.nullable === false)
       throw invalid(`the new column ${quoted(body.name)} must be nullable: rows that are there have no value for it`, {
+        column: body.name.slice(0, 256),
+      })
+    if (body.autoIncrement === true)
+      throw invalid(`the new column ${quoted(body.name)} cannot be autoIncrement: rows that are there have no value for it`, {
         column: body.name.slice(0, 256),
       })
     return columnOf(body)

@@ -3,7 +3,17 @@
  * name; one that the contract names and this build lacks is `not-supported`, never ignored.
  */
 import { SluiceError } from '../kernel/errors.ts'
+import { type AggregateFunction, aggregateTypes, isAggregate } from './aggregate.ts'
 import { type AutoPartition, defaultAutoPartition, numPrecreateMax, numRetentionMax } from './auto-partition.ts'
+import {
+  changelogImages,
+  defaultKeyed,
+  deleteBehaviors,
+  type FieldOptions,
+  type KeyedOptions,
+  mergeEngines,
+  printKeyed,
+} from './keyed.ts'
 import { quoted, suggestion } from './nearest.ts'
 import { isTimeZone, timeUnits } from './period.ts'
 import { parseDuration, parseSize, printDuration, printSize } from './units.ts'
@@ -21,6 +31,8 @@ export interface TableOptions {
   readonly logTtlAfterTierMs?: number
   /** Absent: as the defaults are. */
   readonly autoPartition?: AutoPartition
+  /** Of a table with a primary key, which always has them. */
+  readonly keyed?: KeyedOptions
 }
 
 /** Where a table's lake is committed to instead, by the deployment's name of it. */
@@ -43,7 +55,7 @@ export const defaultOptions: TableOptions = {
 export function parseOptions(record: Readonly<Record<string, string | null>>, base: TableOptions = defaultOptions): TableOptions {
   let options = base
   for (const [key, value] of Object.entries(record)) {
-    const read = Object.hasOwn(readers, key) ? readers[key] : undefined
+    const read = Object.hasOwn(readers, key) ? readers[key] : fieldReader(key)
     if (read === undefined) throw unreadable(key)
     if (value !== null && typeof value !== 'string') throw invalid(key, 'its value is text')
     options = read(options, value, key)
@@ -66,6 +78,7 @@ export function printOptions(options: TableOptions): Record<string, string> {
     'log.ttl': printDuration(options.logTtlMs),
     ...(options.logTtlAfterTierMs === undefined ? {} : { 'log.ttl-after-tier': printDuration(options.logTtlAfterTierMs) }),
     ...(options.autoPartition === undefined ? {} : printAutoPartition(options.autoPartition)),
+    ...(options.keyed === undefined ? {} : printKeyed(options.keyed)),
   }
 }
 
@@ -147,6 +160,20 @@ const readers: Readonly<Record<string, Reader>> = {
     numRetention: value === null ? defaultAutoPartition.numRetention : integerOf(value, key, -1, numRetentionMax),
   })),
   'auto-partition.key': auto((value) => ({ key: value ?? undefined })),
+  'merge-engine': keyed((options, value, key) => ({
+    ...options,
+    mergeEngine: oneOf(value ?? defaultKeyed.mergeEngine, mergeEngines, key),
+  })),
+  'merge-engine.version-column': keyed(({ versionColumn: _, ...options }, value) =>
+    value === null ? options : { ...options, versionColumn: value },
+  ),
+  'changelog.image': keyed((options, value, key) => ({
+    ...options,
+    changelogImage: oneOf(value ?? defaultKeyed.changelogImage, changelogImages, key),
+  })),
+  'delete.behavior': keyed(({ deleteBehavior: _, ...options }, value, key) =>
+    value === null ? options : { ...options, deleteBehavior: oneOf(value, deleteBehaviors, key) },
+  ),
 }
 
 function lakeCatalog(field: keyof LakeCatalogOptions, pattern: RegExp, form: string): Reader {
@@ -156,6 +183,52 @@ function lakeCatalog(field: keyof LakeCatalogOptions, pattern: RegExp, form: str
     return Object.values(next).every((text) => text === '') ? options : { ...options, lakeCatalog: next }
   }
 }
+
+/** Of `fields.<column>.agg` and `fields.<column>.listagg-delimiter`; a column's name may have dots. */
+function fieldReader(option: string): Reader | undefined {
+  const [, name, what] = /^fields\.(.+)\.(agg|listagg-delimiter)$/su.exec(option) ?? []
+  if (name === undefined) return undefined
+  return keyed(({ fields, ...options }, value, key) => {
+    const before = (Object.hasOwn(fields, name) ? fields[name] : undefined) ?? {}
+    const { [name]: _other, ...others } = fields
+    const { [what === 'agg' ? 'agg' : 'listaggDelimiter']: _, ...rest } = before
+    const field: FieldOptions =
+      value === null
+        ? rest
+        : what === 'agg'
+          ? { ...rest, agg: aggregateOf(value, key) }
+          : { ...rest, listaggDelimiter: delimiterOf(value, key) }
+    return { ...options, fields: Object.keys(field).length === 0 ? others : { ...others, [name]: field } }
+  })
+}
+
+/** Once one is named they are there, and the table has to have a key; null names none. */
+function keyed(read: (options: KeyedOptions, value: string | null, key: string) => KeyedOptions): Reader {
+  return (options, value, key) =>
+    value === null && options.keyed === undefined
+      ? options
+      : { ...options, keyed: read(options.keyed ?? defaultKeyed, value, key) }
+}
+
+function oneOf<T extends string>(text: string, values: readonly T[], key: string): T {
+  const found = values.find((value) => value === text)
+  if (found === undefined) throw invalid(key, `use one of ${values.join(', ')}`)
+  return found
+}
+
+function aggregateOf(text: string, key: string): AggregateFunction {
+  if (!isAggregate(text))
+    throw invalid(key, `use one of ${Object.keys(aggregateTypes).join(', ')}${suggestion(text, Object.keys(aggregateTypes))}`)
+  return text
+}
+
+function delimiterOf(text: string, key: string): string {
+  if (text.length > delimiterLengthMax || !text.isWellFormed())
+    throw invalid(key, `use a text of at most ${delimiterLengthMax} characters`)
+  return text
+}
+
+const delimiterLengthMax = 16
 
 /** As the defaults are and absent are one. */
 function auto(read: (value: string | null, key: string) => Partial<AutoPartition>): Reader {
@@ -183,13 +256,10 @@ function ttlOf(text: string, key: string): number {
   return ms
 }
 
-/** In the contract, not in this build. */
-const notYet = ['merge-engine', 'merge-engine.version-column', 'changelog.image', 'delete.behavior']
-const notYetFamilies = ['fields.']
-
 function unreadable(key: string): SluiceError {
-  if (notYet.includes(key) || notYetFamilies.some((family) => key.startsWith(family))) return unsupported(key)
-  const near = suggestion(key, [...Object.keys(readers), ...notYet])
+  const near = key.startsWith('fields.')
+    ? ': use fields.<column>.agg or fields.<column>.listagg-delimiter'
+    : suggestion(key, Object.keys(readers))
   return new SluiceError('unknown-field', `option ${quoted(key)} is not known${near}`, { facts: { field: key.slice(0, 256) } })
 }
 

@@ -74,7 +74,7 @@ test.each<[string, TableBody, string]>([
   ['a partition column that is not there', { columns, partitionBy: ['idd'] }, 'invalid-schema'],
   ['a partition column named twice', { columns, partitionBy: ['id', 'id'] }, 'invalid-schema'],
   ['a partition column that is a bucket key', { columns, partitionBy: ['id'], buckets: { key: ['id'] } }, 'invalid-schema'],
-  ['auto increment', { columns: [{ name: 'id', type: 'bigint', autoIncrement: true }] }, 'not-supported'],
+  ['auto increment but no key', { columns: [{ name: 'id', type: 'bigint', autoIncrement: true }] }, 'invalid-schema'],
   ['no buckets', { columns, buckets: { count: 0 } }, 'invalid-schema'],
   ['too many buckets', { columns, buckets: { count: 1025 } }, 'invalid-schema'],
   ['half a bucket', { columns, buckets: { count: 1.5 } }, 'invalid-schema'],

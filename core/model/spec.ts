@@ -5,8 +5,9 @@
 import { SluiceError } from '../kernel/errors.ts'
 import { limits } from '../kernel/limits.ts'
 import { checkAutoPartition, settled } from './auto-partition.ts'
+import { checkKeyed, columnNamed, settledKeyed } from './keyed.ts'
 import { columnName } from './names.ts'
-import { quoted, suggestion } from './nearest.ts'
+import { quoted } from './nearest.ts'
 import { parseOptions, printOptions } from './options.ts'
 import type { Buckets, Column, Table, TableSpec } from './table.ts'
 import { parseType, printType } from './type-text.ts'
@@ -32,13 +33,24 @@ export interface ColumnBody {
 /** Errors: `invalid-schema`, `invalid-name`, `unknown-field`, `bad-request`, `not-supported`. */
 export function tableSpecOf(body: TableBody): TableSpec {
   if (body.primaryKey !== undefined && body.primaryKey.length > 0) throw unsupported('primaryKey')
+  return specOfBody(body)
+}
+
+/** Also of a table with a primary key. Columns of the key are not nullable, and without another key it buckets the rows. */
+export function specOfBody(body: TableBody): TableSpec {
   if (body.columns.length > limits.columnsMax) throw invalid(`a table has at most ${limits.columnsMax} columns`)
-  const key = body.buckets?.key
+  const { primaryKey = [], partitionBy = [] } = body
+  const isKeyed = primaryKey.length > 0
+  const named = body.buckets?.key ?? []
+  const key = isKeyed && named.length === 0 ? primaryKey.filter((name) => !partitionBy.includes(name)) : named
   return validateSpec({
-    columns: body.columns.map(columnOf),
-    partitionBy: [...(body.partitionBy ?? [])],
-    buckets: { count: body.buckets?.count ?? 1, ...(key === undefined || key.length === 0 ? {} : { key: [...key] }) },
-    options: settled(parseOptions(body.options ?? {}), body.partitionBy?.length ?? 0),
+    columns: body.columns.map((column) =>
+      columnOf(primaryKey.includes(column.name) ? { ...column, nullable: column.nullable ?? false } : column),
+    ),
+    ...(isKeyed ? { primaryKey: [...primaryKey] } : {}),
+    partitionBy: [...partitionBy],
+    buckets: { count: body.buckets?.count ?? 1, ...(key.length === 0 ? {} : { key: [...key] }) },
+    options: settledKeyed(settled(parseOptions(body.options ?? {}), partitionBy.length), isKeyed),
   })
 }
 
@@ -61,6 +73,7 @@ export function validateSpec(spec: TableSpec): TableSpec {
   if (fields > nestedFieldsMax) throw invalid(`a table has at most ${nestedFieldsMax} columns and nested fields together`)
   checkPartitions(spec)
   checkAutoPartition(spec)
+  checkKeyed(spec)
   checkBuckets(spec)
   return spec
 }
@@ -84,6 +97,7 @@ export function assignIds(
       type: numbered(column.type, counter),
       nullable: column.nullable,
       ...(column.comment === undefined ? {} : { comment: column.comment }),
+      ...(column.autoIncrement === undefined ? {} : { autoIncrement: column.autoIncrement }),
     }),
   )
   return { columns, lastColumnId: counter.last }
@@ -96,7 +110,8 @@ export function sameSpec(a: TableSpec, b: TableSpec): boolean {
 
 /** The specification that would create this table again. */
 export function specOf(table: Table): TableSpec {
-  return { columns: table.schema.columns, partitionBy: table.partitionBy, buckets: table.buckets, options: table.options }
+  const { schema, primaryKey, partitionBy, buckets, options } = table
+  return { columns: schema.columns, ...(primaryKey === undefined ? {} : { primaryKey }), partitionBy, buckets, options }
 }
 
 /** The describe form: the create body again, and what the catalog added. Times in ms. */
@@ -124,22 +139,23 @@ function printBody(spec: TableSpec) {
       type: printType(column.type),
       nullable: column.nullable,
       ...(column.comment === undefined ? {} : { comment: column.comment }),
+      ...(column.autoIncrement === undefined ? {} : { autoIncrement: column.autoIncrement }),
     })),
-    primaryKey: [] as string[],
+    primaryKey: [...(spec.primaryKey ?? [])],
     partitionBy: [...spec.partitionBy],
     buckets: { count: spec.buckets.count, ...(spec.buckets.key === undefined ? {} : { key: [...spec.buckets.key] }) },
     options: printOptions(spec.options),
   }
 }
 
-/** Errors: `invalid-name`, `invalid-schema`, `not-supported`. */
+/** Errors: `invalid-name`, `invalid-schema`. */
 export function columnOf(body: ColumnBody): TableSpec['columns'][number] {
-  if (body.autoIncrement === true) throw unsupported('autoIncrement')
   return {
     name: columnName(body.name),
     type: columnType(body),
     nullable: body.nullable ?? true,
     ...(body.comment === undefined ? {} : { comment: body.comment }),
+    ...(body.autoIncrement === true ? { autoIncrement: true } : {}),
   }
 }
 
@@ -160,7 +176,7 @@ function checkPartitions(spec: TableSpec): void {
   if (spec.partitionBy.length > partitionLevelsMax)
     throw invalid(`a table has at most ${partitionLevelsMax} levels of partitions`)
   for (const name of spec.partitionBy) {
-    const column = columnNamed(spec, name, 'partitionBy')
+    const column = columnNamed(spec.columns, name, 'partitionBy')
     if (seen.has(name)) throw invalid(`partitionBy names the column ${quoted(name)} twice`, { column: name })
     seen.add(name)
     if (nested(column.type).length > 0 || column.type.kind === 'vector' || column.type.kind === 'row') {
@@ -176,20 +192,13 @@ function checkPartitions(spec: TableSpec): void {
   }
 }
 
-function columnNamed(spec: TableSpec, name: string, where: string): TableSpec['columns'][number] {
-  const column = spec.columns.find((each) => each.name === name)
-  if (column !== undefined) return column
-  const names = spec.columns.map((each) => each.name)
-  throw invalid(`${where} names the column ${quoted(name)}, which is not there${suggestion(name, names)}`)
-}
-
 function checkBuckets(spec: TableSpec): void {
   const { count, key }: Buckets = spec.buckets
   if (!Number.isInteger(count) || count < 1 || count > limits.bucketsMax)
     throw invalid(`buckets.count is from 1 to ${limits.bucketsMax}`)
   const seen = new Set<string>()
   for (const name of key ?? []) {
-    const column = columnNamed(spec, name, 'buckets.key')
+    const column = columnNamed(spec.columns, name, 'buckets.key')
     if (seen.has(name)) throw invalid(`buckets.key names the column ${quoted(name)} twice`, { column: name })
     seen.add(name)
     if (keyless.has(column.type.kind)) {

@@ -9,6 +9,8 @@ export interface Column {
   readonly type: DataType
   readonly nullable: boolean
   readonly comment?: string
+  /** Its values are drawn as rows are inserted, and rows bring none. */
+  readonly autoIncrement?: true
 }
 
 export interface Schema {
@@ -26,12 +28,9 @@ export interface Buckets {
 
 /** What a person asks for; ids of types are 0. */
 export interface TableSpec {
-  readonly columns: readonly {
-    readonly name: string
-    readonly type: DataType
-    readonly nullable: boolean
-    readonly comment?: string
-  }[]
+  readonly columns: readonly Omit<Column, 'id'>[]
+  /** Column names, in the order of the key; absent: a log table. With it, `options.keyed` is there too. */
+  readonly primaryKey?: readonly string[]
   /** Columns, in the order of the levels; empty: not partitioned. */
   readonly partitionBy: readonly string[]
   readonly buckets: Buckets
@@ -43,6 +42,8 @@ export interface Table {
   readonly name: string
   readonly tableId: TableId
   readonly schema: Schema
+  /** As in the specification. */
+  readonly primaryKey?: readonly string[]
   readonly partitionBy: readonly string[]
   readonly buckets: Buckets
   readonly options: TableOptions

@@ -152,9 +152,9 @@ describe('specifications that are refused, by name', () => {
     ['an option that is no text', { columns: [id], options: { 'lake.bytes': 5 } }, 400, 'bad-request'],
     ['a primary key', { columns: [id], primaryKey: ['id'] }, 501, 'not-supported'],
     ['a partition column that is not there', { columns: [id], partitionBy: ['idd'] }, 400, 'invalid-schema'],
-    ['auto-increment', { columns: [{ ...id, autoIncrement: true }] }, 501, 'not-supported'],
+    ['auto-increment', { columns: [{ ...id, autoIncrement: true }] }, 400, 'invalid-schema'],
     ['a Lance lake', { columns: [id], options: { 'lake.format': 'lance' } }, 501, 'not-supported'],
-    ['a changelog image', { columns: [id], options: { 'changelog.image': 'wal' } }, 501, 'not-supported'],
+    ['a changelog image', { columns: [id], options: { 'changelog.image': 'wal' } }, 400, 'invalid-schema'],
   ])('%s', async (_what, json, status, code) => {
     await site.client.put('/v1/databases/d')
     const answer = await site.client.put('/v1/databases/d/tables/refused', json)

@@ -18,13 +18,14 @@ export function encodeTable(table: Table): Item {
   }
 }
 
-/** The part of a table that PATCH changes, as stored. */
+/** The part of a table that PATCH changes, as stored. Version 2: the table has a primary key, which older builds do not know. */
 export function encodeDefinition(table: Table): string {
-  const { schema, partitionBy, buckets, options, createdAt, lastColumnId, formerNames } = table
+  const { schema, primaryKey, partitionBy, buckets, options, createdAt, lastColumnId, formerNames } = table
   const by = partitionBy.length === 0 ? {} : { partitionBy }
   return JSON.stringify({
-    version: 1,
+    version: primaryKey === undefined ? 1 : 2,
     schema,
+    ...(primaryKey === undefined ? {} : { primaryKey }),
     ...by,
     buckets,
     options: encodeOptions(options),
@@ -51,8 +52,11 @@ export function decodeTable(item: Item): Table {
     readonly version: number
     readonly partitionBy?: readonly string[]
   }
-  assert(definition.version === 1, 'a table item has a known version', { key: item.key, version: definition.version })
-  const { schema, partitionBy = [], buckets, options, createdAt, lastColumnId, formerNames } = definition
+  assert(definition.version === 1 || definition.version === 2, 'a table item has a known version', {
+    key: item.key,
+    version: definition.version,
+  })
+  const { schema, primaryKey, partitionBy = [], buckets, options, createdAt, lastColumnId, formerNames } = definition
   return {
     database: item.key.partition.slice('db/'.length),
     name: item.key.sort,
@@ -60,6 +64,7 @@ export function decodeTable(item: Item): Table {
     gc: g as Label,
     state: x,
     schema,
+    ...(primaryKey === undefined ? {} : { primaryKey }),
     partitionBy,
     buckets,
     options: { ...defaultOptions, ...options },
