@@ -1,0 +1,349 @@
+/** The rules of merging as stories: operations on keys, and the changelog that they leave. */
+import { describe, expect, test } from 'vitest'
+import { numbersOf, roaring32Of, roaring64Of } from '../../format/roaring/roaring.case.ts'
+import { decodeRoaring32, encodeRoaring32 } from '../../format/roaring/roaring32.ts'
+import { encodeRoaring64 } from '../../format/roaring/roaring64.ts'
+import { utf8, utf8Text } from '../../kernel/bytes.ts'
+import type { ColumnBody } from '../../model/spec.ts'
+import type { Row, Value } from '../values.ts'
+import { changesOf } from './changes.ts'
+import { mergedTable } from './merge.case.ts'
+import { mergerOf } from './merger.ts'
+import { keyTargets, type MergedTable, type Operation, targetsOf } from './operation.ts'
+
+const id: ColumnBody = { name: 'id', type: 'int' }
+const a: ColumnBody = { name: 'a', type: 'string' }
+const b: ColumnBody = { name: 'b', type: 'int' }
+
+function tableWith(options: Record<string, string> = {}, columns: readonly ColumnBody[] = [id, a, b]): MergedTable {
+  return mergedTable({ columns, primaryKey: ['id'], options })
+}
+
+type Step = readonly ['upsert' | 'delete', readonly (Value | string)[], (readonly string[])?]
+
+/** The changelog, a text each: `+I 1 x null`. */
+function told(table: MergedTable, steps: readonly Step[]): string[] {
+  const merger = mergerOf(table)
+  const rows = new Map<Value, Row>()
+  let drawn = 100n
+  return steps.flatMap(([kind, values, columns]) => {
+    const row = values.map((value) => (typeof value === 'string' ? utf8(value) : value))
+    const operation: Operation = { kind, row, ...(columns === undefined ? {} : { targets: targetsOf(table, columns) }) }
+    const old = rows.get(row[0] ?? null)
+    const next = merger.merge(old, operation, () => ++drawn)
+    if (next === undefined) rows.delete(row[0] ?? null)
+    else rows.set(row[0] ?? null, next)
+    return changesOf(table.options.keyed?.changelogImage ?? 'full', old, next).map(printed)
+  })
+}
+
+const printed = ({ kind, row }: { kind: string; row: Row }): string =>
+  [kind, ...row.map((value) => (value instanceof Uint8Array ? utf8Text(value) : String(value)))].join(' ')
+
+describe('last-row', () => {
+  const table = tableWith()
+
+  test('an insert, an update and a delete of one key in one batch apply in order', () => {
+    expect(
+      told(table, [
+        ['upsert', [1, 'x', 1]],
+        ['upsert', [2, 'y', 2]],
+        ['upsert', [1, 'z', null]],
+        ['delete', [1]],
+        ['upsert', [1, 'w', 3]],
+      ]),
+    ).toEqual(['+I 1 x 1', '+I 2 y 2', '-U 1 x 1', '+U 1 z null', '-D 1 z null', '+I 1 w 3'])
+  })
+
+  test('an upsert of the very same values still tells -U +U', () => {
+    const steps: Step[] = [
+      ['upsert', [1, 'x', 1]],
+      ['upsert', [1, 'x', 1]],
+    ]
+    expect(told(table, steps)).toEqual(['+I 1 x 1', '-U 1 x 1', '+U 1 x 1'])
+  })
+
+  test('a delete of a key that is not there tells nothing', () => {
+    expect(told(table, [['delete', [1]]])).toEqual([])
+    expect(told(table, [['delete', [1], ['id', 'a']]])).toEqual([])
+  })
+
+  test('delete.behavior=ignore passes deletes over', () => {
+    const steps: Step[] = [
+      ['upsert', [1, 'x', 1]],
+      ['delete', [1]],
+      ['delete', [1], ['id', 'a']],
+    ]
+    expect(told(tableWith({ 'delete.behavior': 'ignore' }), steps)).toEqual(['+I 1 x 1'])
+  })
+
+  test('the image wal tells +U for inserts and updates, and -D; it needs no row before for a whole upsert', () => {
+    const wal = tableWith({ 'changelog.image': 'wal' })
+    expect(
+      told(wal, [
+        ['upsert', [1, 'x', 1]],
+        ['upsert', [1, 'y', 1]],
+        ['upsert', [1, 'z', 9], ['id', 'a']],
+        ['delete', [1]],
+      ]),
+    ).toEqual(['+U 1 x 1', '+U 1 y 1', '+U 1 z 1', '-D 1 z 1'])
+    const reads = (some: MergedTable, operation: Operation) => mergerOf(some).readsOld(operation)
+    expect(reads(wal, { kind: 'upsert', row: [] })).toBe(false)
+    expect(reads(wal, { kind: 'delete', row: [] })).toBe(true)
+    expect(reads(wal, { kind: 'upsert', row: [], targets: keyTargets(wal) })).toBe(true)
+    expect(reads(table, { kind: 'upsert', row: [] })).toBe(true)
+    const counted = tableWith({ 'changelog.image': 'wal' }, [id, { name: 'n', type: 'int', autoIncrement: true }])
+    expect(reads(counted, { kind: 'upsert', row: [] })).toBe(true)
+  })
+})
+
+describe('partial updates and deletes', () => {
+  const table = tableWith()
+
+  test('a first partial update has nulls in the other columns, though the row brings values', () => {
+    const steps: Step[] = [
+      ['upsert', [1, 'x', 7], ['id', 'a']],
+      ['upsert', [1, 'y', 8], ['id', 'b']],
+    ]
+    expect(told(table, steps)).toEqual(['+I 1 x null', '-U 1 x null', '+U 1 x 8'])
+  })
+
+  test('a partial update of the key alone inserts it, and tells nothing where it is', () => {
+    const steps: Step[] = [
+      ['upsert', [1, 'x', 7], ['id']],
+      ['upsert', [1, 'x', 7], ['id']],
+    ]
+    expect(told(table, steps)).toEqual(['+I 1 null null'])
+    const sum = tableWith({ 'merge-engine': 'aggregation', 'fields.b.agg': 'sum' })
+    expect(told(sum, steps)).toEqual(['+I 1 null null'])
+  })
+
+  test('a partial delete empties its columns, and the row that has nothing left is gone', () => {
+    const steps: Step[] = [
+      ['upsert', [1, 'x', 7]],
+      ['delete', [1], ['id', 'a']],
+      ['delete', [1], ['id', 'b']],
+    ]
+    expect(told(table, steps)).toEqual(['+I 1 x 7', '-U 1 x 7', '+U 1 null 7', '-D 1 null 7'])
+    expect(told(tableWith({ 'changelog.image': 'wal' }), steps)).toEqual(['+U 1 x 7', '+U 1 null 7', '-D 1 null 7'])
+  })
+
+  test('a partial delete of the key alone takes a row only where it has nothing else', () => {
+    const steps: Step[] = [
+      ['upsert', [1, 'x', null]],
+      ['delete', [1], ['id']],
+      ['upsert', [2, null, null]],
+      ['delete', [2], ['id']],
+    ]
+    expect(told(table, steps)).toEqual(['+I 1 x null', '+I 2 null null', '-D 2 null null'])
+  })
+
+  const counted = tableWith({}, [id, a, { name: 'n', type: 'int', autoIncrement: true, nullable: false }])
+  test.each<[string, MergedTable, readonly string[], string]>([
+    ['an unknown column', table, ['id', 'c'], 'the table has no column "c"'],
+    ['no key', table, ['a'], '"id" of the primaryKey is missing'],
+    ['a drawn column', counted, ['id', 'n'], '"n" is autoIncrement'],
+    ['columns that cannot be null', tableWith({}, [id, { ...a, nullable: false }]), ['id', 'a'], '"a" is not nullable'],
+    ['first rows', tableWith({ 'merge-engine': 'first-row' }), ['id', 'a'], 'first-row takes rows as a whole'],
+    [
+      'versions',
+      tableWith({ 'merge-engine': 'versioned', 'merge-engine.version-column': 'b' }),
+      ['id', 'a'],
+      'versioned takes rows as a whole',
+    ],
+  ])('columns= with %s is refused', (_, some, names, mention) => {
+    expect(() => targetsOf(some, names)).toThrow(mention)
+  })
+
+  test('a drawn column that cannot be null is no obstacle', () => {
+    expect(targetsOf(counted, ['id', 'a'])).toEqual({ isTarget: [true, true, false], isKeyOnly: false })
+  })
+})
+
+describe('first-row', () => {
+  test('the first row stays, and only inserts are told', () => {
+    const steps: Step[] = [
+      ['upsert', [1, 'x', 1]],
+      ['upsert', [1, 'y', 2]],
+      ['delete', [1]],
+    ]
+    expect(told(tableWith({ 'merge-engine': 'first-row' }), steps)).toEqual(['+I 1 x 1'])
+  })
+})
+
+describe('versioned', () => {
+  const versioned = (type: string) =>
+    tableWith({ 'merge-engine': 'versioned', 'merge-engine.version-column': 'v' }, [id, a, { name: 'v', type }])
+
+  test('a version that is equal or newer wins, an older one tells nothing, deletes are passed over', () => {
+    const steps: Step[] = [
+      ['upsert', [1, 'x', 5]],
+      ['upsert', [1, 'y', 5]],
+      ['upsert', [1, 'z', 4]],
+      ['delete', [1]],
+    ]
+    expect(told(versioned('int'), steps)).toEqual(['+I 1 x 5', '-U 1 x 5', '+U 1 y 5'])
+  })
+
+  test.each(['bigint', 'timestamp(3)', 'timestamp_ltz(9)'])('null is the oldest version of %s', (type) => {
+    const steps: Step[] = [
+      ['upsert', [1, 'x', null]],
+      ['upsert', [1, 'y', null]],
+      ['upsert', [1, 'z', -(2n ** 63n)]],
+      ['upsert', [1, 'w', null]],
+    ]
+    const least = '-9223372036854775808'
+    expect(told(versioned(type), steps)).toEqual(['+I 1 x null', '-U 1 x null', '+U 1 y null', '-U 1 y null', `+U 1 z ${least}`])
+  })
+})
+
+describe('auto-increment', () => {
+  const count: ColumnBody = { name: 'n', type: 'bigint', autoIncrement: true }
+
+  test('a number is drawn for each insert and kept by updates, whole and partial', () => {
+    expect(
+      told(tableWith({}, [id, a, count]), [
+        ['upsert', [1, 'x', null]],
+        ['upsert', [1, 'y', null]],
+        ['upsert', [2, 'z', null], ['id', 'a']],
+        ['upsert', [2, 'w', null], ['id', 'a']],
+        ['delete', [1]],
+        ['upsert', [1, 'v', null]],
+      ]),
+    ).toEqual(['+I 1 x 101', '-U 1 x 101', '+U 1 y 101', '+I 2 z 102', '-U 2 z 102', '+U 2 w 102', '-D 1 y 101', '+I 1 v 103'])
+  })
+
+  test('a row that has a number is not taken by a partial delete', () => {
+    const steps: Step[] = [
+      ['upsert', [1, 'x', null]],
+      ['delete', [1], ['id', 'a']],
+    ]
+    expect(told(tableWith({}, [id, a, count]), steps)).toEqual(['+I 1 x 101', '-U 1 x 101', '+U 1 null 101'])
+  })
+
+  test('a lookup that inserts meets a key that is there without a change, with any engine', () => {
+    for (const engine of ['last-row', 'first-row', 'aggregation']) {
+      const table = tableWith({ 'merge-engine': engine }, [id, a, count])
+      const operation: Operation = { kind: 'upsert', row: [1, null, null], targets: keyTargets(table) }
+      const merger = mergerOf(table)
+      const row = merger.merge(undefined, operation, () => 7n)
+      expect(row).toEqual([1, null, 7n])
+      expect(merger.merge(row, operation, () => 8n)).toBe(row)
+    }
+  })
+})
+
+describe('aggregation', () => {
+  const of = (agg: string, type: string, more: Record<string, string> = {}): MergedTable =>
+    tableWith({ 'merge-engine': 'aggregation', 'fields.v.agg': agg, ...more }, [id, { name: 'v', type }])
+  const result = (table: MergedTable, inputs: readonly (Value | string)[]): Value | string | undefined => {
+    const merger = mergerOf(table)
+    let row: Row | undefined
+    for (const input of inputs) {
+      const value = typeof input === 'string' ? utf8(input) : input
+      row = merger.merge(row, { kind: 'upsert', row: [1, value] }, () => 0)
+    }
+    const value = row?.[1]
+    return value instanceof Uint8Array ? utf8Text(value) : value
+  }
+
+  test.each<[string, string, readonly (Value | string)[], Value | string]>([
+    ['sum', 'tinyint', [100, null, 27, -5], 122],
+    ['sum', 'bigint', [2n ** 62n, 2n ** 62n - 1n], 2n ** 63n - 1n],
+    ['sum', 'decimal(4,2)', [9_000n, 999n], 9_999n],
+    ['sum', 'float', [Math.fround(0.1), Math.fround(0.2)], Math.fround(Math.fround(0.1) + Math.fround(0.2))],
+    ['sum', 'double', [0.1, 0.2], 0.1 + 0.2],
+    ['product', 'int', [-7, null, 6], -42],
+    ['product', 'int', [0, -6], 0],
+    ['product', 'bigint', [-(2n ** 32n), 2n ** 31n], -(2n ** 63n)],
+    ['product', 'decimal(9,2)', [150n, 33n], 50n],
+    ['product', 'decimal(9,2)', [-150n, 33n], -50n],
+    ['product', 'double', [0.9, 0.8], 0.9 * 0.8],
+    ['max', 'double', [1, Number.NaN, 2], Number.NaN],
+    ['min', 'double', [0, -0, Number.NaN], -0],
+    ['max', 'string', ['b', null, 'ab', 'é'], 'é'],
+    ['min', 'timestamp(6)', [5n, -1n, 3n], -1n],
+    ['max', 'decimal(5,1)', [-5n, -7n], -5n],
+    ['last_value', 'string', ['a', null], null],
+    ['last_value_ignore_nulls', 'string', ['a', 'b', null], 'b'],
+    ['first_value', 'string', [null, 'a'], null],
+    ['first_value_ignore_nulls', 'string', [null, 'a', 'b'], 'a'],
+    ['listagg', 'string', ['a', null, 'b', '', 'c'], 'a,b,,c'],
+    ['bool_and', 'boolean', [null, true, null, false, true], false],
+    ['bool_or', 'boolean', [null, false, true, null], true],
+  ])('%s of %s', (agg, type, inputs, expected) => {
+    expect(result(of(agg, type), inputs)).toEqual(expected)
+  })
+
+  test('columns without a function keep the last value that is not null', () => {
+    const table = tableWith({ 'merge-engine': 'aggregation' }, [id, a])
+    expect(result(table, ['x', 'y', null])).toBe('y')
+  })
+
+  test('listagg joins with the delimiter of its column', () => {
+    expect(result(of('listagg', 'string', { 'fields.v.listagg-delimiter': '; ' }), ['a', 'b'])).toBe('a; b')
+  })
+
+  test('bitmaps are united, of 32 and of 64 bits', () => {
+    const bitmap = (...values: number[]) => encodeRoaring32(roaring32Of(values))
+    const merger = mergerOf(of('rbm32', 'binary'))
+    const row = merger.merge([1, bitmap(1, 2)], { kind: 'upsert', row: [1, bitmap(2, 70_000)] }, () => 0)
+    expect(numbersOf(decodeRoaring32(row?.[1] as Uint8Array))).toEqual([1, 2, 70_000])
+    const wide = (...values: bigint[]) => encodeRoaring64(roaring64Of(values))
+    const merged = mergerOf(of('rbm64', 'binary')).merge([1, wide(1n)], { kind: 'upsert', row: [1, wide(2n ** 40n)] }, () => 0)
+    expect(merged?.[1]).toEqual(wide(1n, 2n ** 40n))
+  })
+
+  test.each<[string, string, readonly Value[]]>([
+    ['sum', 'tinyint', [100, 28]],
+    ['sum', 'smallint', [-32_768, -1]],
+    ['sum', 'int', [2 ** 31 - 1, 1]],
+    ['sum', 'bigint', [2n ** 63n - 1n, 1n]],
+    ['sum', 'decimal(4,2)', [9_999n, 1n]],
+    ['product', 'int', [65_536, 65_536]],
+    ['product', 'bigint', [2n ** 32n, 2n ** 31n]],
+    ['product', 'decimal(4,2)', [9_999n, 200n]],
+  ])('a %s that does not fit %s is refused and names the column', (agg, type, inputs) => {
+    expect(() => result(of(agg, type), inputs)).toThrow(`column "v": the ${agg} does not fit ${type}`)
+  })
+
+  test('what grows past a row is refused and names the column', () => {
+    expect(() => result(of('listagg', 'string'), ['x'.repeat(1024 * 1024), 'y'])).toThrow(
+      'column "v": the aggregated value takes',
+    )
+  })
+
+  test('an update whose result is the same still tells -U +U', () => {
+    const table = tableWith({ 'merge-engine': 'aggregation', 'fields.b.agg': 'max' })
+    const steps: Step[] = [
+      ['upsert', [1, 'x', 5]],
+      ['upsert', [1, null, 4]],
+    ]
+    expect(told(table, steps)).toEqual(['+I 1 x 5', '-U 1 x 5', '+U 1 x 5'])
+  })
+
+  test('a partial update aggregates its columns alone', () => {
+    const table = tableWith({ 'merge-engine': 'aggregation', 'fields.b.agg': 'sum' })
+    const steps: Step[] = [
+      ['upsert', [1, 'x', 5]],
+      ['upsert', [1, 'y', 4], ['id', 'b']],
+      ['upsert', [1, 'z', 9], ['id', 'a']],
+    ]
+    expect(told(table, steps)).toEqual(['+I 1 x 5', '-U 1 x 5', '+U 1 x 9', '-U 1 x 9', '+U 1 z 9'])
+  })
+
+  test('deletes are passed over unless they are allowed; then a partial one empties its columns', () => {
+    const sum = { 'merge-engine': 'aggregation', 'fields.b.agg': 'sum' }
+    const steps: Step[] = [
+      ['upsert', [1, 'x', 5]],
+      ['delete', [1], ['id', 'b']],
+      ['upsert', [1, null, 2]],
+      ['delete', [1]],
+      ['upsert', [1, null, 3]],
+    ]
+    expect(told(tableWith(sum), steps)).toEqual(['+I 1 x 5', '-U 1 x 5', '+U 1 x 7', '-U 1 x 7', '+U 1 x 10'])
+    expect(told(tableWith({ ...sum, 'delete.behavior': 'allow' }), steps)).toEqual([
+      ...['+I 1 x 5', '-U 1 x 5', '+U 1 x null', '-U 1 x null', '+U 1 x 2', '-D 1 x 2', '+I 1 null 3'],
+    ])
+  })
+})

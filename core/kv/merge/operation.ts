@@ -1,0 +1,67 @@
+/** What a row asks of the key that it has: to be there, to be there in part, to be gone, to be gone in part. */
+import { SluiceError } from '../../kernel/errors.ts'
+import { quoted, suggestion } from '../../model/nearest.ts'
+import type { Table } from '../../model/table.ts'
+import type { Row } from '../values.ts'
+
+/** What of a table decides how rows merge. */
+export type MergedTable = Pick<Table, 'schema' | 'primaryKey' | 'options'>
+
+export interface Operation {
+  readonly kind: 'upsert' | 'delete'
+  /** In the order of the schema; of a delete only the key counts. No row of a table: whoever keeps it may keep it as it is. */
+  readonly row: Row
+  /** Absent: all columns. */
+  readonly targets?: Targets
+}
+
+/** The columns that a partial update writes, or a partial delete empties. */
+export interface Targets {
+  /** By column; those of the key are always among them. */
+  readonly isTarget: readonly boolean[]
+  readonly isKeyOnly: boolean
+}
+
+/**
+ * Of `?columns=`. Errors: `unknown-field`, `bad-request` (the merge engine takes rows as a whole, the key is missing, a column that
+ * rows do not bring, columns that cannot be null).
+ */
+export function targetsOf(table: MergedTable, names: readonly string[]): Targets {
+  const engine = table.options.keyed?.mergeEngine
+  if (engine === 'first-row' || engine === 'versioned')
+    throw refused(`columns: merge-engine=${engine} takes rows as a whole: leave columns out`)
+  const known = table.schema.columns.map(({ name }) => name)
+  const unknown = names.find((name) => !known.includes(name))
+  if (unknown !== undefined)
+    throw new SluiceError('unknown-field', `columns: the table has no column ${quoted(unknown)}${suggestion(unknown, known)}`, {
+      facts: { field: unknown.slice(0, 256) },
+    })
+  const targets = new Set(names)
+  const absent = table.primaryKey?.find((name) => !targets.has(name))
+  if (absent !== undefined) throw refused(`columns: the column ${quoted(absent)} of the primaryKey is missing: add it`, absent)
+  const drawn = table.schema.columns.find(({ name, autoIncrement }) => autoIncrement === true && targets.has(name))
+  if (drawn !== undefined)
+    throw refused(`columns: ${quoted(drawn.name)} is autoIncrement and rows bring no value: leave it out`, drawn.name)
+  return targetsNamed(table, targets)
+}
+
+/** Of a lookup that inserts the keys that it does not find, with any merge engine: a key that is there stays as it is. */
+export const keyTargets = (table: MergedTable): Targets => targetsNamed(table, new Set(table.primaryKey))
+
+function targetsNamed({ schema, primaryKey = [] }: MergedTable, targets: ReadonlySet<string>): Targets {
+  const whole = schema.columns.find(
+    ({ name, nullable, autoIncrement }) => !nullable && autoIncrement !== true && !primaryKey.includes(name),
+  )
+  if (whole !== undefined)
+    throw refused(
+      `the column ${quoted(whole.name)} is not nullable, so rows are written as a whole: leave columns out`,
+      whole.name,
+    )
+  return {
+    isTarget: schema.columns.map(({ name }) => targets.has(name)),
+    isKeyOnly: targets.size === primaryKey.length,
+  }
+}
+
+const refused = (message: string, column?: string): SluiceError =>
+  new SluiceError('bad-request', message, { facts: column === undefined ? { field: 'columns' } : { field: 'columns', column } })
