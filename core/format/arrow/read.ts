@@ -13,7 +13,7 @@ import { castColumn } from './cast.ts'
 import { type Casting, nullColumn } from './casting.ts'
 import type { Batch, ColumnData, Field } from './column.ts'
 import { damaged, int8Field, int64Field, tableField } from './flatbuffer.ts'
-import { type ForeignField, foreignSchema } from './foreign.ts'
+import { type ForeignField, type ForeignType, foreignSchema } from './foreign.ts'
 import { type ForeignColumn, foreignColumns, type Zstd } from './foreign-columns.ts'
 import { isValid } from './layout.ts'
 import { type Message, messageAt, messageKind, recordBatchHeader } from './message.ts'
@@ -55,6 +55,13 @@ export function readArrowStream(bytes: Uint8Array, fields: readonly Field[], opt
   }
   if (schema === undefined) throw new SluiceError('invalid-rows', 'the body has no Arrow schema; an empty stream has one too')
   return joined(stream.batches)
+}
+
+/** What the stream says a column is; undefined where it has none of that name. Errors: `invalid-rows`. */
+export function streamTypeOf(bytes: Uint8Array, name: string): ForeignType | undefined {
+  const message = messageAt(bytes, 0)
+  if (message?.kind !== messageKind.schema) return undefined
+  return foreignSchema(message.header).find((field) => field.name === name)?.type
 }
 
 interface Stream {
