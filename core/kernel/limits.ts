@@ -7,6 +7,8 @@ export const limits = {
   produceExpandedBytesMax: 32 * MiB,
   produceRowsMax: 1_000_000,
   rowBytesMax: 1 * MiB,
+  /** Of a primary key, as it is ordered by. */
+  keyBytesMax: 8 * KiB,
   produceBucketsMax: 1024,
   fetchBodyBytesMax: 4 * MiB,
   fetchRowsDefaultJson: 1_000,
@@ -43,6 +45,10 @@ export const limits = {
   headEntriesMax: 64,
   spillEntries: 8,
   spillAtEntries: 12,
+  /** A snapshot is made anew when so much of the changelog is not in it. */
+  foldAtReferences: 32,
+  foldAtBytes: 8 * MiB,
+  foldAtMs: 60_000,
   producersPerHeadMax: 32,
   /** Requests with a producer in one update of a head: DynamoDB takes 300 operators and 4 KB an expression. */
   producersPerGroupMax: 32,

@@ -10,6 +10,7 @@ import { readArrowStream, streamTypeOf } from '../format/arrow/read.ts'
 import { gatherBatch, sliceColumn } from '../format/arrow/take.ts'
 import { decodeRows } from '../format/json/decode.ts'
 import { isSluiceError, SluiceError } from '../kernel/errors.ts'
+import { changes as codes, opColumn } from '../model/changelog.ts'
 import { deleteBehaviorOf } from '../model/keyed.ts'
 import { quoted } from '../model/nearest.ts'
 import type { Column, Table } from '../model/table.ts'
@@ -28,9 +29,7 @@ export interface RecordsRequest {
 }
 
 /** `__op` of the records that come out: an update or a delete, never null. */
-export const opField: Field = { name: '__op', type: { kind: 'tinyint' }, nullable: false, id: -2 }
-
-const codes = { append: 0, insert: 1, updateBefore: 2, updateAfter: 3, delete: 4 } as const
+export const opField: Field = opColumn
 
 /**
  * Batches of the table's columns, then `opField` where a row said what it asks; `-U` and empty batches are left out. Errors: as of the

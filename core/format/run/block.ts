@@ -1,0 +1,125 @@
+/**
+ * A block of a run: records in the order of their keys. Little-endian: records, then the place of each in the block (u32), their
+ * number u32, CRC-32 of all before, begun from the block's place in its object, u32. A record: key length u16 · flags u8 (bit 0: deleted) · schema id u32 · origin u64 · row length
+ * u32 · key · row. The places make a look-up a binary search of the bytes as they lie.
+ */
+import { crc32 } from 'node:zlib'
+import { viewOf } from '../../kernel/bytes.ts'
+import { SluiceError } from '../../kernel/errors.ts'
+import { bytesOfText, textOf } from './text.ts'
+
+/** What is known of a key: its row, or that it was deleted. */
+export interface KeyState {
+  /** Of the record that wrote the row, or deleted it. */
+  readonly offset: bigint
+  /** Under which the row is encoded. */
+  readonly schemaId: number
+  /** Undefined: deleted. */
+  readonly row: Uint8Array | undefined
+}
+
+export interface RunRecord extends KeyState {
+  readonly key: string
+}
+
+const fixedBytes = 19
+const trailerBytes = 8
+
+export const recordBytes = ({ key, row }: RunRecord): number => fixedBytes + key.length + (row?.length ?? 0) + 4
+
+/** `start`: the byte of its object at which the block stands, so that no other one is taken for it. */
+export function encodeRunBlock(records: readonly RunRecord[], start: number): Uint8Array {
+  const out = new Uint8Array(records.reduce((sum, record) => sum + recordBytes(record), trailerBytes))
+  const view = viewOf(out)
+  const places = new Uint32Array(records.length)
+  let at = 0
+  for (const [i, { key, row, schemaId, offset }] of records.entries()) {
+    places[i] = at
+    view.setUint16(at, key.length, true)
+    view.setUint8(at + 2, row === undefined ? 1 : 0)
+    view.setUint32(at + 3, schemaId, true)
+    view.setBigUint64(at + 7, offset, true)
+    view.setUint32(at + 15, row?.length ?? 0, true)
+    out.set(bytesOfText(key), at + fixedBytes)
+    if (row !== undefined) out.set(row, at + fixedBytes + key.length)
+    at += fixedBytes + key.length + (row?.length ?? 0)
+  }
+  for (const place of places) {
+    view.setUint32(at, place, true)
+    at += 4
+  }
+  view.setUint32(at, records.length, true)
+  view.setUint32(at + 4, crc32(out.subarray(0, at + 4), start), true)
+  return out
+}
+
+/** Throws a RangeError where the bytes are not those of a block. */
+export class RunBlock {
+  readonly #bytes: Uint8Array
+  readonly #view: DataView
+  readonly #placesAt: number
+  readonly count: number
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes
+    this.#view = viewOf(bytes)
+    this.count = this.#view.getUint32(bytes.length - trailerBytes, true)
+    this.#placesAt = bytes.length - trailerBytes - 4 * this.count
+    if (this.#placesAt < 0) throw new RangeError('more records than bytes')
+  }
+
+  keyAt(index: number): string {
+    const at = this.#place(index)
+    return textOf(this.#bytes, at + fixedBytes, at + fixedBytes + this.#view.getUint16(at, true))
+  }
+
+  /** Its row is a view of the block. */
+  at(index: number): RunRecord {
+    const at = this.#place(index)
+    const keyLength = this.#view.getUint16(at, true)
+    const rowAt = at + fixedBytes + keyLength
+    const rowEnd = rowAt + this.#view.getUint32(at + 15, true)
+    if (rowEnd > this.#placesAt) throw new RangeError('a record ends outside')
+    const isDeleted = this.#view.getUint8(at + 2) === 1
+    return {
+      key: textOf(this.#bytes, at + fixedBytes, rowAt),
+      schemaId: this.#view.getUint32(at + 3, true),
+      offset: this.#view.getBigUint64(at + 7, true),
+      row: isDeleted ? undefined : this.#bytes.subarray(rowAt, rowEnd),
+    }
+  }
+
+  /** Index of the first record whose key is not below `key`. */
+  lowerBound(key: string): number {
+    let low = 0
+    let high = this.count
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if (this.keyAt(middle) < key) low = middle + 1
+      else high = middle
+    }
+    return low
+  }
+
+  find(key: string): RunRecord | undefined {
+    const index = this.lowerBound(key)
+    return index < this.count && this.keyAt(index) === key ? this.at(index) : undefined
+  }
+
+  #place(index: number): number {
+    const at = this.#view.getUint32(this.#placesAt + 4 * index, true)
+    if (at + fixedBytes > this.#placesAt) throw new RangeError('a record begins outside')
+    return at
+  }
+}
+
+/** Errors: `internal` on damage, naming the place. */
+export function decodeRunBlock(bytes: Uint8Array, start: number, where: string): RunBlock {
+  try {
+    const end = bytes.length - 4
+    if (end < 4 || viewOf(bytes).getUint32(end, true) !== crc32(bytes.subarray(0, end), start)) throw new RangeError('checksum')
+    return new RunBlock(bytes)
+  } catch (cause) {
+    throw new SluiceError('internal', `a block of ${where} is damaged`, { action: 'retry', cause, facts: { object: where } })
+  }
+}

@@ -1,0 +1,96 @@
+/** Runs and manifests come back as they were written; damage is an error of ours, never a row. */
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { concat } from '../../kernel/bytes.ts'
+import { isSluiceError } from '../../kernel/errors.ts'
+import { labelOf } from '../../kernel/ids.ts'
+import { decodeRunBlock, type RunRecord } from './block.ts'
+import { decodeManifest, encodeManifest, type RunRef } from './manifest.ts'
+import { decodeRunMeta, encodeRun } from './run.ts'
+import { bytesOfText, textOf } from './text.ts'
+
+const key = fc.uint8Array({ maxLength: 8 }).map((bytes) => textOf(bytes))
+const state = fc.record({
+  offset: fc.bigInt({ min: 0n, max: 2n ** 63n - 1n }),
+  schemaId: fc.integer({ min: 1, max: 10_000 }),
+  row: fc.option(fc.uint8Array({ maxLength: 3_000 }), { nil: undefined }),
+})
+const records = fc
+  .uniqueArray(fc.tuple(key, state), { minLength: 1, maxLength: 60, selector: ([each]) => each })
+  .map((all) => all.map(([each, rest]): RunRecord => ({ key: each, ...rest })).sort((a, b) => (a.key < b.key ? -1 : 1)))
+
+/** As a reader does: the meta, then the one block. */
+function find(bytes: Uint8Array, metaStart: number, sought: string): RunRecord | undefined {
+  const meta = decodeRunMeta(bytes.subarray(metaStart), metaStart, 'a run')
+  if (!meta.mayHave(sought)) return undefined
+  const { start, end } = meta.range(meta.blockOf(sought))
+  return decodeRunBlock(bytes.subarray(start, end), start, 'a run').find(sought)
+}
+
+test('every record is found by its key, and no other key is', () => {
+  fc.assert(
+    fc.property(records, key, (all, other) => {
+      const run = encodeRun(all)
+      const bytes = concat(run.pieces)
+      expect(bytes.length).toBe(run.bytes)
+      for (const record of all) expect(find(bytes, run.metaStart, record.key)).toEqual(record)
+      if (!all.some((record) => record.key === other)) expect(find(bytes, run.metaStart, other)).toBeUndefined()
+      expect([run.first, run.last, run.records]).toEqual([all[0]?.key, all.at(-1)?.key, all.length])
+    }),
+  )
+})
+
+test('a flipped bit or a missing end is damage, wherever it is read', () => {
+  const all = Array.from({ length: 400 }, (_, i): RunRecord => {
+    const row = i % 7 === 0 ? undefined : new Uint8Array(100).fill(i)
+    return { key: `k${String(i).padStart(4, '0')}`, offset: BigInt(i), schemaId: 1, row }
+  })
+  const run = encodeRun(all)
+  const bytes = concat(run.pieces)
+  fc.assert(
+    fc.property(fc.integer({ min: 8, max: bytes.length - 1 }), fc.nat(7), (place, bit) => {
+      const damaged = bytes.slice()
+      damaged[place] = (damaged[place] as number) ^ (1 << bit)
+      const found = all.map(({ key: sought }) => {
+        try {
+          return find(damaged, run.metaStart, sought)
+        } catch (error) {
+          if (!isSluiceError(error, 'internal')) throw error
+          return 'damaged'
+        }
+      })
+      expect(found).toContain('damaged')
+      expect(found.every((each, i) => each === 'damaged' || JSON.stringify(each?.key) === JSON.stringify(all[i]?.key))).toBe(true)
+    }),
+    { numRuns: 60 },
+  )
+  const short = bytes.subarray(run.metaStart, bytes.length - 1)
+  expect(() => decodeRunMeta(short, run.metaStart, 'r')).toThrow(/the meta of r is damaged/)
+})
+
+test('a manifest names its runs again, and damage to it is an error', () => {
+  const run: RunRef = {
+    level: 1,
+    object: { label: labelOf(1_700_000_000_000), random: '00112233445566ff', inline: true, directory: 7 },
+    bytes: 5_000_000,
+    metaStart: 4_000_000,
+    records: 10,
+    deleted: 1,
+    first: textOf(Uint8Array.of(0, 255)),
+    last: 'z',
+  }
+  const bytes = encodeManifest([run, { ...run, level: 2 }])
+  expect(decodeManifest(bytes, 'm')).toEqual([run, { ...run, level: 2 }])
+  expect(decodeManifest(encodeManifest([]), 'm')).toEqual([])
+  for (let place = 0; place < bytes.length; place++) {
+    const damaged = bytes.slice()
+    damaged[place] = (damaged[place] as number) ^ 4
+    expect(() => decodeManifest(damaged, 'm')).toThrow(/the manifest m is damaged/)
+  }
+})
+
+/** Kept for ever: old runs must stay readable. */
+test('the bytes of version 1 stay as they are', () => {
+  const run = encodeRun([{ key: 'a', offset: 3n, schemaId: 2, row: bytesOfText('row') }])
+  expect(Buffer.from(concat(run.pieces)).toString('hex')).toMatchInlineSnapshot(`"5352554e010000000100000200000003000000000000000300000061726f770000000001000000d8b8477b0101000000000000000100000023000000010061010061080000000280002400014800230000009647e767"`)
+})

@@ -1,0 +1,185 @@
+/**
+ * A run: the records of one bucket in the order of their keys, each key once, immutable. `SRUN` · version u8 · three bytes 0 ·
+ * blocks · meta · length of the meta u32 · its CRC-32 u32. Meta, little-endian: version u8 · records u32 · deleted u32 · blocks u32 ·
+ * per block: length u32, first key u16 + bytes · last key u16 + bytes · length of the bloom filter u32 · the filter.
+ * Where a run's meta begins is said by whoever names the run, so that a reader takes it in one read, then the blocks it needs.
+ */
+import { crc32 } from 'node:zlib'
+import { assert } from '../../kernel/assert.ts'
+import { viewOf } from '../../kernel/bytes.ts'
+import { SluiceError } from '../../kernel/errors.ts'
+import { Reader, Writer } from '../binary.ts'
+import { encodeRunBlock, type RunRecord, recordBytes } from './block.ts'
+import { bloomMayHave, encodeBloom } from './bloom.ts'
+import { bytesOfText, textOf } from './text.ts'
+
+export const runVersion = 1
+const prologue = Uint8Array.of(0x53, 0x52, 0x55, 0x4e, runVersion, 0, 0, 0)
+/** One read of a store, and what a look-up holds for one row. */
+const blockBytesTarget = 16 * 1024
+export const keyLengthMax = 0xffff
+
+export interface EncodedRun {
+  readonly pieces: readonly Uint8Array[]
+  readonly bytes: number
+  /** Where its meta begins. */
+  readonly metaStart: number
+  readonly records: number
+  readonly deleted: number
+  readonly first: string
+  readonly last: string
+}
+
+/** `records`: in the order of their keys, each key once, at least one. */
+export function encodeRun(records: readonly RunRecord[]): EncodedRun {
+  const blocks: Uint8Array[] = []
+  const firsts: string[] = []
+  let begin = 0
+  let bytes = 0
+  let metaStart = prologue.length
+  let deleted = 0
+  for (const [i, record] of records.entries()) {
+    assert(i === 0 || (records[i - 1] as RunRecord).key < record.key, 'the keys of a run rise')
+    bytes += recordBytes(record)
+    if (record.row === undefined) deleted++
+    if (bytes < blockBytesTarget && i < records.length - 1) continue
+    const block = encodeRunBlock(records.slice(begin, i + 1), metaStart)
+    blocks.push(block)
+    metaStart += block.length
+    firsts.push((records[begin] as RunRecord).key)
+    begin = i + 1
+    bytes = 0
+  }
+  const first = firsts[0]
+  const last = records.at(-1)?.key
+  assert(first !== undefined && last !== undefined, 'a run has records')
+  const meta = encodeMeta(
+    { records: records.length, deleted, lengths: blocks.map(({ length }) => length), firsts, last },
+    records,
+  )
+  return {
+    pieces: [prologue, ...blocks, meta],
+    bytes: metaStart + meta.length,
+    metaStart,
+    records: records.length,
+    deleted,
+    first,
+    last,
+  }
+}
+
+interface Meta {
+  readonly records: number
+  readonly deleted: number
+  readonly lengths: readonly number[]
+  readonly firsts: readonly string[]
+  readonly last: string
+}
+
+function encodeMeta({ records, deleted, lengths, firsts, last }: Meta, all: readonly RunRecord[]): Uint8Array {
+  const writer = new Writer()
+  writer.u8(runVersion)
+  writer.u32(records)
+  writer.u32(deleted)
+  writer.u32(lengths.length)
+  for (const [i, length] of lengths.entries()) {
+    writer.u32(length)
+    writeKey(writer, firsts[i] as string)
+  }
+  writeKey(writer, last)
+  const bloom = encodeBloom(all.map(({ key }) => key))
+  writer.u32(bloom.length)
+  writer.raw(bloom)
+  const { length } = writer.bytes()
+  writer.u32(length)
+  writer.u32(crc32(writer.bytes().subarray(0, length)))
+  return writer.bytes()
+}
+
+function writeKey(writer: Writer, key: string): void {
+  writer.u16(key.length)
+  writer.raw(bytesOfText(key))
+}
+
+export interface BlockRange {
+  /** [start, end) in the object. */
+  readonly start: number
+  readonly end: number
+}
+
+/** What a reader keeps of a run. */
+export class RunMeta {
+  readonly records: number
+  readonly deleted: number
+  readonly last: string
+  /** Of it in memory, about. */
+  readonly heldBytes: number
+  readonly #firsts: readonly string[]
+  readonly #places: readonly number[]
+  readonly #bloom: Uint8Array
+
+  /** `bytes`: from the meta's beginning to the end of the object. Throws a RangeError on damage. */
+  constructor(bytes: Uint8Array, metaStart: number) {
+    const length = bytes.length - 8
+    const view = viewOf(bytes)
+    if (length < 0 || view.getUint32(length, true) !== length) throw new RangeError('length of the meta')
+    if (view.getUint32(length + 4, true) !== crc32(bytes.subarray(0, length))) throw new RangeError('checksum of the meta')
+    const reader = new Reader(bytes.subarray(0, length))
+    if (reader.u8() !== runVersion) throw new RangeError('version')
+    this.records = reader.u32()
+    this.deleted = reader.u32()
+    const count = reader.u32()
+    const firsts: string[] = []
+    const places: number[] = []
+    let at = prologue.length
+    for (let i = 0; i < count; i++) {
+      places.push(at)
+      at += reader.u32()
+      firsts.push(readKey(reader))
+    }
+    places.push(at)
+    if (at !== metaStart || count === 0) throw new RangeError('blocks')
+    this.last = readKey(reader)
+    this.#bloom = new Uint8Array(reader.raw(reader.u32()))
+    if (!reader.isAtEnd || this.#bloom.length === 0) throw new RangeError('length')
+    this.#firsts = firsts
+    this.#places = places
+    this.heldBytes = bytes.length + 64 * count
+  }
+
+  get blocks(): number {
+    return this.#firsts.length
+  }
+
+  mayHave(key: string): boolean {
+    return key >= (this.#firsts[0] as string) && key <= this.last && bloomMayHave(this.#bloom, key)
+  }
+
+  /** Index of the block in which the key lies, if it lies anywhere; that of the first where the key is below all. */
+  blockOf(key: string): number {
+    let low = 0
+    let high = this.#firsts.length
+    while (high - low > 1) {
+      const middle = (low + high) >>> 1
+      if ((this.#firsts[middle] as string) <= key) low = middle
+      else high = middle
+    }
+    return low
+  }
+
+  range(block: number): BlockRange {
+    return { start: this.#places[block] as number, end: this.#places[block + 1] as number }
+  }
+}
+
+const readKey = (reader: Reader): string => textOf(reader.raw(reader.u16()))
+
+/** Errors: `internal` on damage, naming the object. */
+export function decodeRunMeta(bytes: Uint8Array, metaStart: number, where: string): RunMeta {
+  try {
+    return new RunMeta(bytes, metaStart)
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause
+    throw new SluiceError('internal', `the meta of ${where} is damaged`, { action: 'retry', cause, facts: { object: where } })
+  }
+}
