@@ -3,19 +3,24 @@
  * raise `gc` in the table, then in the heads and claims, so that no commit can refer to a candidate any more → mark again, from the
  * very items that the raise returned → delete what is still unmarked. No clock is trusted for safety: age only chooses candidates.
  */
+import { crc32 } from 'node:zlib'
 import { findTable } from '../catalog/tables.ts'
 import { type Claim, claimKey, decodeClaim } from '../format/items/claim.ts'
 import { keyLabel, objectKey } from '../format/items/entry.ts'
 import { decodeEvicted, evictedSorts } from '../format/items/evicted.ts'
 import { decodeHead, type Head, headKey } from '../format/items/head.ts'
 import { decodeIndexItem, indexSort, indexSorts } from '../format/items/index-item.ts'
+import { decodeKvItem, type KvItem, kvKey, type ManifestRef, snapshotsIn } from '../format/items/kv.ts'
 import { tableKey } from '../format/items/table.ts'
+import { decodeManifest, type RunRef } from '../format/run/manifest.ts'
 import { dropMarks } from '../jobs/marks.ts'
+import { isSluiceError, SluiceError } from '../kernel/errors.ts'
 import { type Label, labelOf } from '../kernel/ids.ts'
 import { limits } from '../kernel/limits.ts'
 import { collectLake } from '../lake/upkeep/collect.ts'
 import { expireIdle } from '../lake/upkeep/idle.ts'
 import type { UpkeepLimits } from '../lake/upkeep/limits.ts'
+import { isKeyed } from '../model/changelog.ts'
 import { type BucketId, idOf } from '../model/partition.ts'
 import type { Table } from '../model/table.ts'
 import type { Job } from '../ports/queue.ts'
@@ -27,6 +32,8 @@ import { readClaim } from './keep/claim.ts'
 interface Referrers {
   readonly head: Head
   readonly claim: Claim | undefined
+  /** Of a table with a primary key. */
+  readonly kv: KvItem | undefined
 }
 
 export interface Collected {
@@ -83,14 +90,16 @@ async function collectChunk(world: World, table: Table, candidates: Set<string>)
     const head = await readHead(world, table.tableId, idOf(at))
     if (head === undefined) continue
     const claim = await readClaim(world, table.tableId, idOf(at))
-    await unmarkReferred(world, table, idOf(at), { head, claim }, candidates)
+    const kv = await readKv(world, table, idOf(at))
+    await unmarkReferred(world, table, idOf(at), { head, claim, kv }, candidates)
     if (candidates.size === 0) return 0
   }
   await raiseTable(world, table, greatestLabel(candidates))
   for await (const at of bucketsOf(world, table)) {
     const head = await raiseHead(world, table, idOf(at), greatestLabel(candidates))
     const claim = await raiseClaim(world, table, idOf(at), greatestLabel(candidates))
-    if (head !== undefined) await unmarkReferred(world, table, idOf(at), { head, claim }, candidates)
+    const kv = await raiseKv(world, table, idOf(at), greatestLabel(candidates))
+    if (head !== undefined) await unmarkReferred(world, table, idOf(at), { head, claim, kv }, candidates)
     if (candidates.size === 0) return 0
   }
   if (candidates.size > 0) await world.objects.delete([...candidates])
@@ -105,11 +114,12 @@ async function unmarkReferred(
   world: World,
   table: Table,
   at: BucketId,
-  { head, claim }: Referrers,
+  { head, claim, kv }: Referrers,
   candidates: Set<string>,
 ): Promise<void> {
   for (const entry of head.recent) candidates.delete(objectKey(table.tableId, entry))
   for (const entry of claim?.pending?.entries ?? []) candidates.delete(objectKey(table.tableId, entry))
+  if (kv !== undefined) await unmarkSnapshots(world, table, at, kv, candidates)
   let from: string = indexSort(head.start + 1n)
   for (;;) {
     const items = await world.items.query({
@@ -159,6 +169,53 @@ async function raiseClaim(world: World, table: Table, at: BucketId, label: Label
     condition: { is: 'less', path: 'g', value: label },
   })
   return item === undefined ? undefined : decodeClaim(item)
+}
+
+async function readKv(world: World, table: Table, at: BucketId): Promise<KvItem | undefined> {
+  const item = isKeyed(table) ? await world.items.get(kvKey(table.tableId, at)) : undefined
+  return item === undefined ? undefined : decodeKvItem(item)
+}
+
+/** As a claim's: a fold that comes late is refused, and what was published before it is in the item that returns. */
+async function raiseKv(world: World, table: Table, at: BucketId, label: Label): Promise<KvItem | undefined> {
+  if (!isKeyed(table)) return undefined
+  const { item } = await world.items.update({
+    key: kvKey(table.tableId, at),
+    set: { g: { value: label } },
+    condition: { is: 'less', path: 'g', value: label },
+  })
+  return item === undefined ? undefined : decodeKvItem(item)
+}
+
+/**
+ * Takes out the manifests and runs of the snapshots that may be read. A manifest that is gone was superseded and collected meanwhile: a
+ * newer item names what is there.
+ */
+async function unmarkSnapshots(world: World, table: Table, at: BucketId, kv: KvItem, candidates: Set<string>): Promise<void> {
+  let item: KvItem | undefined = kv
+  for (let attempt = 1; item !== undefined; attempt++) {
+    try {
+      for (const { manifest } of snapshotsIn(item, world.clock.now())) {
+        if (manifest === undefined) continue
+        const key = objectKey(table.tableId, manifest.object)
+        for (const run of await readManifest(world, key, manifest)) candidates.delete(objectKey(table.tableId, run.object))
+        candidates.delete(key)
+      }
+      return
+    } catch (error) {
+      if (attempt === manifestReadsMax || !isSluiceError(error)) throw error
+      item = await readKv(world, table, at)
+    }
+  }
+}
+
+const manifestReadsMax = 4
+
+async function readManifest(world: World, key: string, { bytes, crc }: ManifestRef): Promise<readonly RunRef[]> {
+  const read = await world.objects.read(key, { start: 0, end: bytes })
+  if (crc32(read) !== crc)
+    throw new SluiceError('internal', `the manifest ${key} is damaged`, { action: 'retry', facts: { object: key } })
+  return decodeManifest(read, key)
 }
 
 function greatestLabel(candidates: ReadonlySet<string>): Label {

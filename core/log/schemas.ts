@@ -1,6 +1,10 @@
-/** Schemas that rows were written under, by id: that of the table at hand, else one that was superseded, read once and kept. */
+/**
+ * Schemas that rows were written under, by id: that of the table at hand, else one that was superseded, read once and kept. With
+ * the columns that records of a keyed table's log have besides.
+ */
 import { readSchema } from '../catalog/tables.ts'
 import { SluiceError } from '../kernel/errors.ts'
+import { logSchemaOf } from '../model/changelog.ts'
 import type { Schema, Table } from '../model/table.ts'
 import type { World } from '../ports/world.ts'
 
@@ -16,6 +20,11 @@ export class Schemas {
 
   /** Errors: `changed`: rows of a newer schema than that of the table at hand are there, so read the table again. */
   async of(table: Table, schemaId: number): Promise<Schema> {
+    return logSchemaOf(table, await this.ofTable(table, schemaId))
+  }
+
+  /** As the table had it. Errors: as `of`. */
+  async ofTable(table: Table, schemaId: number): Promise<Schema> {
     if (schemaId === table.schema.schemaId) return table.schema
     const key = `${table.tableId}/${schemaId}`
     const looking = this.#kept.get(key) ?? this.#look(key, table, schemaId)

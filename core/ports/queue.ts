@@ -6,9 +6,10 @@ export interface JobQueue {
 /**
  * `tier`: bring a table's log into its lake · `collect`: delete a table's orphaned objects ·
  * `purge`: finish a drop and remove what a dropped table left · `retain`: give up rows that are older than the table's `log.ttl` ·
- * `compact`: join small objects of the log into larger ones · `auto-partition`: drop the periods that are too old, make those ahead.
+ * `compact`: join small objects of the log into larger ones · `auto-partition`: drop the periods that are too old, make those ahead ·
+ * `fold`: bring the changelog of a table with a primary key into its snapshots.
  */
-export const jobKinds = ['tier', 'collect', 'purge', 'retain', 'compact', 'auto-partition'] as const
+export const jobKinds = ['tier', 'collect', 'purge', 'retain', 'compact', 'auto-partition', 'fold'] as const
 export type JobKind = (typeof jobKinds)[number]
 export const isJobKind = (text: string | undefined): text is JobKind => jobKinds.some((kind) => kind === text)
 

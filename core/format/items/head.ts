@@ -1,7 +1,7 @@
 /**
  * The head of a bucket: the one item whose conditional update orders the log. Attribute names are one letter because
  * DynamoDB bills the whole item: o open · g gc · s start · b base · e end · r recent · v evictions · u quiet · y bytes ·
- * m maxTime · p<id> {e s n c} and q<id> per active producer. Invariant, asserted at every decode:
+ * m maxTime · t turn {h x} of a writer of a keyed bucket · p<id> {e s n c} and q<id> per active producer. Invariant, asserted at every decode:
  * base + Σ counts(recent) = end.
  */
 import { assert } from '../../kernel/assert.ts'
@@ -20,6 +20,11 @@ export interface ProducerState {
   readonly base: Offset
 }
 
+export interface Turn {
+  readonly holder: string
+  readonly until: number
+}
+
 export interface Head {
   readonly open: boolean
   readonly gc: Label
@@ -36,6 +41,8 @@ export interface Head {
   readonly bytes: bigint
   /** Running maximum of the times of spilled entries, ms. */
   readonly maxTime: number
+  /** Of a keyed bucket: who lost too many races, and until when the others let it go first, ms since 1970. */
+  readonly turn: Turn | undefined
 }
 
 export const headKey = (tableId: string, at: BucketId): ItemKey => ({ partition: `${tableId}#${bucketKey(at)}`, sort: 'h' })
@@ -80,7 +87,16 @@ export function decodeHead(item: Item): Head {
     quiet: integer(a, 'u'),
     bytes: integer(a, 'y'),
     maxTime: Number(integer(a, 'm')),
+    turn: turnOf(a),
   }
+}
+
+export const turnAttribute = 't'
+export const encodeTurn = ({ holder, until }: Turn): ItemValue => ({ h: holder, x: BigInt(until) })
+
+function turnOf(a: Attributes): Turn | undefined {
+  const turn = a[turnAttribute] as Attributes | undefined
+  return turn === undefined ? undefined : { holder: String(turn['h']), until: Number(integer(turn, 'x')) }
 }
 
 export const producerAttribute = (id: string): string => `p${id}`

@@ -79,11 +79,13 @@ export function encodeJoinedBlock(schemaId: number, frames: readonly JoinedFrame
 
 /**
  * Ties a block to its place: the header's checksum begins from the byte at which the block stands in its object, so that
- * a whole block from another place is not taken for it. A copy of the header, because a block may be placed again.
+ * a whole block from another place is not taken for it. A copy of the header, because a block may be placed again. No rows have no
+ * block.
  */
 export function sealBlock(block: readonly Uint8Array[], at: number): readonly Uint8Array[] {
   const [unsealed, ...frames] = block
-  const header = copyOf(present(unsealed, 'the header of a block'))
+  if (unsealed === undefined) return []
+  const header = copyOf(unsealed)
   const view = viewOf(header)
   const length = view.getUint32(0, true)
   view.setUint32(4 + length, crc32(header.subarray(4, 4 + length), at), true)

@@ -8,7 +8,6 @@ import type { Clock } from '../../kernel/clock.ts'
 import { SluiceError } from '../../kernel/errors.ts'
 import { limits } from '../../kernel/limits.ts'
 import type { BucketAppended, Producer } from '../types.ts'
-import type { Part } from './plan.ts'
 
 export interface BatcherConfig {
   /** Least time between the starts of two groups of a table, ms. */
@@ -19,27 +18,32 @@ export interface BatcherConfig {
   readonly pendingBytesMax: number
 }
 
-export interface Waiting {
-  readonly parts: readonly Part[]
+/** A part of a request for one bucket. */
+export interface Sized {
+  readonly bytes: number
+}
+
+export interface Waiting<P extends Sized> {
+  readonly parts: readonly P[]
   readonly producer: Producer | undefined
   readonly bytes: number
   readonly resolve: (appended: readonly BucketAppended[]) => void
   readonly reject: (error: unknown) => void
 }
 
-export class Batcher {
+export class Batcher<P extends Sized> {
   readonly #clock: Clock
   readonly #config: BatcherConfig
-  readonly #run: (group: readonly Waiting[]) => Promise<void>
+  readonly #run: (group: readonly Waiting<P>[]) => Promise<void>
   readonly #busyProducers = new Set<string>()
-  #pending: Waiting[] = []
+  #pending: Waiting<P>[] = []
   #bytes = 0
   #inFlight = 0
   #lastStart = Number.NEGATIVE_INFINITY
   #pacing = false
 
   /** `run` settles every waiting request of its group and never throws. */
-  constructor(clock: Clock, config: BatcherConfig, run: (group: readonly Waiting[]) => Promise<void>) {
+  constructor(clock: Clock, config: BatcherConfig, run: (group: readonly Waiting<P>[]) => Promise<void>) {
     this.#clock = clock
     this.#config = config
     this.#run = run
@@ -49,7 +53,7 @@ export class Batcher {
     return this.#pending.length === 0 && this.#inFlight === 0
   }
 
-  submit(parts: readonly Part[], producer: Producer | undefined): Promise<readonly BucketAppended[]> {
+  submit(parts: readonly P[], producer: Producer | undefined): Promise<readonly BucketAppended[]> {
     const bytes = parts.reduce((sum, part) => sum + part.bytes, 0)
     if (this.#bytes > 0 && this.#bytes + bytes > this.#config.pendingBytesMax) {
       return Promise.reject(
@@ -83,9 +87,9 @@ export class Batcher {
   }
 
   /** In order of arrival; who must wait keeps its place. */
-  #take(): readonly Waiting[] {
-    const group: Waiting[] = []
-    const left: Waiting[] = []
+  #take(): readonly Waiting<P>[] {
+    const group: Waiting<P>[] = []
+    const left: Waiting<P>[] = []
     const taken = new Set<string>()
     let bytes = 0
     for (const waiting of this.#pending) {
@@ -105,7 +109,7 @@ export class Batcher {
     return group
   }
 
-  #start(group: readonly Waiting[]): void {
+  #start(group: readonly Waiting<P>[]): void {
     this.#inFlight += 1
     this.#lastStart = this.#clock.now()
     for (const { producer } of group) if (producer !== undefined) this.#busyProducers.add(producer.id)

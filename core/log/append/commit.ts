@@ -19,8 +19,11 @@ import { findEntry } from './resolve.ts'
 import { type Attempt, appendUpdate } from './update.ts'
 import { type Outcome, verdict } from './verdict.ts'
 
-/** `rewrite`: the object's label was collected before its commit; nothing happened, write a new object. */
-export type MemberOutcome = Outcome | 'rewrite'
+/**
+ * `rewrite`: the object's label was collected before its commit; nothing happened, write a new object. `conflict`: the end is not
+ * the one that the plan saw, or another member of it is settled by itself; nothing happened, and never will.
+ */
+export type MemberOutcome = Outcome | 'rewrite' | 'conflict'
 
 export interface Committed {
   /** In the order of the plan's members. */
@@ -77,6 +80,7 @@ class BucketCommit {
 
   async run(): Promise<Committed> {
     await this.#settleEvicted(this.#memo.head)
+    this.#settleConflict(this.#plan.seen)
     for (let round = 0; round < attemptsMax && this.#pending.length > 0; round++) {
       // Checked again without a pause: another commit that shares the memo may learn of a new `quiet` before we go on.
       while (!this.#memo.marked) await rely([this.#memo], this.#context.mark)
@@ -155,6 +159,15 @@ class BucketCommit {
     })
     if (ambiguous) this.#settleBesideGap()
     if (head.evictions !== this.#evictions) await this.#settleEvicted(head)
+    this.#settleConflict(head.end)
+  }
+
+  /** An attempt that is under way yet demands the same end, which is past: it comes too late. */
+  #settleConflict(end: Offset | undefined): void {
+    if (this.#plan.seen === undefined) return
+    if (end === this.#plan.seen && this.#pending.length === this.#plan.members.length) return
+    for (const member of this.#pending) this.#outcomes.set(member, 'conflict')
+    this.#pending = []
   }
 
   /**
@@ -163,7 +176,7 @@ class BucketCommit {
    */
   #settleBesideGap(): void {
     const isOpen = [...this.#outcomes.values()].some(
-      (outcome) => outcome !== 'rewrite' && !outcome.done && outcome.error.code === 'sequence-gap',
+      (outcome) => typeof outcome === 'object' && !outcome.done && outcome.error.code === 'sequence-gap',
     )
     if (!isOpen) return
     const error = new SluiceError('unavailable', 'the rows met a request whose outcome is open', { effect: 'unknown' })

@@ -10,14 +10,15 @@ import { Batcher } from './batcher.ts'
 import { runGroup } from './group.ts'
 import { MarkKeeper } from './mark-keeper.ts'
 import { Memos } from './memos.ts'
+import type { Part } from './plan.ts'
 import { encodeRows } from './plan.ts'
 
-type Answer = Awaited<Parameters<Waiting['resolve']>[0]>
+type Answer = Awaited<Parameters<Waiting<Part>['resolve']>[0]>
 
 const waitingFor = (table: Parameters<typeof encodeRows>[0], requests: readonly ReturnType<typeof requestOf>[]) => {
   const answers: Answer[] = []
   const group = requests.map(
-    (request): Waiting => ({
+    (request): Waiting<Part> => ({
       parts: encodeRows(table, request).map((rows) => ({ ...rows, partition: unpartitioned })),
       producer: request.producer,
       bytes: 0,

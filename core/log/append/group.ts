@@ -7,11 +7,12 @@ import { objectKey } from '../../format/items/entry.ts'
 import type { Head } from '../../format/items/head.ts'
 import { isSluiceError, SluiceError } from '../../kernel/errors.ts'
 import { type Label, labelOf, labelTime, randomId } from '../../kernel/ids.ts'
-import { bucketKey, idOf } from '../../model/partition.ts'
+import { type BucketRef, bucketKey, idOf } from '../../model/partition.ts'
 import type { Table } from '../../model/table.ts'
 import type { World } from '../../ports/world.ts'
 import { openHead } from '../head/birth.ts'
 import type { BucketAppended } from '../types.ts'
+import type { NamedPart, Placed } from './appender.ts'
 import type { Waiting } from './batcher.ts'
 import { type CommitContext, commitBucket, type MemberOutcome } from './commit.ts'
 import type { GroupContext } from './context.ts'
@@ -25,12 +26,10 @@ const rewritesMax = 4
 const openedAtOnceMax = 64
 
 /** Settles every waiting request; never throws. */
-export async function runGroup(context: GroupContext, group: readonly Waiting[]): Promise<void> {
-  const answers = group.map((waiting): (Outcome | undefined)[] => waiting.parts.map(() => undefined))
+export async function runGroup(context: GroupContext, group: readonly Waiting<Part>[]): Promise<void> {
+  const answers = noAnswers(group)
   try {
-    let parts = group.flatMap(({ parts, producer }, request) =>
-      parts.map((encoded, part): GroupPart => ({ request, part, producer, encoded })),
-    )
+    let parts = partsOf(group)
     await settleUnopened(context, parts, answers)
     parts = settleKnown(context, unsettled(parts, answers), answers)
     for (let round = 0; round < rewritesMax && parts.length > 0; round++) {
@@ -40,6 +39,21 @@ export async function runGroup(context: GroupContext, group: readonly Waiting[])
   } catch (error) {
     settleRest(answers, error)
   }
+  resolveGroup(group, answers)
+}
+
+/** By request, then by part; undefined: not settled yet. */
+export type Answers = (Outcome | undefined)[][]
+
+export const noAnswers = (group: readonly Waiting<Placed<NamedPart>>[]): Answers =>
+  group.map(({ parts }): (Outcome | undefined)[] => parts.map(() => undefined))
+
+export const partsOf = <P extends Placed<NamedPart>>(group: readonly Waiting<P>[]): GroupPart<P>[] =>
+  group.flatMap(({ parts, producer }, request) =>
+    parts.map((encoded, part): GroupPart<P> => ({ request, part, producer, encoded })),
+  )
+
+export function resolveGroup(group: readonly Waiting<Placed<NamedPart>>[], answers: Answers): void {
   if (answers.some((parts) => parts.includes(undefined))) {
     settleRest(answers, new SluiceError('unavailable', 'the rows could not be committed: send the request again'))
   }
@@ -47,16 +61,16 @@ export async function runGroup(context: GroupContext, group: readonly Waiting[])
 }
 
 /** Heads that this process has not seen yet are read or born; a bucket whose head cannot be had fails alone. */
-async function settleUnopened(
+export async function settleUnopened<P extends Placed<NamedPart>>(
   context: GroupContext,
-  parts: readonly GroupPart[],
-  answers: (Outcome | undefined)[][],
+  parts: readonly GroupPart<P>[],
+  answers: Answers,
 ): Promise<void> {
   const { world, table, memos } = context
-  const unopened = new Map<string, Part>()
+  const unopened = new Map<string, BucketRef>()
   for (const { encoded } of parts)
     if (memos.get(table.tableId, idOf(encoded)) === undefined) unopened.set(bucketKey(idOf(encoded)), encoded)
-  const open = async ([key, at]: readonly [string, Part]): Promise<void> => {
+  const open = async ([key, at]: readonly [string, BucketRef]): Promise<void> => {
     try {
       memos.learn(table.tableId, idOf(at), await openHead(world, table, at))
     } catch (error) {
@@ -69,7 +83,11 @@ async function settleUnopened(
 }
 
 /** What the heads that we saw already decide needs no object. A gap is not decided here: the head may have moved on. */
-function settleKnown(context: GroupContext, parts: readonly GroupPart[], answers: (Outcome | undefined)[][]): GroupPart[] {
+export function settleKnown<P extends Placed<NamedPart>>(
+  context: GroupContext,
+  parts: readonly GroupPart<P>[],
+  answers: Answers,
+): GroupPart<P>[] {
   const { table, memos } = context
   return parts.filter((part) => {
     if (part.producer === undefined) return true
@@ -80,30 +98,28 @@ function settleKnown(context: GroupContext, parts: readonly GroupPart[], answers
   })
 }
 
-async function writeAndCommit(
-  context: GroupContext,
-  parts: readonly GroupPart[],
-  answers: (Outcome | undefined)[][],
-): Promise<void> {
+async function writeAndCommit(context: GroupContext, parts: readonly GroupPart[], answers: Answers): Promise<void> {
   const { world, table, memos } = context
   const heads = parts.map((part) => memos.get(table.tableId, idOf(part.encoded))?.head)
   await markBefore(context, parts)
   const plan = await writeObject(world, table, parts, heads)
-  const commitContext: CommitContext = {
-    world,
-    table,
-    mark: () => context.marks.mark(table),
-    markSpill: () => context.marks.spills(table),
-  }
+  const commitContext = commitContextOf(context)
   await Promise.all(plan.buckets.map((bucketPlan) => commitPlanned(context, commitContext, bucketPlan, answers)))
 }
+
+export const commitContextOf = ({ world, table, marks }: GroupContext): CommitContext => ({
+  world,
+  table,
+  mark: () => marks.mark(table),
+  markSpill: () => marks.spills(table),
+})
 
 /** Never throws: a bucket that fails must not answer for the others, whose updates are under way. */
 async function commitPlanned(
   context: GroupContext,
   commitContext: CommitContext,
   plan: BucketPlan,
-  answers: (Outcome | undefined)[][],
+  answers: Answers,
 ): Promise<void> {
   const { world, table, memos } = context
   let memo = memos.get(table.tableId, idOf(plan))
@@ -115,24 +131,27 @@ async function commitPlanned(
   }
   const { outcomes, advanced } = await commitBucket(commitContext, plan, memo)
   if (advanced !== undefined) await tend(context, plan, advanced)
-  if (outcomes.some((outcome) => outcome !== 'rewrite' && !outcome.done && outcome.error.code === 'not-found')) {
+  if (outcomes.some((outcome) => typeof outcome === 'object' && !outcome.done && outcome.error.code === 'not-found')) {
     memos.forget(table.tableId, idOf(plan))
   }
   plan.members.forEach((member, index) => {
     const outcome = outcomes[index] as MemberOutcome
-    if (outcome !== 'rewrite') answer(answers, member, outcome)
+    if (typeof outcome === 'object') answer(answers, member, outcome)
   })
 }
 
 /** One mark serves all buckets that were learned before it. */
-async function markBefore({ table, memos, marks }: GroupContext, parts: readonly GroupPart[]): Promise<void> {
+export async function markBefore(
+  { table, memos, marks }: GroupContext,
+  parts: readonly GroupPart<Placed<NamedPart>>[],
+): Promise<void> {
   await marks.renew(table)
   const touched = new Set(parts.map((part) => memos.get(table.tableId, idOf(part.encoded))).filter((memo) => memo !== undefined))
   await rely([...touched], () => marks.mark(table))
 }
 
 /** The label is above what was collected, whatever the clock says. A crash here leaves an orphan that the sweep deletes. */
-async function writeObject(
+export async function writeObject(
   world: World,
   table: Table,
   parts: readonly GroupPart[],
@@ -153,27 +172,23 @@ async function writeObject(
 }
 
 /** Nothing refers to the object yet: whatever became of it, the append had no effect. */
-function beforeCommit(error: unknown): SluiceError {
+export function beforeCommit(error: unknown): SluiceError {
   if (!isSluiceError(error))
     return new SluiceError('internal', 'the append failed before its commit', { effect: 'none', cause: error })
   if (error.effect === 'none') return error
   return new SluiceError(error.code, error.message, { effect: 'none', action: error.action, facts: error.facts, cause: error })
 }
 
-function unsettled(parts: readonly GroupPart[], answers: (Outcome | undefined)[][]): GroupPart[] {
+export function unsettled<P>(parts: readonly GroupPart<P>[], answers: Answers): GroupPart<P>[] {
   return parts.filter((part) => answers[part.request]?.[part.part] === undefined)
 }
 
-function answer(
-  answers: (Outcome | undefined)[][],
-  at: { readonly request: number; readonly part: number },
-  outcome: Outcome,
-): void {
+export function answer(answers: Answers, at: { readonly request: number; readonly part: number }, outcome: Outcome): void {
   const parts = answers[at.request]
   if (parts !== undefined) parts[at.part] = outcome
 }
 
-function settleRest(answers: (Outcome | undefined)[][], error: unknown): void {
+export function settleRest(answers: Answers, error: unknown): void {
   const known = isSluiceError(error)
     ? error
     : new SluiceError('internal', 'the append failed', { effect: 'unknown', cause: error })
@@ -183,7 +198,7 @@ function settleRest(answers: (Outcome | undefined)[][], error: unknown): void {
     })
 }
 
-function appended(waiting: Waiting, outcomes: readonly (Outcome | undefined)[]): readonly BucketAppended[] {
+function appended(waiting: Waiting<Placed<NamedPart>>, outcomes: readonly (Outcome | undefined)[]): readonly BucketAppended[] {
   return waiting.parts.map(({ partition, bucket }, index) => ({
     partition: partition.name,
     bucket,

@@ -1,11 +1,13 @@
 /**
- * The marks that a process's commits rely on (protocol section 4). `mark` puts a tier mark of a table with a lake; `renew` puts
+ * The marks that a process's commits rely on (protocol section 4). `mark` puts a tier mark of a table with a lake, and a fold mark of
+ * one with a primary key; `renew` puts
  * a collect mark once a window, before any object of the window is written, so that no orphan is ever forgotten; `spills` a retain
  * and a compact mark once a window each, before anything is spilled, because only what was spilled is given up or joined.
  */
 
 import { putMark } from '../../jobs/marks.ts'
 import { limits } from '../../kernel/limits.ts'
+import { isKeyed } from '../../model/changelog.ts'
 import type { Table } from '../../model/table.ts'
 import type { World } from '../../ports/world.ts'
 import { keepMs, retainDue, retainGapMs } from '../keep/pace.ts'
@@ -27,8 +29,10 @@ export class MarkKeeper {
   }
 
   async mark(table: Table): Promise<void> {
+    const now = this.#world.clock.now()
+    if (isKeyed(table)) await putMark(this.#world, { ...named(table), kind: 'fold', due: now + limits.foldAtMs })
     if (table.options.lakeFormat === 'none') return
-    await putMark(this.#world, { ...named(table), kind: 'tier', due: this.#world.clock.now() + table.options.lakeFreshnessMs })
+    await putMark(this.#world, { ...named(table), kind: 'tier', due: now + table.options.lakeFreshnessMs })
   }
 
   async renew(table: Table): Promise<void> {

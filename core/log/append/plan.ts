@@ -10,11 +10,12 @@ import { encodeBlock } from '../../format/segment/block.ts'
 import { encodeSegment } from '../../format/segment/segment.ts'
 import { present } from '../../kernel/assert.ts'
 import { lengthOf } from '../../kernel/bytes.ts'
-import type { Label } from '../../kernel/ids.ts'
+import type { Label, Offset } from '../../kernel/ids.ts'
 import { limits } from '../../kernel/limits.ts'
 import { bucketKey, idOf, type Partition } from '../../model/partition.ts'
 import type { Table } from '../../model/table.ts'
 import type { AppendRequest, Producer } from '../types.ts'
+import type { Placed } from './appender.ts'
 
 /** One request's rows for one bucket, encoded. */
 export interface EncodedRows {
@@ -28,10 +29,7 @@ export interface EncodedRows {
   readonly bytes: number
 }
 
-/** With the partition that is meant by its name now. */
-export interface Part extends Omit<EncodedRows, 'partition'> {
-  readonly partition: Partition
-}
+export type Part = Placed<EncodedRows>
 
 /** A part in its place in the object; `request` names the request among the group's. */
 export interface Member {
@@ -57,6 +55,10 @@ export interface BucketPlan {
   /** The committer's clock, ms. */
   readonly time: number
   readonly members: readonly Member[]
+  /** Commits only while this is the end of the bucket, and all members or none: what they say rests on what stood before it. */
+  readonly seen?: Offset
+  /** The turn in the head is ours, and ends with the commit. */
+  readonly endsTurn?: boolean
 }
 
 export interface GroupPlan {
@@ -66,11 +68,11 @@ export interface GroupPlan {
 }
 
 /** A part of a request that takes part in a group. */
-export interface GroupPart {
+export interface GroupPart<P = Part> {
   readonly request: number
   readonly part: number
   readonly producer: Producer | undefined
-  readonly encoded: Part
+  readonly encoded: P
 }
 
 export function encodeRows(table: Table, request: AppendRequest): readonly EncodedRows[] {
@@ -118,6 +120,8 @@ export function planGroup(parts: readonly GroupPart[], label: Label, random: str
 export function entriesOf(plan: BucketPlan, members: readonly Member[]): readonly Uint8Array[] {
   const runs: { start: number; length: number; count: number }[] = []
   for (const member of members) {
+    // A request without effect has its sequence, and no rows.
+    if (member.rows === 0) continue
     const last = runs.at(-1)
     if (last !== undefined && last.start + last.length === member.start) {
       last.length += member.length

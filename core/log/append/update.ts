@@ -3,7 +3,7 @@
  * right-hand side and condition reads the old item; base offsets stand before `e`, so that it means the same in a store that
  * evaluates in order.
  */
-import { encodeProducer, headKey, producerAttribute, producerBaseAttribute } from '../../format/items/head.ts'
+import { encodeProducer, headKey, producerAttribute, producerBaseAttribute, turnAttribute } from '../../format/items/head.ts'
 import { limits } from '../../kernel/limits.ts'
 import { idOf } from '../../model/partition.ts'
 import type { Condition, SetAction, Update } from '../../ports/items.ts'
@@ -38,17 +38,19 @@ export function appendUpdate(tableId: string, plan: BucketPlan, attempt: Attempt
     rows += member.rows
     bytes += member.length
   }
-  set['r'] = { append: attempt.entries }
+  if (attempt.entries.length > 0) set['r'] = { append: attempt.entries }
   set['y'] = { plus: 'y', by: BigInt(bytes) }
   set['e'] = { plus: 'e', by: BigInt(rows) }
   return {
     key: headKey(tableId, idOf(plan)),
     set,
+    ...(plan.endsTurn === true && { remove: [turnAttribute] }),
     condition: {
       is: 'and',
       all: [
         { is: 'equal', path: 'o', value: 1n },
         { is: 'less', path: 'g', value: plan.object.label },
+        ...(plan.seen === undefined ? [] : [{ is: 'equal', path: 'e', value: plan.seen } as const]),
         { is: 'equal', path: 'u', value: relied.quiet },
         { is: 'shorter', path: 'r', value: BigInt(limits.headEntriesMax) },
         ...attempt.entries.map((entry): Condition => ({ is: 'lacks', path: 'r', value: entry })),

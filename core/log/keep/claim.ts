@@ -10,8 +10,8 @@ import { type Claim, claimKey, decodeClaim, encodePending, newClaim, type Pendin
 import { encodeEntry } from '../../format/items/entry.ts'
 import { partitionKey } from '../../format/items/partition.ts'
 import { tableKey } from '../../format/items/table.ts'
+import { decide } from '../../jobs/decide.ts'
 import { equalBytes } from '../../kernel/bytes.ts'
-import { isSluiceError } from '../../kernel/errors.ts'
 import { type Label, type Offset, randomId } from '../../kernel/ids.ts'
 import { type BucketId, type BucketRef, idOf } from '../../model/partition.ts'
 import type { Table } from '../../model/table.ts'
@@ -19,7 +19,6 @@ import type { Condition, TransactAction, Update } from '../../ports/items.ts'
 import type { World } from '../../ports/world.ts'
 
 export const leaseMs = 60_000
-const attemptsMax = 5
 
 /** Strongly read; undefined before the first compaction of the bucket. */
 export async function readClaim(world: World, tableId: string, at: BucketId): Promise<Claim | undefined> {
@@ -44,7 +43,7 @@ export async function takeClaim(world: World, table: Table, at: BucketRef): Prom
       ],
     },
   }
-  return decide(world, update, (claim) => claim.epoch === seen.epoch + 1n && claim.holder === holder)
+  return decide(world, update, decodeClaim, (claim) => claim.epoch === seen.epoch + 1n && claim.holder === holder)
 }
 
 /** Born as a head is: only while the very table is alive, with the `gc` that it copies. */
@@ -83,7 +82,7 @@ export async function commitPending(
       ],
     },
   }
-  return decide(world, update, (claim) => claim.epoch === mine.epoch && isSame(claim.pending, pending)) // COMMIT POINT
+  return decide(world, update, decodeClaim, (claim) => claim.epoch === mine.epoch && isSame(claim.pending, pending)) // COMMIT POINT
 }
 
 /** Once every index item has what was pending. Undefined: superseded; whoever did it finishes or has finished. */
@@ -109,7 +108,7 @@ export async function clearPending(
       ],
     },
   }
-  return decide(world, update, (claim) => claim.epoch === mine.epoch && claim.pending === undefined)
+  return decide(world, update, decodeClaim, (claim) => claim.epoch === mine.epoch && claim.pending === undefined)
 }
 
 /** Ends a claim, so that the next trigger need not wait for the lease. */
@@ -129,16 +128,3 @@ const isSame = (a: Pending | undefined, b: Pending): boolean =>
     const other = b.entries[i]
     return other !== undefined && equalBytes(encodeEntry(entry), encodeEntry(other))
   })
-
-/** `isOurs`: does the item that refused us carry our own change? Then an earlier attempt of ours was the one that won. */
-async function decide(world: World, update: Update, isOurs: (claim: Claim) => boolean): Promise<Claim | undefined> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      const { done, item } = await world.items.update(update)
-      const claim = item === undefined ? undefined : decodeClaim(item)
-      return claim !== undefined && (done || isOurs(claim)) ? claim : undefined
-    } catch (error) {
-      if (!isSluiceError(error) || error.effect !== 'unknown' || error.code === 'internal' || attempt === attemptsMax) throw error
-    }
-  }
-}

@@ -1,5 +1,6 @@
 /**
- * Retention: rows that are older than `log.ttl` leave the log, whole index items at a time, and never before the lake has them.
+ * Retention: rows that are older than `log.ttl` leave the log, whole index items at a time, and never before the lake has them, nor the
+ * snapshots of a table with a primary key.
  * Read how far the lake is → find the first item that must stay → raise the head's `start` to it, which is the one moment at
  * which rows go → delete the items below. Their objects are then garbage, which collect removes. A crash after the raise leaves
  * items that nobody reads; the next run deletes whatever lies below the start, also what a stalled spiller wrote again.
@@ -7,11 +8,13 @@
 import { findTable, noteLakeBehind } from '../../catalog/tables.ts'
 import { decodeHead, type Head, headKey } from '../../format/items/head.ts'
 import { decodeIndexItem, type IndexItem, indexSort, indexSorts } from '../../format/items/index-item.ts'
+import { decodeKvItem, keptFrom, kvKey } from '../../format/items/kv.ts'
 import { type Points, pointAt } from '../../format/items/points.ts'
 import { dropMarks, putMark } from '../../jobs/marks.ts'
 import type { Offset } from '../../kernel/ids.ts'
 import { mapAtOnce } from '../../kernel/parallel.ts'
 import { currentPoints } from '../../lake/points.ts'
+import { isKeyed } from '../../model/changelog.ts'
 import { type BucketId, type BucketRef, idOf } from '../../model/partition.ts'
 import type { Table } from '../../model/table.ts'
 import type { Job } from '../../ports/queue.ts'
@@ -66,6 +69,10 @@ interface Run {
   readonly now: number
 }
 
+interface BucketRun extends Run {
+  readonly folded: Offset
+}
+
 interface Kept {
   readonly items: number
   /** Rows are kept only because they are not in the lake yet. */
@@ -78,7 +85,8 @@ async function retainBucket(run: Run, at: BucketRef): Promise<Kept> {
   const { world, table } = run
   const head = await readHead(world, table.tableId, idOf(at))
   if (head === undefined || !head.open) return { items: 0, waitsForLake: false, dueMs: undefined }
-  const { start, first } = await firstThatStays(run, at, head)
+  const folded = await foldedOf(run, at, head)
+  const { start, first } = await firstThatStays({ ...run, folded }, at, head)
   const raised = start > head.start ? await raiseStart(world, table, idOf(at), start) : head.start
   const items = raised > at.partition.floor ? await deleteBelow(world, table, idOf(at), raised) : 0
   return { items, ...(first === undefined ? { waitsForLake: false, dueMs: undefined } : whenOf(run, at, first)) }
@@ -86,7 +94,7 @@ async function retainBucket(run: Run, at: BucketRef): Promise<Kept> {
 
 /** `start`: where the bucket may begin. `first`: the spilled item there, if there is one. */
 async function firstThatStays(
-  run: Run,
+  run: BucketRun,
   at: BucketRef,
   head: Head,
 ): Promise<{ readonly start: Offset; readonly first: IndexItem | undefined }> {
@@ -104,8 +112,15 @@ async function firstThatStays(
   }
 }
 
-const mayGo = (run: Run, at: BucketRef, item: IndexItem): boolean =>
-  item.maxTime < run.now - keepMs(run.table.options) && isInLake(run, at, item)
+const mayGo = (run: BucketRun, at: BucketRef, item: IndexItem): boolean =>
+  item.maxTime < run.now - keepMs(run.table.options) && isInLake(run, at, item) && item.end <= run.folded
+
+/** Of a table with a primary key: what every snapshot that may be read has. The item only moves on, or is leased as it is. */
+async function foldedOf({ world, table, now }: Run, at: BucketRef, head: Head): Promise<Offset> {
+  if (!isKeyed(table)) return head.end
+  const item = await world.items.get(kvKey(table.tableId, idOf(at)))
+  return item === undefined ? head.start : keptFrom(decodeKvItem(item), now)
+}
 
 /** With a lake: its tier point, read before, has passed the item. */
 const isInLake = ({ points }: Run, at: BucketRef, { end }: IndexItem): boolean =>

@@ -166,11 +166,11 @@ const logBugs: readonly PlantedBug[] = [
     id: 'B17',
     what: 'a request is answered as failed while its work runs on and resumes later',
     file: 'core/log/log.ts',
-    find: 'return this.#batcher(table).submit(parts, producer)',
+    find: 'return this.track(table, () => this.#appender.append(table, rows, request.producer))',
     replace: `const late = this.#world.clock.sleep(2_000).then((): never => {
-        throw new SluiceError('timeout', 'the append took too long', { effect: 'none' })
-      })
-      return await Promise.race([this.#batcher(table).submit(parts, producer), late])`,
+      throw new SluiceError('timeout', 'the append took too long', { effect: 'none' })
+    })
+    return this.track(table, () => Promise.race([this.#appender.append(table, rows, request.producer), late]))`,
     scenario: 'append',
     seedsMax: 300,
   },

@@ -1,0 +1,203 @@
+/**
+ * A keyed bucket as one process knows it: the newest snapshot that it read, and the changelog from there, decoded. It is the state at
+ * exactly `end`; it only moves forward, one reader of the log at a time. Writes and lookups share it. It keeps no truth: a lookup asks
+ * the head for the end first, and a write commits on the condition that the end is the one it saw.
+ */
+
+import type { Head } from '../format/items/head.ts'
+import { decodeKvItem, type KvItem, kvKey, type Snapshot } from '../format/items/kv.ts'
+import type { KeyState } from '../format/run/block.ts'
+import { present } from '../kernel/assert.ts'
+import { isSluiceError, SluiceError } from '../kernel/errors.ts'
+import { type Offset, offsetOf } from '../kernel/ids.ts'
+import { limits } from '../kernel/limits.ts'
+import { readHead } from '../log/head/birth.ts'
+import type { Reading } from '../log/read/reading.ts'
+import { type BucketId, type BucketRef, idOf } from '../model/partition.ts'
+import type { Table } from '../model/table.ts'
+import type { World } from '../ports/world.ts'
+import type { KvCache } from './cache.ts'
+import { keyFormOf } from './key.ts'
+import { findInRuns, runsOf } from './snapshot.ts'
+import { readTail, Tail } from './tail.ts'
+
+export interface KvReading {
+  readonly reading: Reading
+  readonly cache: KvCache
+}
+
+/** Of keys at one offset. */
+export interface Found {
+  readonly end: Offset
+  /** A key without a state never was, or is gone. */
+  readonly states: ReadonlyMap<string, KeyState>
+}
+
+/** What a commit did to the keys, at offsets that count from its base. */
+export interface Effects {
+  readonly base: Offset
+  readonly end: Offset
+  readonly keys: ReadonlyMap<string, KeyState>
+  readonly rows: bigint
+  /** Of the commit in the log. */
+  readonly bytes: number
+}
+
+const attemptsMax = 4
+
+export async function readKvItem(world: World, tableId: string, at: BucketId): Promise<KvItem | undefined> {
+  const item = await world.items.get(kvKey(tableId, at))
+  return item === undefined ? undefined : decodeKvItem(item)
+}
+
+export class KvBucket {
+  readonly #kv: KvReading
+  readonly #at: BucketRef
+  #known: { readonly snapshot: Snapshot; readonly version: bigint; readonly tail: Tail } | undefined
+  #lock: Promise<unknown> = Promise.resolve()
+  #pinned = 0
+  /** Commits that were seen since the snapshot was last asked for. */
+  #commits = 0
+  /** In use, so that it is not forgotten. */
+  users = 0
+
+  constructor(kv: KvReading, at: BucketRef) {
+    this.#kv = kv
+    this.#at = at
+  }
+
+  get tailBytes(): number {
+    return this.#known?.tail.bytes ?? 0
+  }
+
+  /** Of the newest state that is known; undefined before the first look. */
+  get end(): Offset | undefined {
+    return this.#known?.tail.end
+  }
+
+  /** Brings the state to the head's end or past it. `onKey` is told of what changed. Errors: `changed`, those of the stores. */
+  catchUp(table: Table, head: Head | undefined, onKey?: (key: string) => void): Promise<void> {
+    return this.#alone(async () => {
+      await this.#load(table, head)
+      let seen = head
+      for (let attempt = 1; seen !== undefined && this.#tail.end < seen.end; attempt++) {
+        try {
+          const { reading } = this.#kv
+          const to = { head: seen, end: seen.end }
+          await readTail({ reading, table, at: this.#at, form: keyFormOf(table) }, this.#tail, to, onKey)
+          this.#commits += 1
+        } catch (error) {
+          const hasMoved = isSluiceError(error, 'not-found') || isSluiceError(error, 'offset-out-of-range')
+          if (!hasMoved || attempt === attemptsMax) throw error
+          await this.#refresh(table)
+          seen = await readHead(this.#kv.reading.world, table.tableId, idOf(this.#at))
+        }
+      }
+      this.#pin()
+    })
+  }
+
+  /** All at the one offset that is `end` now. The bucket has been caught up once. */
+  async find(table: Table, keys: Iterable<string>): Promise<Found> {
+    for (let attempt = 1; ; attempt++) {
+      const { snapshot, tail } = present(this.#known, 'a bucket that was caught up')
+      const { end } = tail
+      const states = new Map<string, KeyState>()
+      const missing: string[] = []
+      for (const key of keys) {
+        const state = tail.keys.get(key)
+        if (state === undefined) missing.push(key)
+        else states.set(key, state)
+      }
+      if (missing.length === 0 || snapshot.manifest === undefined) return { end, states }
+      try {
+        const reading = { objects: this.#kv.reading.world.objects, cache: this.#kv.cache, tableId: table.tableId }
+        for (const [key, state] of await findInRuns(reading, await runsOf(reading, snapshot), missing)) states.set(key, state)
+        return { end, states }
+      } catch (error) {
+        if (attempt === attemptsMax || !isSluiceError(error, 'not-found')) throw superseded(error)
+        await this.#alone(() => this.#refresh(table))
+      }
+    }
+  }
+
+  /** Live rows at `end`. */
+  get rows(): bigint {
+    const { snapshot, tail } = present(this.#known, 'a bucket that was caught up')
+    return snapshot.rows + tail.rows
+  }
+
+  /** A commit of this process, where nobody has read it from the log yet. */
+  apply({ base, end, keys, rows, bytes }: Effects): Promise<void> {
+    return this.#alone(async () => {
+      const tail = this.#known?.tail
+      if (tail === undefined || tail.end !== base) return
+      for (const [key, state] of keys) tail.put(key, { ...state, offset: offsetOf(base + state.offset) })
+      tail.end = end
+      tail.rows += rows
+      tail.references += 1
+      tail.logBytes += bytes
+      this.#commits += 1
+      this.#pin()
+    })
+  }
+
+  /** True once for each time that the tail has grown enough for a fold. */
+  takeFoldDue(): boolean {
+    const tail = this.#known?.tail
+    if (tail === undefined || (tail.references < limits.foldAtReferences && tail.logBytes < limits.foldAtBytes)) return false
+    tail.references = 0
+    tail.logBytes = 0
+    return true
+  }
+
+  /** Its memory is given back; whoever comes next reads it again. */
+  forget(): void {
+    this.#known = undefined
+    this.#pin()
+  }
+
+  get #tail(): Tail {
+    return present(this.#known, 'a bucket that was loaded').tail
+  }
+
+  async #load(table: Table, head: Head | undefined): Promise<void> {
+    const isDue = this.#commits >= limits.foldAtReferences || this.tailBytes > limits.foldAtBytes * 2
+    if (this.#known !== undefined && !isDue) return
+    await this.#refresh(table, head)
+  }
+
+  /** The newest snapshot, of which the tail need not repeat what it has. */
+  async #refresh(table: Table, head?: Head): Promise<void> {
+    const item = await readKvItem(this.#kv.reading.world, table.tableId, idOf(this.#at))
+    this.#commits = 0
+    const before = this.#known
+    if (item === undefined && before !== undefined) return
+    const snapshot = item ?? { manifest: undefined, upTo: head?.start ?? this.#at.partition.floor, rows: 0n }
+    const version = item?.version ?? 0n
+    if (before !== undefined && version <= before.version) return
+    const isInside = before !== undefined && snapshot.upTo <= before.tail.end
+    const tail = isInside ? before.tail : new Tail(snapshot.upTo)
+    if (isInside) tail.forget(snapshot.upTo, snapshot.rows - before.snapshot.rows)
+    this.#known = { snapshot, version, tail }
+    this.#pin()
+  }
+
+  #pin(): void {
+    const bytes = this.tailBytes
+    this.#kv.cache.pin(bytes - this.#pinned)
+    this.#pinned = bytes
+  }
+
+  #alone<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#lock.then(work)
+    this.#lock = done.catch(() => undefined)
+    return done
+  }
+}
+
+/** An object that stays away although the newest snapshot names it. */
+const superseded = (error: unknown): unknown =>
+  isSluiceError(error, 'not-found')
+    ? new SluiceError('internal', error.message, { action: 'retry', facts: error.facts, cause: error })
+    : error

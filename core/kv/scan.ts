@@ -1,0 +1,186 @@
+/**
+ * Scanning a bucket: its live rows in key order, at one offset, a part at a time. The first part leases the snapshot that it reads, so
+ * that neither its runs nor the changelog behind it go away; each part says for how long. Once the lease has run out there are no more
+ * rows (`gone`), never other ones.
+ */
+import {
+  decodeKvItem,
+  encodeLease,
+  type KvItem,
+  kvKey,
+  leaseAttribute,
+  readLeasesMax,
+  type Snapshot,
+} from '../format/items/kv.ts'
+import type { KeyState, RunRecord } from '../format/run/block.ts'
+import { decide } from '../jobs/decide.ts'
+import { isSluiceError, SluiceError } from '../kernel/errors.ts'
+import { type Offset, randomId } from '../kernel/ids.ts'
+import { readHead } from '../log/head/birth.ts'
+import { type BucketRef, idOf } from '../model/partition.ts'
+import type { Table } from '../model/table.ts'
+import type { World } from '../ports/world.ts'
+import { readKvItem } from './bucket.ts'
+import type { KvCache } from './cache.ts'
+import { bearKvItem } from './fold/publish.ts'
+import { keyFormOf } from './key.ts'
+import { isThere, type LookupContext, rowDecoder } from './lookup.ts'
+import { mergedRecords, recordsOf, runsOf } from './snapshot.ts'
+import { readTail, Tail } from './tail.ts'
+import type { Row } from './values.ts'
+
+export interface ScanContext extends LookupContext {
+  readonly cache: KvCache
+}
+
+/** Where a scan of a bucket is. */
+export interface ScanPlace {
+  /** Id of the lease. */
+  readonly lease: string
+  /** The rows are those at this offset. */
+  readonly at: Offset
+  /** Keys above it are left; undefined before the first. */
+  readonly after: string | undefined
+}
+
+export interface ScanPart {
+  readonly rows: readonly Row[]
+  /** Undefined: the bucket is done with. */
+  readonly next: ScanPlace | undefined
+}
+
+export interface ScanLimits {
+  /** Of rows that `where` selects. */
+  readonly rowsMax: number
+  readonly bytesMax: number
+}
+
+export const scanLeaseMs = 600_000
+/** Looked at in one part, selected or not. */
+const lookedAtMax = 200_000
+const decodedAtOnce = 1_000
+const leaseAttemptsMax = 4
+
+/** Undefined `place`: from the first row. Errors: `gone`, `throttled` (too many scans of the bucket), those of lookups. */
+export async function scanBucket(
+  context: ScanContext,
+  table: Table,
+  at: BucketRef,
+  place: ScanPlace | undefined,
+  { rowsMax, bytesMax, where }: ScanLimits & { readonly where: (rows: readonly Row[]) => readonly Row[] },
+): Promise<ScanPart> {
+  const scan = place === undefined ? await beginScan(context, table, at) : await resumeScan(context, table, at, place)
+  if (scan === undefined) return { rows: [], next: undefined }
+  const rows: Row[] = []
+  let looked = 0
+  let bytes = 0
+  let after: string | undefined
+  try {
+    for await (const records of inChunks(liveRecords(context, table, scan), decodedAtOnce)) {
+      const decode = await rowDecoder(context, table, records)
+      for (const record of records) {
+        looked += 1
+        bytes += record.row?.length ?? 0
+        after = record.key
+        for (const row of where([decode(record)])) rows.push(row)
+        if (rows.length >= rowsMax || bytes >= bytesMax || looked >= lookedAtMax) return { rows, next: { ...scan.place, after } }
+      }
+    }
+  } catch (error) {
+    if (isSluiceError(error, 'not-found') || isSluiceError(error, 'offset-out-of-range')) throw expired(error)
+    throw error
+  }
+  return { rows, next: undefined }
+}
+
+interface Scan {
+  readonly place: ScanPlace
+  readonly snapshot: Snapshot
+  readonly tail: Tail
+}
+
+/** Undefined: the bucket has no rows, or its partition is gone. */
+async function beginScan(context: ScanContext, table: Table, at: BucketRef): Promise<Scan | undefined> {
+  const { world } = context
+  const head = await readHead(world, table.tableId, idOf(at))
+  if (head?.open !== true && !(await isThere(world, table, at.partition))) return undefined
+  if (head === undefined) return undefined
+  const lease = randomId(world.random)
+  const item = await takeLease(world, table, at, lease, head.start)
+  // Folded since we read the head, the snapshot is of a later offset: then of that one.
+  const end = item.upTo > head.end ? item.upTo : head.end
+  const place = { lease, at: end, after: undefined }
+  return { place, snapshot: item, tail: await tailOf(context, table, at, item, place) }
+}
+
+async function resumeScan(context: ScanContext, table: Table, at: BucketRef, place: ScanPlace): Promise<Scan> {
+  const item = await readKvItem(context.world, table.tableId, idOf(at))
+  const lease = item?.leases.get(place.lease)
+  if (lease === undefined || lease.until < context.world.clock.now()) throw expired()
+  return { place, snapshot: lease, tail: await tailOf(context, table, at, lease, place) }
+}
+
+/** Of the changelog between the snapshot and the scan's offset; kept, because every part needs it. */
+function tailOf(context: ScanContext, table: Table, at: BucketRef, snapshot: Snapshot, place: ScanPlace): Promise<Tail> {
+  const { world, log, cache } = context
+  return cache.get(`scan#${table.tableId}#${place.lease}#${table.schema.schemaId}`, async () => {
+    const tail = new Tail(snapshot.upTo)
+    const head = await readHead(world, table.tableId, idOf(at))
+    if (head === undefined || head.start > snapshot.upTo) throw expired()
+    await readTail({ reading: log.reading, table, at, form: keyFormOf(table) }, tail, { head, end: place.at })
+    return { value: tail, bytes: tail.bytes }
+  })
+}
+
+/** Of the newest snapshot; those that ran out make room. */
+async function takeLease(world: World, table: Table, at: BucketRef, id: string, start: Offset): Promise<KvItem> {
+  for (let attempt = 0; attempt < leaseAttemptsMax; attempt++) {
+    const seen = (await readKvItem(world, table.tableId, idOf(at))) ?? (await bearKvItem(world, table, at, start))
+    if (seen === undefined) continue
+    const now = world.clock.now()
+    const old = [...seen.leases].filter(([, { until }]) => until < now - scanLeaseMs).map(([name]) => name)
+    if (seen.leases.size - old.length >= readLeasesMax)
+      throw new SluiceError('throttled', `bucket ${at.bucket} has ${readLeasesMax} scans already: try again a little later`)
+    const { manifest, upTo, rows } = seen
+    const lease = { manifest, upTo, rows, until: now + scanLeaseMs }
+    const update = {
+      key: kvKey(table.tableId, idOf(at)),
+      set: { [leaseAttribute(id)]: { value: encodeLease(lease) } },
+      ...(old.length > 0 && { remove: old.map(leaseAttribute) }),
+      condition: { is: 'equal', path: 'v', value: seen.version },
+    } as const
+    const item = await decide(world, update, decodeKvItem, (found) => found.leases.has(id))
+    if (item !== undefined) return { ...item, manifest, upTo, rows }
+  }
+  throw new SluiceError('unavailable', `the snapshot of bucket ${at.bucket} keeps changing: try again`)
+}
+
+async function* liveRecords(
+  { world, cache }: ScanContext,
+  table: Table,
+  { place, snapshot, tail }: Scan,
+): AsyncIterable<RunRecord> {
+  const reading = { objects: world.objects, cache, tableId: table.tableId }
+  const from = place.after === undefined ? '' : `${place.after}\u0000`
+  const changed = [...tail.keys].filter(([key]) => key >= from).map(([key, state]): RunRecord => ({ key, ...state }))
+  changed.sort((a, b) => (a.key < b.key ? -1 : 1))
+  const stored = recordsOf(reading, await runsOf(reading, snapshot), from)
+  for await (const record of mergedRecords([changed, stored])) if (record.row !== undefined) yield record
+}
+
+async function* inChunks<T extends KeyState>(all: AsyncIterable<T>, size: number): AsyncIterable<readonly T[]> {
+  let chunk: T[] = []
+  for await (const one of all) {
+    chunk.push(one)
+    if (chunk.length < size) continue
+    yield chunk
+    chunk = []
+  }
+  if (chunk.length > 0) yield chunk
+}
+
+const expired = (cause?: unknown): SluiceError =>
+  new SluiceError('gone', `the cursor has expired: a scan goes on within ${scanLeaseMs / 60_000} minutes; begin again`, {
+    action: 'refresh',
+    cause,
+  })

@@ -1,0 +1,129 @@
+/**
+ * The changelog of a bucket from a snapshot's `upTo` to an end, as the newest state of each key, in memory. It grows record by record
+ * and forgets what a newer snapshot has. Pure but for the walk that reads it.
+ */
+import type { Head } from '../format/items/head.ts'
+import type { KeyState } from '../format/run/block.ts'
+import { assert } from '../kernel/assert.ts'
+import { SluiceError } from '../kernel/errors.ts'
+import { type Offset, offsetOf } from '../kernel/ids.ts'
+import { decodeBuffers } from '../log/read/conform.ts'
+import type { Reading, Step } from '../log/read/reading.ts'
+import type { FetchedRows } from '../log/read/rows.ts'
+import { Walker } from '../log/read/walker.ts'
+import { changes, opColumn, prevColumn } from '../model/changelog.ts'
+import type { BucketRef } from '../model/partition.ts'
+import type { Table } from '../model/table.ts'
+import { type KeyForm, keyOf } from './key.ts'
+import { encodeRow } from './row.ts'
+import { type Row, rowsOf } from './values.ts'
+
+/** What a key costs besides its text and its row, about. */
+const perKeyBytes = 160
+
+export class Tail {
+  /** The newest state of each key that changed in [from, end). */
+  readonly keys = new Map<string, KeyState>()
+  from: Offset
+  end: Offset
+  /** In memory, about. */
+  bytes = 0
+  /** Commits, and their bytes in the log, about: what a fold would bring into a snapshot. */
+  references = 0
+  logBytes = 0
+  /** Live rows at `end` that were not there at `from`; below zero where more went than came. */
+  rows = 0n
+
+  constructor(from: Offset) {
+    this.from = from
+    this.end = from
+  }
+
+  put(key: string, state: KeyState): void {
+    const before = this.keys.get(key)
+    if (before !== undefined) this.bytes -= before.row?.length ?? 0
+    else this.bytes += key.length + perKeyBytes
+    this.bytes += state.row?.length ?? 0
+    this.keys.set(key, state)
+  }
+
+  /** A snapshot has what is below `upTo`, with `rows` more than the one before. */
+  forget(upTo: Offset, rows: bigint): void {
+    assert(upTo >= this.from && upTo <= this.end, 'a snapshot lies between the ends of the tail it shortens')
+    for (const [key, { offset, row }] of this.keys) {
+      if (offset >= upTo) continue
+      this.keys.delete(key)
+      this.bytes -= key.length + perKeyBytes + (row?.length ?? 0)
+    }
+    this.from = upTo
+    this.rows -= rows
+    this.references = 0
+    this.logBytes = 0
+  }
+}
+
+export interface TailReading {
+  readonly reading: Reading
+  readonly table: Table
+  readonly at: BucketRef
+  readonly form: KeyForm
+}
+
+/** Of one read of the log. */
+const readRowsMax = 100_000
+const readBytesMax = 8 * 1024 * 1024
+const idleWalksMax = 4
+
+/**
+ * Brings the tail to `end`, which the head has reached. `onKey` is told of each key that a record changed. Errors: `not-found` and
+ * `offset-out-of-range` where the log moved meanwhile (what was read stands), `changed`: the table at hand is older than the rows.
+ */
+export async function readTail(
+  { reading, table, at, form }: TailReading,
+  tail: Tail,
+  { head, end }: { readonly head: Head; readonly end: Offset },
+  onKey?: (key: string) => void,
+): Promise<void> {
+  const fields = [...table.schema.columns, opColumn, prevColumn]
+  for (let idle = 0; tail.end < end; ) {
+    const steps: Step[] = []
+    const bucket = { ...at, head, start: tail.end, end, isGone: false }
+    await new Walker(reading, table, { fields, rowsMax: readRowsMax, bytesMax: readBytesMax }, [bucket], steps).run()
+    const before = tail.end
+    for (const { rows } of steps) if (rows !== undefined) applyRows(table, form, tail, rows, onKey)
+    // A walk ends at its time, which may pass before it has a row.
+    idle = tail.end > before ? 0 : idle + 1
+    if (idle > idleWalksMax)
+      throw new SluiceError('unavailable', `the changelog of bucket ${at.bucket} cannot be read in time: try again`)
+  }
+}
+
+function applyRows(
+  table: Table,
+  form: KeyForm,
+  tail: Tail,
+  fetched: FetchedRows,
+  onKey: ((key: string) => void) | undefined,
+): void {
+  assert(fetched.offset === tail.end, 'the changelog has no hole', { at: `${tail.end}`, found: `${fetched.offset}` })
+  const fields = [...table.schema.columns, opColumn, prevColumn]
+  const rows = rowsOf(decodeBuffers(fields, fetched.rows, fetched.columns()))
+  const types = table.schema.columns.map(({ type }) => type)
+  for (const [i, row] of rows.entries()) {
+    const op = row[types.length] as number
+    const hasPrev = row[types.length + 1] !== null
+    const isUpsert = op === changes.insert || op === changes.updateAfter
+    tail.rows += BigInt(Number(isUpsert) - Number(hasPrev))
+    if (op === changes.updateBefore) continue
+    const key = keyOf(form, row)
+    onKey?.(key)
+    tail.put(key, {
+      offset: offsetOf(fetched.offset + BigInt(i)),
+      schemaId: table.schema.schemaId,
+      row: isUpsert ? encodeRow(types, row as Row) : undefined,
+    })
+  }
+  tail.end = offsetOf(fetched.offset + BigInt(rows.length))
+  tail.references += 1
+  tail.logBytes += fetched.bytes
+}

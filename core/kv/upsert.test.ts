@@ -1,0 +1,128 @@
+/** Upserts and deletes of one bucket: what the changelog says, what a lookup finds, who wins. */
+import { expect, test } from 'vitest'
+import { batchOf } from '../format/arrow/batch.case.ts'
+import { producerWith } from '../log/world.case.ts'
+import type { Table } from '../model/table.ts'
+import type { Kv } from './kv.ts'
+import { changelogOf, deleteOf, doneOf, keyedTable, plainOf, testKv, testWorld, upsertOf } from './world.case.ts'
+
+async function lookedUp(kv: Kv, table: Table, keys: readonly string[]): Promise<unknown[]> {
+  const batch = batchOf(
+    table.schema.columns,
+    keys.map((key) => [key, null, null]),
+  )
+  return (await kv.lookup(table, batch, { stale: false })).map(plainOf)
+}
+
+test('each operation has its changes, a retraction says where its row was written, and a lookup finds what is left', async () => {
+  const world = testWorld()
+  const table = await keyedTable(world)
+  const { kv, log } = testKv(world)
+  expect(
+    doneOf(
+      await kv.upsert(
+        table,
+        upsertOf(table, [
+          ['a', 1n, 'x'],
+          ['b', 2n, 'y'],
+          ['a', 3n, 'z'],
+        ]),
+      ),
+    ),
+  ).toMatchObject({ base: 0n, end: 4n })
+  expect(doneOf(await kv.upsert(table, deleteOf(table, ['b', 'c'])))).toMatchObject({ base: 4n, end: 5n })
+  expect(doneOf(await kv.upsert(table, upsertOf(table, [['a', 3n, 'z']])))).toMatchObject({ base: 5n, end: 7n })
+  expect(await changelogOf(log, table)).toEqual([
+    [1, 'a', 1n, 'x', null],
+    [1, 'b', 2n, 'y', null],
+    [2, 'a', 1n, 'x', -2n],
+    [3, 'a', 3n, 'z', null],
+    [4, 'b', 2n, 'y', 1n],
+    [2, 'a', 3n, 'z', 3n],
+    [3, 'a', 3n, 'z', null],
+  ])
+  expect(await lookedUp(kv, table, ['a', 'b', 'c', 'a'])).toEqual([['a', 3n, 'z'], undefined, undefined, ['a', 3n, 'z']])
+  const cold = testKv(world)
+  expect(await lookedUp(cold.kv, table, ['b', 'a'])).toEqual([undefined, ['a', 3n, 'z']])
+})
+
+test('a request without effect takes no offset, and its sequence is kept', async () => {
+  const world = testWorld()
+  const table = await keyedTable(world)
+  const { kv } = testKv(world)
+  doneOf(await kv.upsert(table, upsertOf(table, [['a', 1n, 'x']])))
+  const none = deleteOf(table, ['q'], producerWith('p', 0))
+  expect(doneOf(await kv.upsert(table, none))).toEqual({ base: 1n, end: 1n, duplicate: false })
+  expect(doneOf(await kv.upsert(table, none))).toEqual({ base: 1n, end: 1n, duplicate: true })
+  expect(doneOf(await testKv(world).kv.upsert(table, none))).toEqual({ base: 1n, end: 1n, duplicate: true })
+  expect(doneOf(await kv.upsert(table, deleteOf(table, ['q'])))).toEqual({ base: 1n, end: 1n, duplicate: false })
+})
+
+test('a process that knows an old end loses, reads what came, and commits on it', async () => {
+  const world = testWorld()
+  const table = await keyedTable(world)
+  const [one, two] = [testKv(world), testKv(world)]
+  doneOf(await one.kv.upsert(table, upsertOf(table, [['a', 1n, 'x']])))
+  doneOf(await two.kv.upsert(table, upsertOf(table, [['b', 1n, 'y']])))
+  doneOf(await one.kv.upsert(table, upsertOf(table, [['c', 1n, 'z']])))
+  doneOf(await two.kv.upsert(table, upsertOf(table, [['c', 2n, 'z']])))
+  expect(await changelogOf(one.log, table)).toEqual([
+    [1, 'a', 1n, 'x', null],
+    [1, 'b', 1n, 'y', null],
+    [1, 'c', 1n, 'z', null],
+    [2, 'c', 1n, 'z', 2n],
+    [3, 'c', 2n, 'z', null],
+  ])
+  expect([one.kv.conflicts, two.kv.conflicts]).toEqual([1, 1])
+})
+
+test('requests of one group see each other, and a repeated one counts once', async () => {
+  const world = testWorld()
+  const table = await keyedTable(world)
+  const { kv, log } = testKv(world)
+  const [p, q] = [producerWith('p', 0), producerWith('q', 0)]
+  await kv.upsert(table, upsertOf(table, [['z', 0n, '']]))
+  const answers = await Promise.all([
+    kv.upsert(table, upsertOf(table, [['a', 1n, 'p']], p)),
+    kv.upsert(table, upsertOf(table, [['a', 2n, 'q']], q)),
+    kv.upsert(table, deleteOf(table, ['a'])),
+  ])
+  expect(answers.map(doneOf).map(({ base, end }) => [base, end])).toEqual([
+    [1n, 2n],
+    [2n, 4n],
+    [4n, 5n],
+  ])
+  expect((await changelogOf(log, table)).slice(1)).toEqual([
+    [1, 'a', 1n, 'p', null],
+    [2, 'a', 1n, 'p', 1n],
+    [3, 'a', 2n, 'q', null],
+    [4, 'a', 2n, 'q', -1n],
+  ])
+  const other = testKv(world)
+  await other.kv.upsert(table, upsertOf(table, [['a', 9n, 'new']]))
+  const again = await Promise.all([
+    kv.upsert(table, upsertOf(table, [['a', 1n, 'p']], p)),
+    kv.upsert(table, upsertOf(table, [['b', 5n, 'r']], producerWith('r', 0))),
+  ])
+  expect(again.map(doneOf).map(({ duplicate }) => duplicate)).toEqual([true, false])
+  expect(await lookedUp(kv, table, ['a', 'b'])).toEqual([
+    ['a', 9n, 'new'],
+    ['b', 5n, 'r'],
+  ])
+})
+
+test('a row of a megabyte key fails alone, and nothing of its request happens', async () => {
+  const world = testWorld()
+  const table = await keyedTable(world)
+  const { kv } = testKv(world)
+  await expect(
+    kv.upsert(
+      table,
+      upsertOf(table, [
+        ['a', 1n, 'x'],
+        ['k'.repeat(1 << 20), 1n, 'x'],
+      ]),
+    ),
+  ).rejects.toThrow(/8192 bytes/)
+  expect(await lookedUp(kv, table, ['a'])).toEqual([undefined])
+})

@@ -1,0 +1,88 @@
+/** A keyed table `d.t` (k text, v bigint, note text) in a world in memory, and operations on it in plain values. */
+import { createDatabase } from '../catalog/databases.ts'
+import { createTable } from '../catalog/tables.ts'
+import { type Plain, batchOf as plainBatch } from '../format/arrow/batch.case.ts'
+import { present } from '../kernel/assert.ts'
+import { utf8Text } from '../kernel/bytes.ts'
+import { defaultLogConfig, Log } from '../log/log.ts'
+import { decodeBuffers } from '../log/read/conform.ts'
+import type { BucketAppended, Producer } from '../log/types.ts'
+import { testWorld } from '../log/world.case.ts'
+import { opColumn, prevColumn } from '../model/changelog.ts'
+import { unpartitioned } from '../model/partition.ts'
+import { specOfBody, type TableBody } from '../model/spec.ts'
+import type { Table } from '../model/table.ts'
+import type { World } from '../ports/world.ts'
+import { defaultKvConfig, Kv, type UpsertRequest } from './kv.ts'
+import { rowsOf, type Value } from './values.ts'
+
+export { testWorld }
+
+export const keyedBody: TableBody = {
+  columns: [
+    { name: 'k', type: 'string', nullable: false },
+    { name: 'v', type: 'bigint' },
+    { name: 'note', type: 'string' },
+  ],
+  primaryKey: ['k'],
+}
+
+export async function keyedTable(world: World, body: TableBody = keyedBody, buckets = 1): Promise<Table> {
+  await createDatabase(world, 'd')
+  return (await createTable(world, 'd', 't', specOfBody({ ...body, buckets: { count: buckets } }))).table
+}
+
+export interface TestKv {
+  readonly log: Log
+  readonly kv: Kv
+}
+
+export function testKv(world: World, cacheBytesMax = 1 << 24): TestKv {
+  const log = new Log(world, { ...defaultLogConfig, groupIntervalMs: 0 })
+  return { log, kv: new Kv(world, log, { ...defaultKvConfig, groupIntervalMs: 0, cacheBytesMax }) }
+}
+
+/** `undefined` as a row: the key is deleted. */
+export type PlainOperation = readonly [key: string, row: readonly Plain[] | undefined]
+
+export function upsertOf(table: Table, rows: readonly (readonly Plain[])[], producer?: Producer): UpsertRequest {
+  const batches = [plainBatch(table.schema.columns, rows)]
+  return { op: 'upsert', parts: [{ partition: '', bucket: 0, batches }], ...(producer && { producer }) }
+}
+
+export function deleteOf(table: Table, keys: readonly string[], producer?: Producer): UpsertRequest {
+  return {
+    ...upsertOf(
+      table,
+      keys.map((key) => [key, null, null]),
+      producer,
+    ),
+    op: 'delete',
+  }
+}
+
+export function doneOf(appended: readonly BucketAppended[]): { base: bigint; end: bigint; duplicate: boolean } {
+  const { outcome } = present(appended[0], 'an answer')
+  if (!outcome.done) throw outcome.error
+  return { base: outcome.base, end: outcome.end, duplicate: outcome.duplicate }
+}
+
+export const plainOf = (value: Value | undefined): unknown =>
+  value instanceof Uint8Array ? utf8Text(value) : Array.isArray(value) ? value.map(plainOf) : value
+
+/** The changelog of bucket 0: op, key, v, prev. */
+export async function changelogOf(log: Log, table: Table): Promise<unknown[][]> {
+  const fields = [...table.schema.columns, opColumn, prevColumn]
+  const out: unknown[][] = []
+  for (let from: bigint | 'earliest' = 'earliest'; ; ) {
+    const request = { partition: unpartitioned, bucket: 0, from: from as never, fields, rowsMax: 1_000, bytesMax: 1 << 20 }
+    const fetched = await log.fetch(table, request)
+    for (const rows of fetched.rows)
+      for (const row of rowsOf(decodeBuffers(fields, rows.rows, rows.columns()))) {
+        const { length } = table.schema.columns
+        out.push([row[length], ...row.slice(0, length).map(plainOf), row[length + 1]])
+      }
+    if (fetched.next >= fetched.end) return out
+    from = fetched.next
+  }
+}
