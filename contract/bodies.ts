@@ -75,6 +75,22 @@ export const databaseAlterIn = z.strictObject({ setOptions: z.optional(z.record(
 const row = z.record(text, z.unknown()).check(z.meta({ id: 'Row' }))
 export const rowsIn = z.strictObject({ rows: z.array(row) }).check(z.meta({ id: 'Rows' }))
 
+const keys = z
+  .array(row)
+  .check(atMost(limits.lookupKeysMax, `has more than ${limits.lookupKeysMax} entries: ask for fewer keys at once`))
+const columnNames = z.optional(z.array(text).check(atMost(limits.columnsMax, `has more than ${limits.columnsMax} entries`)))
+export const lookupIn = z
+  .strictObject({ keys, columns: columnNames, stale: z.optional(z.boolean()), insert: z.optional(z.boolean()) })
+  .check(z.meta({ id: 'Lookup', description: 'keys have the columns of the primary key; stale asks no one how far the log is' }))
+export const prefixIn = z
+  .strictObject({
+    keys,
+    columns: columnNames,
+    stale: z.optional(z.boolean()),
+    limit: z.optional(z.int().check(z.minimum(1, 'must be from 1 to 10000'), z.maximum(10_000, 'must be from 1 to 10000'))),
+  })
+  .check(z.meta({ id: 'PrefixLookup', description: 'keys have the columns of the bucket key and of the partition' }))
+
 // ---- out
 
 export const databaseOut = z
@@ -142,6 +158,8 @@ export const producedOut = z
   })
   .check(z.meta({ id: 'Produced', description: 'endOffset is exclusive' }))
 
+export const lookupOut = z.looseObject({ rows: z.array(z.nullable(row)) })
+export const prefixOut = z.looseObject({ rows: z.array(z.array(row)) })
 export const rowsOut = z.looseObject({ rows: z.array(row) })
 
 const bucketOffsets = z

@@ -8,9 +8,6 @@ const namespace = '/namespaces/{db}'
 
 export const lackingRoutes: readonly Route[] = [
   ...lacks('deployment options', 'ALL', '/v1/options', 'GET', 'PATCH'),
-  ...lacks('lookup', 'READ', `${table}/lookup`, 'POST'),
-  ...lacks('prefix lookup', 'READ', `${table}/lookup/prefix`, 'POST'),
-  ...lacks('current rows', 'READ', `${table}/rows`, 'GET'),
   ...lacks('search', 'READ', `${table}/search`, 'POST'),
   ...lacks('sql', 'READ', '/v1/sql', 'POST'),
   ...lacks('tokens', 'ALL', '/v1/tokens', 'GET', 'PUT', 'DELETE'),

@@ -9,10 +9,14 @@ import {
   databasesOut,
   emptyIn,
   healthOut,
+  lookupIn,
+  lookupOut,
   offsetsOut,
   openapiOut,
   partitionOut,
   partitionsOut,
+  prefixIn,
+  prefixOut,
   producedOut,
   rowsOut,
   tableIn,
@@ -66,9 +70,9 @@ export const produceQuery = z.strictObject({
   op: z.optional(
     z
       .enum(['upsert', 'delete'], 'must be upsert or delete')
-      .check(z.meta({ description: 'keyed tables; not in this build: 501' })),
+      .check(z.meta({ description: 'of rows without __op; tables with a primary key' })),
   ),
-  columns: z.optional(lacking('columns of a partial update')),
+  columns: z.optional(text('columns of a partial update or a partial delete, such as a,b; tables with a primary key')),
   partition: z.optional(partitionName('all rows are for this partition')),
 })
 
@@ -76,6 +80,14 @@ const produceHeaders = z.looseObject({
   'Producer-Id': z.optional(z.string().check(z.minLength(1), z.maxLength(limits.producerIdLengthMax))),
   'Producer-Epoch': z.optional(uint63('0 if absent')),
   'Producer-Seq': z.optional(uint63('from 0')),
+})
+
+export const rowsQuery = z.strictObject({
+  limit: z.optional(uint63('rows at most; 1,000 if absent, 100,000 as Arrow')),
+  columns: z.optional(text('columns to read, in that order, such as a,b')),
+  where: z.optional(text('a filter: only rows for which it is true')),
+  cursor: z.optional(text('Sluice-Cursor of the answer before: where to go on')),
+  count: z.optional(flag.check(z.meta({ description: 'how many rows there are, without reading them' }))),
 })
 
 const decimal = z.string().check(z.regex(/^[0-9]{1,19}$/))
@@ -86,6 +98,11 @@ const fetchHeaders = z.looseObject({
   'Sluice-Start-Offset': z.optional(decimal),
   'Sluice-Next-Offset': z.optional(decimal),
   'Sluice-End-Offset': z.optional(decimal),
+  'Sluice-Cursor': z.optional(z.string().check(z.minLength(1))),
+})
+const rowsHeaders = z.looseObject({
+  'Sluice-Rows': z.optional(decimal),
+  /** Absent: no rows are left. */
   'Sluice-Cursor': z.optional(z.string().check(z.minLength(1))),
 })
 
@@ -279,7 +296,61 @@ export const routes = {
       'conflict',
       'gone',
       'full',
+      'changed',
     ],
+  },
+  lookup: {
+    ...base,
+    method: 'POST',
+    path: `${tablePath}/lookup`,
+    summary: 'Rows by primary key',
+    function: 'read',
+    operation: 'READ',
+    body: jsonBody(lookupIn),
+    produces: [media.json, media.arrow],
+    answers: {
+      200: {
+        description: 'rows in the order of the keys; as Arrow those that were found, behind the index of their key',
+        content: { [media.json]: lookupOut, [media.arrow]: undefined },
+      },
+    },
+    errors: ['not-found', 'invalid-rows', 'gone', 'changed'],
+  },
+  lookupPrefix: {
+    ...base,
+    method: 'POST',
+    path: `${tablePath}/lookup/prefix`,
+    summary: 'Rows by bucket key, where that is the beginning of the primary key',
+    function: 'read',
+    operation: 'READ',
+    body: jsonBody(prefixIn),
+    produces: [media.json, media.arrow],
+    answers: {
+      200: {
+        description: 'for each key its rows in key order; as Arrow all of them, behind the index of their key',
+        content: { [media.json]: prefixOut, [media.arrow]: undefined },
+      },
+    },
+    errors: ['not-found', 'invalid-rows', 'gone', 'changed'],
+  },
+  rows: {
+    ...base,
+    method: 'GET',
+    path: `${tablePath}/rows`,
+    summary: 'Current rows of a table with a primary key, bucket by bucket, in key order',
+    // It takes leases, and the read function writes nothing.
+    function: 'ingest',
+    operation: 'READ',
+    query: rowsQuery,
+    produces: rowMedia,
+    answers: {
+      200: {
+        description: 'rows, each bucket at one offset; or, with count=true, {"count"} alone',
+        headers: rowsHeaders,
+        content: { [media.ndjson]: undefined, [media.json]: undefined, [media.arrow]: undefined },
+      },
+    },
+    errors: ['not-found', 'bad-cursor', 'invalid-filter', 'gone', 'changed'],
   },
   fetch: {
     ...base,

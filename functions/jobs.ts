@@ -1,4 +1,5 @@
 /** A job to the part of the core that does it. Whoever triggers it may do so twice: jobs are idempotent. */
+import { fold } from '../core/kv/fold/fold.ts'
 import { collect } from '../core/log/collect.ts'
 import { autoPartition } from '../core/log/keep/auto-partition.ts'
 import { compact } from '../core/log/keep/compact.ts'
@@ -47,6 +48,13 @@ export async function runJob(world: FunctionWorld, job: Job, time: JobTime): Pro
       const { items, bytes } = await compact(world, job, { deadlineMs })
       world.meter.add('items.joined', items)
       world.meter.add('bytes.joined', bytes)
+      return
+    }
+    case 'fold': {
+      const { deadlineMs } = time
+      const { publications, bytes } = await fold(world, world.log, job, { deadlineMs })
+      world.meter.add('snapshots.published', publications)
+      world.meter.add('bytes.folded', bytes)
       return
     }
     case 'auto-partition': {

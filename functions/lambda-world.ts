@@ -2,6 +2,7 @@
  * The world of a Lambda function, from the environment that infra/room.ts gives it. Made once an environment, at the
  * first invocation; it holds nothing that another invocation could not find in the stores.
  */
+import { Kv } from '../core/kv/kv.ts'
 import { Log } from '../core/log/log.ts'
 import type { ParquetWriter } from '../core/ports/parquet.ts'
 import { retryDefaults } from '../stores/decorators/retry.ts'
@@ -43,9 +44,11 @@ async function openWorld(parquet: ParquetWriter): Promise<FunctionWorld> {
     catalogs,
   }
   let count = 0
+  const log = new Log(core)
   return {
     ...core,
-    log: new Log(core),
+    log,
+    kv: new Kv(core, log),
     parquet,
     tables: new TableCache(core),
     meter: new Meter(),

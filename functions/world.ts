@@ -1,5 +1,6 @@
 /** What handlers touch: the core's world, the log over it, and what this process counts. Built by a composition root. */
 import { limits } from '../core/kernel/limits.ts'
+import type { Kv } from '../core/kv/kv.ts'
 import type { Log } from '../core/log/log.ts'
 import type { ParquetWriter } from '../core/ports/parquet.ts'
 import type { World } from '../core/ports/world.ts'
@@ -20,6 +21,8 @@ export const lambdaWaits: Waits = { fetchMsMax: 1_000, tailMsMax: 10_000, isBuff
 
 export interface FunctionWorld extends World {
   readonly log: Log
+  /** Over the log: tables with a primary key. */
+  readonly kv: Kv
   readonly parquet: ParquetWriter
   readonly tables: TableCache
   readonly meter: Meter

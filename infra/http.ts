@@ -1,6 +1,6 @@
 /**
  * The functions that answer requests. Produce and fetch differ by path, so the edge can send them apart.
- * ingest can add to the log and cannot take from it; read writes nothing; admin changes metadata and starts jobs;
+ * ingest can add to the log and cannot take from it, and leases snapshots to whoever reads rows; read writes nothing; admin changes metadata and starts jobs;
  * catalog shows lakes to engines
  * and commits their maintenance.
  */
@@ -14,6 +14,7 @@ export const ingest = room('Ingest', {
   url: true,
   permissions: [
     objects(['t'], ['s3:PutObject', 's3:GetObject']),
+    keys(),
     items(['dynamodb:GetItem', 'dynamodb:Query', 'dynamodb:PutItem', 'dynamodb:UpdateItem', 'dynamodb:ConditionCheckItem']),
     sendJobs(),
   ],

@@ -7,6 +7,7 @@
 import { sweep } from '../core/jobs/sweep.ts'
 import type { Clock } from '../core/kernel/clock.ts'
 import type { Random } from '../core/kernel/random.ts'
+import { Kv, type KvConfig } from '../core/kv/kv.ts'
 import { Log, type LogConfig } from '../core/log/log.ts'
 import type { ItemStore } from '../core/ports/items.ts'
 import type { LakeCatalogs } from '../core/ports/lake-catalog.ts'
@@ -39,6 +40,7 @@ export interface ServeOptions {
   readonly clock: Clock
   readonly random: Random
   readonly log?: LogConfig
+  readonly kv?: KvConfig
   readonly http?: HttpLimits
   readonly sweepIntervalMs?: number
   /** Of bodies in flight, both ways. */
@@ -97,9 +99,11 @@ export async function serveOver(stores: ServedStores, options: ServeOptions): Pr
   })
   const { objects, items, catalogs = new Map() } = stores
   const core = { objects, items, queue, clock, random, catalogs }
+  const log = options.log === undefined ? new Log(core) : new Log(core, options.log)
   const world: FunctionWorld = {
     ...core,
-    log: options.log === undefined ? new Log(core) : new Log(core, options.log),
+    log,
+    kv: options.kv === undefined ? new Kv(core, log) : new Kv(core, log, options.kv),
     parquet: stores.parquet,
     tables: new TableCache(core),
     meter: new Meter(),

@@ -9,6 +9,7 @@ export const limits = {
   rowBytesMax: 1 * MiB,
   /** Of a primary key, as it is ordered by. */
   keyBytesMax: 8 * KiB,
+  lookupKeysMax: 1_000,
   produceBucketsMax: 1024,
   fetchBodyBytesMax: 4 * MiB,
   fetchRowsDefaultJson: 1_000,

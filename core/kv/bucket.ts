@@ -6,7 +6,8 @@
 
 import type { Head } from '../format/items/head.ts'
 import { decodeKvItem, type KvItem, kvKey, type Snapshot } from '../format/items/kv.ts'
-import type { KeyState } from '../format/run/block.ts'
+import type { KeyState, RunRecord } from '../format/run/block.ts'
+import { textAfter } from '../format/run/text.ts'
 import { present } from '../kernel/assert.ts'
 import { isSluiceError, SluiceError } from '../kernel/errors.ts'
 import { type Offset, offsetOf } from '../kernel/ids.ts'
@@ -18,7 +19,7 @@ import type { Table } from '../model/table.ts'
 import type { World } from '../ports/world.ts'
 import type { KvCache } from './cache.ts'
 import { keyFormOf } from './key.ts'
-import { findInRuns, runsOf } from './snapshot.ts'
+import { findInRuns, mergedRecords, recordsOf, runsOf } from './snapshot.ts'
 import { readTail, Tail } from './tail.ts'
 
 export interface KvReading {
@@ -114,6 +115,30 @@ export class KvBucket {
         const reading = { objects: this.#kv.reading.world.objects, cache: this.#kv.cache, tableId: table.tableId }
         for (const [key, state] of await findInRuns(reading, await runsOf(reading, snapshot), missing)) states.set(key, state)
         return { end, states }
+      } catch (error) {
+        if (attempt === attemptsMax || !isSluiceError(error, 'not-found')) throw superseded(error)
+        await this.#alone(() => this.#refresh(table))
+      }
+    }
+  }
+
+  /** Live rows whose keys begin so, in key order, at the one offset that is `end` now; at most `rowsMax`. */
+  async findPrefix(table: Table, prefix: string, rowsMax: number): Promise<readonly RunRecord[]> {
+    for (let attempt = 1; ; attempt++) {
+      const { snapshot, tail } = present(this.#known, 'a bucket that was caught up')
+      const changed: RunRecord[] = []
+      for (const [key, state] of tail.keys) if (key.startsWith(prefix)) changed.push({ key, ...state })
+      changed.sort((a, b) => (a.key < b.key ? -1 : 1))
+      const found: RunRecord[] = []
+      try {
+        const reading = { objects: this.#kv.reading.world.objects, cache: this.#kv.cache, tableId: table.tableId }
+        const after = textAfter(prefix)
+        const runs = (await runsOf(reading, snapshot)).filter(({ first }) => after === undefined || first < after)
+        for await (const record of mergedRecords([changed, recordsOf(reading, runs, prefix)])) {
+          if (!record.key.startsWith(prefix) || found.length >= rowsMax) break
+          if (record.row !== undefined) found.push(record)
+        }
+        return found
       } catch (error) {
         if (attempt === attemptsMax || !isSluiceError(error, 'not-found')) throw superseded(error)
         await this.#alone(() => this.#refresh(table))

@@ -9,7 +9,7 @@ import { viewOf } from '../kernel/bytes.ts'
 import { SluiceError } from '../kernel/errors.ts'
 import { limits } from '../kernel/limits.ts'
 import { quoted } from '../model/nearest.ts'
-import type { Table } from '../model/table.ts'
+import type { Column, Table } from '../model/table.ts'
 import { printType } from '../model/type-text.ts'
 import type { DataType } from '../model/types.ts'
 import type { Row, Value } from './values.ts'
@@ -21,10 +21,9 @@ export interface KeyForm {
   readonly indices: readonly number[]
 }
 
-/** Of the primary key without the partition's columns, in which the rows of a partition agree. */
-export function keyFormOf(table: Table): KeyForm {
+/** Of the primary key without the partition's columns, in which the rows of a partition agree. `columns`: those of the rows. */
+export function keyFormOf(table: Table, columns: readonly Pick<Column, 'name' | 'type'>[] = table.schema.columns): KeyForm {
   const names = (table.primaryKey ?? []).filter((name) => !table.partitionBy.includes(name))
-  const { columns } = table.schema
   const indices = names.map((name) => columns.findIndex((column) => column.name === name))
   return { names, indices, types: indices.map((index) => columns[index]?.type as DataType) }
 }

@@ -13,8 +13,8 @@ import type { Table } from '../model/table.ts'
 import type { World } from '../ports/world.ts'
 import { KvBuckets } from './buckets.ts'
 import { KvCache } from './cache.ts'
-import { bringToEnd, lookup } from './lookup.ts'
-import { type ScanContext, type ScanPart, type ScanPlace, scanBucket } from './scan.ts'
+import { bringToEnd, type LookupOptions, lookup, lookupPrefix } from './lookup.ts'
+import { type ScanContext, type ScanPart, type ScanPlace, type ScanRequest, scanBucket } from './scan.ts'
 import { runKeyedGroup } from './upsert/group.ts'
 import { type KeyedRows, operationsOf } from './upsert/operations.ts'
 import type { Row } from './values.ts'
@@ -87,13 +87,18 @@ export class Kv {
   }
 
   /** As `lookup` says. */
-  lookup(table: Table, keys: Batch, options: { readonly stale: boolean }): Promise<readonly (Row | undefined)[]> {
+  lookup(table: Table, keys: Batch, options: LookupOptions): Promise<readonly (Row | undefined)[]> {
     return lookup(this.#context, table, keys, options)
   }
 
+  /** As `lookupPrefix` says. */
+  lookupPrefix(table: Table, keys: Batch, options: Parameters<typeof lookupPrefix>[3]): Promise<readonly (readonly Row[])[]> {
+    return lookupPrefix(this.#context, table, keys, options)
+  }
+
   /** As `scanBucket` says. */
-  scan(table: Table, at: BucketRef, place: ScanPlace | undefined, limits: Parameters<typeof scanBucket>[4]): Promise<ScanPart> {
-    return scanBucket(this.#context, table, at, place, limits)
+  scan(table: Table, at: BucketRef, place: ScanPlace | undefined, request: ScanRequest): Promise<ScanPart> {
+    return scanBucket(this.#context, table, at, place, request)
   }
 
   /** Live rows of a bucket, at its end. Errors: `not-found`. */

@@ -10,7 +10,7 @@ import type { Batch } from '../format/arrow/column.ts'
 import { partitionRows } from '../format/partition/rows.ts'
 import type { KeyState } from '../format/run/block.ts'
 import { present } from '../kernel/assert.ts'
-import { isSluiceError } from '../kernel/errors.ts'
+import { isSluiceError, SluiceError } from '../kernel/errors.ts'
 import { mapAtOnce } from '../kernel/parallel.ts'
 import { readHead } from '../log/head/birth.ts'
 import type { Log } from '../log/log.ts'
@@ -20,9 +20,9 @@ import type { World } from '../ports/world.ts'
 import type { KvBucket } from './bucket.ts'
 import type { KvBuckets } from './buckets.ts'
 import { type Conform, conformOf } from './conform.ts'
-import { keyFormOf, keyOf } from './key.ts'
+import { keyFormOf, keyOf, keyPrefixOf } from './key.ts'
 import { decodeRow } from './row.ts'
-import { type Row, rowsOf } from './values.ts'
+import { type Row, rowsOf, type Value } from './values.ts'
 
 export interface LookupContext {
   readonly world: World
@@ -32,32 +32,81 @@ export interface LookupContext {
 
 const bucketsAtOnce = 16
 
+export interface LookupOptions {
+  readonly stale: boolean
+  /** Of the rows as they are stored. */
+  readonly bytesMax: number
+}
+
 /**
- * Rows in the order of `keys`, whose columns are the table's, of which only those of the key count; undefined: there is none. Errors:
- * `not-found` (the table), `changed`, `invalid-rows` (a null in a key).
+ * Rows in the order of `keys`, whose columns are at least those of the key; undefined: there is none. Errors: `not-found` (the table),
+ * `changed`, `invalid-rows` (a null in a key), `too-large`.
  */
 export async function lookup(
   context: LookupContext,
   table: Table,
   keys: Batch,
-  { stale }: { readonly stale: boolean },
+  { stale, bytesMax }: LookupOptions,
 ): Promise<readonly (Row | undefined)[]> {
-  const form = keyFormOf(table)
+  const form = keyFormOf(table, keys.fields)
   const texts = rowsOf(keys).map((row) => keyOf(form, row))
   const found = new Array<Row | undefined>(keys.rows)
-  await mapAtOnce(placesOf(table, keys), bucketsAtOnce, async ({ partition: name, bucket, rows }) => {
-    const partition = await partitionNamed(context.log, table, name)
-    if (partition === undefined) return
+  let bytes = 0
+  await mapAtOnce(placesOf(table, keys), bucketsAtOnce, async ({ partition, bucket, rows }) => {
     const own = rows.map((row) => present(texts[row], 'the key of a row'))
-    const states = await statesAt(context, table, { partition, bucket }, own, stale)
+    const states = await inBucket(context, table, { partition, bucket }, stale, async (known) => {
+      return (await known.find(table, own)).states
+    })
+    if (states === undefined) return
     const decode = await rowDecoder(context, table, states.values())
     for (const [i, row] of rows.entries()) {
       const state = states.get(own[i] as string)
-      if (state?.row !== undefined) found[row] = decode(state)
+      if (state?.row === undefined) continue
+      bytes += state.row.length
+      if (bytes > bytesMax) throw tooLarge(bytesMax)
+      found[row] = decode(state)
     }
   })
   return found
 }
+
+/**
+ * Of each of `keys`, whose columns are the bucket key and those of the partition: the rows that have its values, in key order, at most
+ * `rowsMax` each. The bucket key is the beginning of the primary key. Errors: as `lookup`.
+ */
+export async function lookupPrefix(
+  context: LookupContext,
+  table: Table,
+  keys: Batch,
+  { rowsMax, bytesMax, stale }: LookupOptions & { readonly rowsMax: number },
+): Promise<readonly (readonly Row[])[]> {
+  const names = table.buckets.key ?? []
+  const form = keyFormOf(table)
+  const indices = names.map((name) => keys.fields.findIndex((field) => field.name === name))
+  const prefixes = rowsOf(keys).map((row) =>
+    keyPrefixOf(
+      form,
+      indices.map((index) => row[index] as Value),
+    ),
+  )
+  const found = prefixes.map((): readonly Row[] => [])
+  let bytes = 0
+  await mapAtOnce(placesOf(table, keys), bucketsAtOnce, async ({ partition, bucket, rows }) => {
+    await inBucket(context, table, { partition, bucket }, stale, async (known) => {
+      for (const row of rows) {
+        const records = await known.findPrefix(table, present(prefixes[row], 'the prefix of a key'), rowsMax)
+        const decode = await rowDecoder(context, table, records)
+        bytes += records.reduce((sum, record) => sum + (record.row?.length ?? 0), 0)
+        if (bytes > bytesMax) throw tooLarge(bytesMax)
+        found[row] = records.map(decode)
+      }
+    })
+  })
+  return found
+}
+
+const tooLarge = (bytesMax: number): SluiceError =>
+  new SluiceError('too-large', `the rows have more than ${bytesMax} bytes: ask for fewer keys at once`)
 
 interface Place {
   readonly partition: string
@@ -93,18 +142,21 @@ async function partitionNamed(log: Log, table: Table, name: string): Promise<Par
   }
 }
 
-async function statesAt(
+/** Undefined: the partition is not there. */
+async function inBucket<T>(
   context: LookupContext,
   table: Table,
-  at: BucketRef,
-  keys: readonly string[],
+  place: { readonly partition: string; readonly bucket: number },
   stale: boolean,
-): Promise<ReadonlyMap<string, KeyState>> {
+  work: (bucket: KvBucket) => Promise<T>,
+): Promise<T | undefined> {
+  const partition = await partitionNamed(context.log, table, place.partition)
+  if (partition === undefined) return undefined
+  const at = { partition, bucket: place.bucket }
   return context.buckets.use(table, at, async (bucket) => {
-    if (!stale || bucket.end === undefined) {
-      if ((await bringToEnd(context, table, at, bucket)) === 'gone') return new Map()
-    }
-    return (await bucket.find(table, keys)).states
+    const isKnown = stale && bucket.end !== undefined
+    if (!isKnown && (await bringToEnd(context, table, at, bucket)) === 'gone') return undefined
+    return work(bucket)
   })
 }
 

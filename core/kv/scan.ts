@@ -44,15 +44,23 @@ export interface ScanPlace {
 }
 
 export interface ScanPart {
-  readonly rows: readonly Row[]
-  /** Undefined: the bucket is done with. */
-  readonly next: ScanPlace | undefined
+  /** With their keys: a reader that takes fewer goes on after the key of its last. */
+  readonly rows: readonly { readonly key: string; readonly row: Row }[]
+  /** Where the scan is with all of them; undefined: there was nothing of the bucket. */
+  readonly place: ScanPlace | undefined
+  /** Of the rows as they are stored. */
+  readonly bytes: number
+  /** Nothing of the bucket is left. */
+  readonly isDone: boolean
 }
 
-export interface ScanLimits {
-  /** Of rows that `where` selects. */
+export interface ScanRequest {
+  /** Of rows that are selected. */
   readonly rowsMax: number
+  /** Of the rows as they are stored; at least one comes whatever it says. */
   readonly bytesMax: number
+  /** Which of these rows are wanted; absent: all. */
+  readonly select?: (rows: readonly Row[]) => (index: number) => boolean
 }
 
 export const scanLeaseMs = 600_000
@@ -67,30 +75,32 @@ export async function scanBucket(
   table: Table,
   at: BucketRef,
   place: ScanPlace | undefined,
-  { rowsMax, bytesMax, where }: ScanLimits & { readonly where: (rows: readonly Row[]) => readonly Row[] },
+  { rowsMax, bytesMax, select }: ScanRequest,
 ): Promise<ScanPart> {
   const scan = place === undefined ? await beginScan(context, table, at) : await resumeScan(context, table, at, place)
-  if (scan === undefined) return { rows: [], next: undefined }
-  const rows: Row[] = []
+  if (scan === undefined) return { rows: [], place: undefined, bytes: 0, isDone: true }
+  const rows: { key: string; row: Row }[] = []
   let looked = 0
   let bytes = 0
-  let after: string | undefined
   try {
     for await (const records of inChunks(liveRecords(context, table, scan), decodedAtOnce)) {
-      const decode = await rowDecoder(context, table, records)
-      for (const record of records) {
+      const decoded = records.map(await rowDecoder(context, table, records))
+      const isWanted = select?.(decoded)
+      for (const [i, { key, row }] of records.entries()) {
         looked += 1
-        bytes += record.row?.length ?? 0
-        after = record.key
-        for (const row of where([decode(record)])) rows.push(row)
-        if (rows.length >= rowsMax || bytes >= bytesMax || looked >= lookedAtMax) return { rows, next: { ...scan.place, after } }
+        if (isWanted?.(i) !== false) {
+          rows.push({ key, row: decoded[i] as Row })
+          bytes += row?.length ?? 0
+        }
+        if (rows.length >= rowsMax || bytes >= bytesMax || looked >= lookedAtMax)
+          return { rows, place: { ...scan.place, after: key }, bytes, isDone: false }
       }
     }
   } catch (error) {
     if (isSluiceError(error, 'not-found') || isSluiceError(error, 'offset-out-of-range')) throw expired(error)
     throw error
   }
-  return { rows, next: undefined }
+  return { rows, place: scan.place, bytes, isDone: true }
 }
 
 interface Scan {

@@ -88,7 +88,9 @@ export async function readTail(
   for (let idle = 0; tail.end < end; ) {
     const steps: Step[] = []
     const bucket = { ...at, head, start: tail.end, end, isGone: false }
-    await new Walker(reading, table, { fields, rowsMax: readRowsMax, bytesMax: readBytesMax }, [bucket], steps).run()
+    // The log may go on behind the end.
+    const rowsMax = Math.min(readRowsMax, Number(end - tail.end))
+    await new Walker(reading, table, { fields, rowsMax, bytesMax: readBytesMax }, [bucket], steps).run()
     const before = tail.end
     for (const { rows } of steps) if (rows !== undefined) applyRows(table, form, tail, rows, onKey)
     // A walk ends at its time, which may pass before it has a row.

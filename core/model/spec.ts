@@ -32,8 +32,9 @@ export interface ColumnBody {
 
 /** Errors: `invalid-schema`, `invalid-name`, `unknown-field`, `bad-request`, `not-supported`. */
 export function tableSpecOf(body: TableBody): TableSpec {
-  if (body.primaryKey !== undefined && body.primaryKey.length > 0) throw unsupported('primaryKey')
-  return specOfBody(body)
+  const spec = specOfBody(body)
+  if (spec.columns.some(({ autoIncrement }) => autoIncrement === true)) throw unsupported('autoIncrement')
+  return spec
 }
 
 /** Also of a table with a primary key. Columns of the key are not nullable, and without another key it buckets the rows. */

@@ -1,5 +1,6 @@
 /** The calls of the ingest function. */
 import type { Handlers } from '../call.ts'
+import { rows } from '../read/rows.ts'
 import { records } from './records.ts'
 
-export const ingestHandlers: Handlers = { produce: records }
+export const ingestHandlers: Handlers = { produce: records, rows }

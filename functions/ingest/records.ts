@@ -6,12 +6,16 @@ import { media } from '../../contract/media.ts'
 import type { Batch } from '../../core/format/arrow/column.ts'
 import { readArrowStream } from '../../core/format/arrow/read.ts'
 import { decodeRows } from '../../core/format/json/decode.ts'
-import { SluiceError } from '../../core/kernel/errors.ts'
+import { type ErrorCode, SluiceError } from '../../core/kernel/errors.ts'
+import { targetsOf } from '../../core/kv/merge/operation.ts'
+import { readRecords } from '../../core/kv/records.ts'
 import { producerOf } from '../../core/log/producer.ts'
 import { routeRows } from '../../core/log/route.ts'
 import type { AppendRequest, BucketAppended } from '../../core/log/types.ts'
+import { isKeyed } from '../../core/model/changelog.ts'
 import type { Table } from '../../core/model/table.ts'
 import type { Call, Handler, Reply } from '../call.ts'
+import { columnNames } from '../columns.ts'
 import { expandBuffer } from '../http/encoding.ts'
 import { rowsMediaOf } from '../http/negotiate.ts'
 import { jsonReply } from '../http/reply.ts'
@@ -20,25 +24,17 @@ import { producedReply } from './produced.ts'
 import { type ProducerHeaders, readProducerHeaders } from './producer-headers.ts'
 
 export const records: Handler<'produce'> = async (call, world) => {
-  refuseLacking(call.query)
   const producer = readProducerHeaders(call.headers)
   const first = await world.tables.get(call.params.db, call.params.table)
   const appended = await appendTo(first, call, producer, world)
   if (!isStale(appended)) return replyOf(appended)
   world.tables.forget(call.params.db, call.params.table)
   const second = await world.tables.get(call.params.db, call.params.table)
-  if (second.tableId === first.tableId) return replyOf(appended)
+  if (second.tableId === first.tableId && second.schema.schemaId === first.schema.schemaId) return replyOf(appended)
   return replyOf(await appendTo(second, call, producer, world))
 }
 
 type Query = Parameters<Handler<'produce'>>[0]['query']
-
-function refuseLacking({ op, columns }: Query): void {
-  if (op !== undefined) throw lacks('op: tables with a primary key are not in this build')
-  if (columns !== undefined) throw lacks('columns: partial updates are not in this build')
-}
-
-const lacks = (message: string): SluiceError => new SluiceError('not-supported', message)
 
 async function appendTo(
   table: Table,
@@ -46,10 +42,38 @@ async function appendTo(
   producer: ProducerHeaders | undefined,
   world: FunctionWorld,
 ): Promise<readonly BucketAppended[]> {
-  const request = appendRequest(table, call, producer, world.rotate)
+  if (isKeyed(table)) return upsertTo(table, call, producer, world)
+  const { op, columns } = call.query
+  const keyed = op !== undefined ? 'op' : columns !== undefined ? 'columns' : undefined
+  if (keyed !== undefined)
+    throw new SluiceError('bad-request', `${table.database}.${table.name} has no primary key: leave out ${keyed}=`, {
+      facts: { parameter: keyed },
+    })
+  const request = appendRequest(table, call, producer, world.rotate, decodeBody(table, call))
   if (request.parts.length === 0) return []
   world.meter.add('rows.received', rowsOf(request))
   return world.log.append(table, request) // COMMIT POINT
+}
+
+async function upsertTo(
+  table: Table,
+  call: Call<Query>,
+  producer: ProducerHeaders | undefined,
+  world: FunctionWorld,
+): Promise<readonly BucketAppended[]> {
+  const { op = 'upsert', columns } = call.query
+  const names = columns === undefined ? undefined : columnNames(columns)
+  const targets = names && targetsOf(table, names)
+  const type = rowsMediaOf(call.headers['content-type'])
+  const form = type === media.arrow ? 'arrow' : type === media.ndjson ? 'ndjson' : 'json'
+  const batches = readRecords(table, { body: call.body, form, op, zstd: expandBuffer, ...(targets && { targets }) })
+  const request = appendRequest(table, call, producer, world.rotate, batches)
+  if (request.parts.length === 0) return []
+  world.meter.add('rows.received', rowsOf(request))
+  const before = world.kv.conflicts
+  const appended = await world.kv.upsert(table, { ...request, op, ...(names && { targets: names }) }) // COMMIT POINT
+  world.meter.add('upsert.conflicts', world.kv.conflicts - before)
+  return appended
 }
 
 function appendRequest(
@@ -57,10 +81,10 @@ function appendRequest(
   call: Call<Query>,
   producer: ProducerHeaders | undefined,
   rotate: () => number,
+  batches: readonly Batch[],
 ): AppendRequest {
   const { bucket } = call.query
   const partition = partitionOf(table, call.query)
-  const batches = decodeBody(table, call)
   const parts = routeRows(table, batches, {
     ...(producer === undefined ? {} : { producer }),
     ...(bucket === undefined ? {} : { bucket }),
@@ -101,16 +125,15 @@ function rowsOf(request: AppendRequest): number {
   return rows
 }
 
-/** Every bucket refused because the table that we knew is gone. */
+/** Every bucket refused because the table that we knew is gone, or has other columns by now. */
 function isStale(appended: readonly BucketAppended[]): boolean {
   return (
     appended.length > 0 &&
-    appended.every(
-      ({ outcome }) =>
-        !outcome.done && outcome.error.effect === 'none' && (outcome.error.code === 'gone' || outcome.error.code === 'not-found'),
-    )
+    appended.every(({ outcome }) => !outcome.done && outcome.error.effect === 'none' && staleCodes.includes(outcome.error.code))
   )
 }
+
+const staleCodes: readonly ErrorCode[] = ['gone', 'not-found', 'changed']
 
 function replyOf(appended: readonly BucketAppended[]): Reply {
   return appended.length === 0 ? jsonReply(200, { buckets: [], duplicate: false }) : producedReply(appended)

@@ -5,6 +5,7 @@ import { quoted, suggestion } from '../../core/model/nearest.ts'
 import { systemColumns } from '../../core/model/system-columns.ts'
 import type { Table } from '../../core/model/table.ts'
 import type { DataType } from '../../core/model/types.ts'
+import { namesIn } from '../columns.ts'
 
 /** Of the table, or of the system: those say where a row lies. */
 export interface AnswerColumn {
@@ -32,28 +33,6 @@ export function answerColumns(table: Table, text: string | undefined): readonly 
     }
   }
   return [...found]
-}
-
-interface Name {
-  readonly name: string
-  readonly isQuoted: boolean
-}
-
-/** Sticky: a quoted name in which two quotes stand for one, or anything else up to a comma. */
-const namePattern = /"(?:[^"]|"")*"|[^,"]+/y
-
-function namesIn(text: string): readonly Name[] {
-  const names: Name[] = []
-  for (let at = 0; at <= text.length; at++) {
-    namePattern.lastIndex = at
-    const [token] = namePattern.exec(text) ?? []
-    if (token === undefined) throw bad('a name is missing: write columns=a,b')
-    at += token.length
-    if (at < text.length && text[at] !== ',') throw bad('names are separated by commas: write columns=a,b')
-    const isQuoted = token.startsWith('"')
-    names.push({ name: isQuoted ? token.slice(1, -1).replaceAll('""', '"') : token.trim(), isQuoted })
-  }
-  return names
 }
 
 const bad = (message: string): SluiceError =>

@@ -3,11 +3,15 @@
  * may be many times larger than Arrow; the body is cut after the last line that fits. No line end stands inside a row, so one object
  * of rows is the same lines with commas for line ends.
  */
+import type { Batch } from '../../core/format/arrow/column.ts'
+import { int8s } from '../../core/format/arrow/layout.ts'
 import { sliceBatch } from '../../core/format/arrow/take.ts'
 import { encodeRows, type RowsPosition } from '../../core/format/json/encode.ts'
+import { present } from '../../core/kernel/assert.ts'
 import { utf8 } from '../../core/kernel/bytes.ts'
 import { decodeBuffers } from '../../core/log/read/conform.ts'
 import { type FetchedRows, offsetAt } from '../../core/log/read/rows.ts'
+import { opColumn } from '../../core/model/changelog.ts'
 import { bucketColumn, partitionColumn } from '../../core/model/system-columns.ts'
 import { type AnswerColumn, storedColumns } from './columns.ts'
 import type { AnswerRows, RowsWriter } from './rows-writer.ts'
@@ -32,12 +36,13 @@ const comma = 0x2c
 export function jsonWriter(columns: readonly AnswerColumn[], { wrapping, isTable }: JsonForm): RowsWriter {
   const isPlaced = isTable || columns.some(({ id }) => id === partitionColumn.id || id === bucketColumn.id)
   const stored = storedColumns(columns)
+  const opIndex = stored.findIndex(({ id }) => id === opColumn.id)
   const [head, tail] = wrappings[wrapping]
   return {
     // the last line's end is not in it
     wrappingBytes: wrapping === 'lines' ? 0 : head.length + tail.length - 1,
     write: (fetched, bytesMax) => {
-      const { pieces, rows } = takeLines(slices(stored, fetched, isPlaced), bytesMax)
+      const { pieces, rows } = takeLines(slices({ stored, opIndex, isPlaced }, fetched), bytesMax)
       return { pieces: wrapping === 'lines' ? pieces : [head, ...joinedByCommas(pieces), tail], rows }
     },
   }
@@ -63,16 +68,32 @@ function takeLines(slices: Iterable<Slice>, bytesMax: number): AnswerRows {
   return { pieces, rows }
 }
 
-function* slices(columns: readonly AnswerColumn[], fetched: readonly FetchedRows[], isPlaced: boolean): Iterable<Slice> {
+interface Lines {
+  readonly stored: readonly AnswerColumn[]
+  /** Of `__op` among them; below zero: rows of no changelog. */
+  readonly opIndex: number
+  readonly isPlaced: boolean
+}
+
+function* slices({ stored, opIndex, isPlaced }: Lines, fetched: readonly FetchedRows[]): Iterable<Slice> {
   for (const rows of fetched) {
-    const batch = decodeBuffers(columns, rows.rows, rows.columns())
+    const whole = decodeBuffers(stored, rows.rows, rows.columns())
+    const ops = opIndex < 0 ? undefined : int8s(present(whole.columns[opIndex]?.values, 'the values of __op'), rows.rows)
+    const batch = opIndex < 0 ? whole : without(whole, opIndex)
     for (let start = 0; start < batch.rows; start += sliceRows) {
       const end = Math.min(batch.rows, start + sliceRows)
       const slice = end - start === batch.rows ? batch : sliceBatch(batch, start, end)
-      yield { bytes: encodeRows(slice, positionOf(rows, start, end, isPlaced), 'ndjson'), rows: end - start }
+      const position = { ...positionOf(rows, start, end, isPlaced), ...(ops && { ops: ops.subarray(start, end) }) }
+      yield { bytes: encodeRows(slice, position, 'ndjson'), rows: end - start }
     }
   }
 }
+
+const without = ({ rows, fields, columns }: Batch, index: number): Batch => ({
+  rows,
+  fields: fields.filter((_, i) => i !== index),
+  columns: columns.filter((_, i) => i !== index),
+})
 
 function positionOf(rows: FetchedRows, start: number, end: number, isPlaced: boolean): RowsPosition {
   const { partition, bucket, timestamp, picked } = rows

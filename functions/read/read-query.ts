@@ -12,6 +12,7 @@ import { limits } from '../../core/kernel/limits.ts'
 import type { Log } from '../../core/log/log.ts'
 import type { Page, PageRequest } from '../../core/log/read/page.ts'
 import type { Position } from '../../core/log/read/walk.ts'
+import { isKeyed, opColumn } from '../../core/model/changelog.ts'
 import type { Filter } from '../../core/model/filter.ts'
 import { parseFilter } from '../../core/model/filter-text.ts'
 import { isOneBucket, type Selection } from '../../core/model/selection.ts'
@@ -44,7 +45,10 @@ export async function readQueryOf(log: Log, table: Table, query: FetchQuery, wan
   if (limit === 0n) throw bad('limit', 'limit must be at least 1')
   const isArrow = wants === media.arrow
   const rowsDefault = isArrow ? limits.fetchRowsDefaultArrow : limits.fetchRowsDefaultJson
-  const filter = where === undefined ? undefined : parseFilter(where, [...table.schema.columns, ...systemColumns])
+  const filter =
+    where === undefined
+      ? undefined
+      : parseFilter(where, [...table.schema.columns, ...systemColumns, ...(isKeyed(table) ? [opColumn] : [])])
   return {
     ...(await placeOf(log, table, query)),
     columns: columnsOf(table, query.columns, isArrow && filter !== undefined),
@@ -71,9 +75,13 @@ export function refuseDropped(params: { readonly db: string; readonly table: str
     throw gone(params.db, params.table)
 }
 
-/** Rows that a filter picked are not in a row: only columns can say where they lie. */
+/**
+ * Rows that a filter picked are not in a row: only columns can say where they lie. What a change is, is always said, behind the table's
+ * columns.
+ */
 function columnsOf(table: Table, text: string | undefined, isPlaceNeeded: boolean): readonly AnswerColumn[] {
-  const columns = answerColumns(table, text)
+  const named = answerColumns(table, text)
+  const columns = isKeyed(table) ? [...named, opColumn] : named
   return isPlaceNeeded ? [...columns, ...systemColumns.filter((column) => !columns.includes(column))] : columns
 }
 

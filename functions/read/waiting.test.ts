@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest'
 import { media } from '../../contract/media.ts'
 import { joined, utf8Text } from '../../core/kernel/bytes.ts'
+import { Kv } from '../../core/kv/kv.ts'
 import { requestOf, type TestWorld, testLog, testTable, testWorld } from '../../core/log/world.case.ts'
 import { Counter } from '../../stores/decorators/count.ts'
 import { inlineParquet } from '../../stores/parquet/inline.ts'
@@ -14,7 +15,8 @@ const params = { db: 'd', table: 't', partition: '' }
 
 function worldOf(core: TestWorld, waits: Waits): FunctionWorld {
   const own = { parquet: inlineParquet(), meter: new Meter(), counter: new Counter(), rotate: () => 0 }
-  return { ...core, ...own, log: testLog(core), tables: new TableCache(core), waits, engineOptions: {} }
+  const log = testLog(core)
+  return { ...core, ...own, log, kv: new Kv(core, log), tables: new TableCache(core), waits, engineOptions: {} }
 }
 
 interface Asked {

@@ -6,6 +6,7 @@
 import { expect, test } from 'vitest'
 import { sweep } from '../../core/jobs/sweep.ts'
 import { labelOf } from '../../core/kernel/ids.ts'
+import { Kv } from '../../core/kv/kv.ts'
 import { Log } from '../../core/log/log.ts'
 import { testWorld } from '../../core/log/world.case.ts'
 import type { ItemStore, TransactAction } from '../../core/ports/items.ts'
@@ -34,7 +35,7 @@ const notOurs = /^(sqs:(ReceiveMessage|DeleteMessage|ChangeMessageVisibility|Get
 /** What only a race or a fault asks for. */
 const rarely: Readonly<Partial<Record<Role, readonly string[]>>> = {
   // An append whose outcome is unknown looks for its own entry in the index (core/log/append/resolve.ts).
-  Ingest: ['dynamodb:Query on ItemsTable'],
+  Ingest: ['dynamodb:Query on ItemsTable', 's3:ListBucket on ObjectsBucket'],
   // Without the right to list, S3 answers 403 instead of 404 for a key that was collected or purged meanwhile.
   Read: ['s3:ListBucket on ObjectsBucket'],
   Admin: ['s3:ListBucket on ObjectsBucket'],
@@ -48,6 +49,8 @@ const table = {
   options: { 'lake.format': 'iceberg', 'lake.freshness': '1m', 'lake.bytes': '8KiB' },
 }
 const partitionedPath = '/v1/databases/d/tables/p'
+const keyedPath = '/v1/databases/d/tables/k'
+const keyed = { columns: [{ name: 'v', type: 'string' }], primaryKey: ['v'] }
 const partitioned = { columns: [{ name: 'v', type: 'string' }], partitionBy: ['v'] }
 const day = 86_400_000
 
@@ -93,6 +96,11 @@ test('each function asks for what its role grants, and every grant is asked for'
   await admin('GET', `${partitionedPath}/partitions`)
   await admin('DELETE', `${partitionedPath}/partitions/v=a`)
   await admin('DELETE', partitionedPath)
+  await admin('PUT', keyedPath, JSON.stringify(keyed))
+  await ingest('POST', `${keyedPath}/records`, rows(2))
+  await read('POST', `${keyedPath}/lookup`, '{"keys":[{"v":"a"}]}')
+  await ingest('GET', `${keyedPath}/rows`, undefined, undefined, 'limit=1')
+  await admin('DELETE', keyedPath)
   await admin('DELETE', tablePath)
   shared.time.now += day
   await sweep(worlds.Sweep)
@@ -156,9 +164,11 @@ function worldOf(shared: ReturnType<typeof testWorld>, used: Set<string>): Funct
       },
     },
   }
+  const log = new Log(core)
   return {
     ...core,
-    log: new Log(core),
+    log,
+    kv: new Kv(core, log),
     parquet: inlineParquet(),
     tables: new TableCache(core),
     meter: new Meter(),

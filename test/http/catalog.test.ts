@@ -150,9 +150,20 @@ describe('specifications that are refused, by name', () => {
     ['a bucket key that is not there', { columns: [id], buckets: { count: 4, key: ['idd'] } }, 400, 'invalid-schema'],
     ['an unknown option', { columns: [id], options: { 'lake.fromat': 'iceberg' } }, 400, 'unknown-field'],
     ['an option that is no text', { columns: [id], options: { 'lake.bytes': 5 } }, 400, 'bad-request'],
-    ['a primary key', { columns: [id], primaryKey: ['id'] }, 501, 'not-supported'],
+    [
+      'a primary key with a lake',
+      { columns: [id], primaryKey: ['id'], options: { 'lake.format': 'iceberg' } },
+      501,
+      'not-supported',
+    ],
     ['a partition column that is not there', { columns: [id], partitionBy: ['idd'] }, 400, 'invalid-schema'],
     ['auto-increment', { columns: [{ ...id, autoIncrement: true }] }, 400, 'invalid-schema'],
+    [
+      'auto-increment with a key',
+      { columns: [id, { name: 'n', type: 'int', autoIncrement: true }], primaryKey: ['id'] },
+      501,
+      'not-supported',
+    ],
     ['a Lance lake', { columns: [id], options: { 'lake.format': 'lance' } }, 501, 'not-supported'],
     ['a changelog image', { columns: [id], options: { 'changelog.image': 'wal' } }, 400, 'invalid-schema'],
   ])('%s', async (_what, json, status, code) => {

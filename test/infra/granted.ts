@@ -10,6 +10,7 @@ const write = ['logs:CreateLogStream', 'logs:PutLogEvents']
 export const granted: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
   Ingest: {
     'ObjectsBucket/t/*': ['s3:GetObject', 's3:PutObject'],
+    ObjectsBucket: ['s3:ListBucket'],
     ItemsTable: [...addItems, ...readItems],
     JobsQueue: ['sqs:SendMessage'],
     'IngestLog:log-stream:*': write,

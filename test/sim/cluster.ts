@@ -3,6 +3,7 @@
  * and a log of its own. In `lambda` mode an environment serves one invocation at a time and may be frozen from the
  * reply to the next invocation, so that work left running resumes there; in `server` mode it serves many at once.
  */
+import type { Kv } from '../../core/kv/kv.ts'
 import type { Log } from '../../core/log/log.ts'
 import type { World } from '../../core/ports/world.ts'
 import { Process } from './process.ts'
@@ -15,6 +16,7 @@ export interface Environment {
   readonly process: Process
   readonly world: World
   readonly log: Log
+  readonly kv: Kv
   /** What a function keeps between invocations. */
   readonly cache: Map<string, unknown>
   active: number
@@ -55,7 +57,7 @@ export class Cluster {
   readonly #scheduler: Scheduler
   readonly #random: Seeded
   readonly #trace: Trace
-  readonly #build: (process: Process) => { readonly world: World; readonly log: Log }
+  readonly #build: (process: Process) => { readonly world: World; readonly log: Log; readonly kv: Kv }
   #made = 0
 
   constructor(parts: {
@@ -63,7 +65,7 @@ export class Cluster {
     random: Seeded
     trace: Trace
     options: ClusterOptions
-    build: (process: Process) => { readonly world: World; readonly log: Log }
+    build: (process: Process) => { readonly world: World; readonly log: Log; readonly kv: Kv }
   }) {
     this.#scheduler = parts.scheduler
     this.#random = parts.random

@@ -5,7 +5,7 @@
 import type { Effect } from '../../core/kernel/errors.ts'
 import type { Trace } from './trace.ts'
 
-export type PromiseId = 'G1' | 'G2' | 'G3' | 'G4' | 'G5' | 'G8' | 'G9' | 'G10' | 'G12' | 'harness'
+export type PromiseId = 'G1' | 'G2' | 'G3' | 'G4' | 'G5' | 'G6' | 'G7' | 'G8' | 'G9' | 'G10' | 'G12' | 'harness'
 
 export interface Broken {
   readonly promise: PromiseId

@@ -2,6 +2,7 @@
  * The product in one process, constructed as functions/ does: the stores' own decorators over the ports, one log over
  * the world. Nothing of the product is changed, replaced or told that it is simulated.
  */
+import { Kv } from '../../core/kv/kv.ts'
 import { Log } from '../../core/log/log.ts'
 import type { World } from '../../core/ports/world.ts'
 import type { CatalogState } from '../../stores/catalog/memory.ts'
@@ -26,7 +27,7 @@ export interface Stores {
 export function buildProduct(
   process: Process,
   parts: { readonly network: Network; readonly stores: Stores; readonly random: Seeded; readonly swarm: Swarm },
-): { readonly world: World; readonly log: Log } {
+): { readonly world: World; readonly log: Log; readonly kv: Kv } {
   const { network, stores, random, swarm } = parts
   const own = random.fork()
   const { clock } = process
@@ -45,5 +46,6 @@ export function buildProduct(
     clock,
     random: own,
   }
-  return { world, log: new Log(world, swarm.group) }
+  const log = new Log(world, swarm.group)
+  return { world, log, kv: new Kv(world, log, swarm.group) }
 }

@@ -8,9 +8,12 @@ import { claimKey, decodeClaim } from '../../core/format/items/claim.ts'
 import { type Entry, objectKey } from '../../core/format/items/entry.ts'
 import { decodeHead, type Head, headKey } from '../../core/format/items/head.ts'
 import { decodeIndexItem, type IndexItem, indexSorts } from '../../core/format/items/index-item.ts'
+import { decodeKvItem, kvKey } from '../../core/format/items/kv.ts'
 import { decodeSchema, schemaKey } from '../../core/format/items/schema.ts'
+import { decodeManifest } from '../../core/format/run/manifest.ts'
 import { decodeTable, tableKey } from '../../core/format/items/table.ts'
 import { decodeBlock } from '../../core/format/segment/block.ts'
+import { logSchemaOf } from '../../core/model/changelog.ts'
 import type { BucketId } from '../../core/model/partition.ts'
 import type { Schema } from '../../core/model/table.ts'
 import type { ItemKey } from '../../core/ports/items.ts'
@@ -132,7 +135,19 @@ export function bucketReferences(stores: Stores, tableId: string, bucket: number
   const claim = stores.items.get(claimKey(tableId, { partition, bucket }), 'plain')
   if (claim !== undefined)
     for (const entry of decodeClaim(claim).pending?.entries ?? []) references.add(objectKey(tableId, entry))
+  addSnapshots(stores, tableId, { partition, bucket }, references)
   return references
+}
+
+/** Of the snapshot as it is, and of those that are leased without a doubt. */
+function addSnapshots(stores: Stores, tableId: string, at: BucketId, references: Set<string>): void {
+  const item = stores.items.get(kvKey(tableId, at), 'plain')
+  if (item === undefined) return
+  const { manifest } = decodeKvItem(item)
+  if (manifest === undefined) return
+  const key = objectKey(tableId, manifest.object)
+  references.add(key)
+  for (const run of decodeManifest(storedObject(stores, key), key)) references.add(objectKey(tableId, run.object))
 }
 
 function indexItems(stores: Stores, tableId: string, at: BucketId): readonly IndexItem[] {
@@ -176,11 +191,11 @@ function entryFrames(
 
 /** Under which rows were written: of before, or of now. */
 function columnsOf(stores: Stores, tableId: string, schemaId: number): Schema['columns'] | undefined {
-  const before = stores.items.get(schemaKey(tableId, schemaId), 'plain')
-  if (before !== undefined) return decodeSchema(before).columns
   const now = stores.items.get(tableKey(databaseName, tableName), 'plain')
   const table = now === undefined ? undefined : decodeTable(now)
-  return table?.tableId === tableId && table.schema.schemaId === schemaId ? table.schema.columns : undefined
+  if (table?.tableId === tableId && table.schema.schemaId === schemaId) return logSchemaOf(table, table.schema).columns
+  const before = stores.items.get(schemaKey(tableId, schemaId), 'plain')
+  return before === undefined ? undefined : decodeSchema(before).columns
 }
 
 /** Objects are immutable, and runs of the small world share those of their prelude: each range is decoded once. */

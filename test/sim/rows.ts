@@ -77,7 +77,7 @@ export function valuesIn(batch: Batch): readonly bigint[] {
   const s = columnOf(textId)
   if (v?.values === undefined || s?.values === undefined || s.offsets === undefined) throw new Error('a batch without v and s')
   const later = batch.columns.filter(
-    ({ type }, i) => type.kind === 'int' || (type.kind === 'bigint' && batch.fields[i]?.id !== valueId),
+    ({ type }, i) => type.kind === 'int' || (type.kind === 'bigint' && (batch.fields[i]?.id ?? 0) > valueId),
   )
   const view = viewOf(v.values)
   const values: bigint[] = []

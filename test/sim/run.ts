@@ -26,6 +26,7 @@ import { type Broken, History } from './history.ts'
 import { ItemsState } from './items.ts'
 import { SimulatedNetwork } from './network.ts'
 import { ObjectsState } from './objects.ts'
+import { tellKeyed } from './keyed-story.ts'
 import { tellPartitions } from './partition-story.ts'
 import { Process } from './process.ts'
 import { buildProduct, type Stores } from './product.ts'
@@ -64,6 +65,12 @@ const stormMs = 120_000
 /** A collect mark is due 36 hours after its window began; a purge may have to come twice, a day apart. */
 const orphanBoundMs = 80 * 3_600_000
 const stepsMax = 400_000
+
+const stories: Partial<Record<ScenarioName, typeof tell>> = {
+  partitions: tellPartitions,
+  periods: tellPartitions,
+  keyed: tellKeyed,
+}
 
 export async function runSeed(scenario: ScenarioName, seed: number): Promise<RunResult> {
   const root = new Seeded(seed)
@@ -107,9 +114,9 @@ export async function runSeed(scenario: ScenarioName, seed: number): Promise<Run
     history.break('harness', 'unhandled', error instanceof Error ? (error.stack ?? error.message) : String(error))
   process.on('unhandledRejection', unhandled)
   try {
-    const story = scenario === 'partitions' || scenario === 'periods' ? tellPartitions(stage, fates) : tell(stage, fates)
+    const story = stories[scenario] ?? tell
     let end: 'told' | 'failed' | undefined
-    story.then(
+    story(stage, fates).then(
       () => {
         end = 'told'
       },

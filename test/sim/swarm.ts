@@ -3,6 +3,7 @@
  * are fully off in most runs, because a system under every fault at once explores little.
  */
 
+import { type LevelLimits, levelLimits } from '../../core/kv/fold/levels.ts'
 import type { UpkeepLimits } from '../../core/lake/upkeep/limits.ts'
 import { type RunLimits, runLimits } from '../../core/log/keep/runs.ts'
 import type { LogConfig } from '../../core/log/log.ts'
@@ -26,6 +27,7 @@ export const scenarioNames = [
   'external',
   'upkeep',
   'engine',
+  'keyed',
 ] as const
 export type ScenarioName = (typeof scenarioNames)[number]
 
@@ -89,6 +91,8 @@ export interface Swarm {
   readonly extraCompactions: number
   /** Small, so that short logs have several runs. */
   readonly runLimits: RunLimits
+  /** Small, so that short changelogs fill several levels. */
+  readonly levels: LevelLimits
 }
 
 export function drawSwarm(scenario: ScenarioName, random: Seeded): Swarm {
@@ -158,6 +162,27 @@ export function drawSwarm(scenario: ScenarioName, random: Seeded): Swarm {
     engineCommits: lake && (has('engine', 0.3) || (scenario === 'tier' && random.chance(0.3))) ? random.between(1, 12) : 0,
     engines: random.between(1, 3),
     unreadableLake: lake && random.chance(0.2),
+    ...(scenario === 'keyed' ? drawKeyed(random) : { levels: levelLimits }),
+  }
+}
+
+/** Each of what may take something away from under a snapshot is there in some runs. */
+function drawKeyed(random: Seeded): Pick<Swarm, 'levels'> & Partial<Swarm> {
+  const collect = random.chance(0.4)
+  return {
+    lake: false,
+    collect,
+    extraCollects: collect ? random.between(1, 16) : 0,
+    storm: random.chance(0.3),
+    requestsEach: random.between(1, 12),
+    levels: {
+      level0RunsMax: random.between(1, 4),
+      level1BytesMax: random.pick([1, 300, 2_000]),
+      levelGrowth: 2,
+      runBytesMax: random.pick([1, 150, 1 << 20]),
+    },
+    ...drawRetention(random.chance(0.4), random),
+    ...drawCompaction(random.chance(0.3), random),
   }
 }
 
@@ -190,6 +215,7 @@ const traitsOf: Readonly<Record<ScenarioName, readonly Trait[]>> = {
   compact: ['compact', 'spill'],
   upkeep: ['lake', 'collect'],
   engine: ['lake', 'engine'],
+  keyed: [],
 }
 
 function drawRates(random: Seeded): Rates {

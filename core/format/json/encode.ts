@@ -1,8 +1,10 @@
 /**
  * Batches as JSON rows (contract, "Values in JSON"): NDJSON, a line a row, or `{"rows": […]}`. With a position each row ends
- * with `__offset`, `__timestamp`, and, where a whole table is read, `__partition`, `__bucket`. decodeRows reads it back.
+ * with `__offset`, `__timestamp`, `__op` where it is a change, and, where a whole table is read, `__partition`, `__bucket`. decodeRows
+ * reads it back.
  */
 import { utf8 } from '../../kernel/bytes.ts'
+import { changeKinds } from '../../model/changelog.ts'
 import { putClock, putDate, putDigits } from '../../model/values/calendar.ts'
 import type { Batch } from '../arrow/column.ts'
 import { batchBytes } from '../arrow/take.ts'
@@ -16,6 +18,8 @@ export interface RowsPosition {
   readonly picked?: { readonly base: bigint; readonly indices: Uint32Array }
   /** ms since 1970 */
   readonly timestamp: number
+  /** Of each row its code (`changeKinds`): rows of a changelog. */
+  readonly ops?: Int8Array
   /** Both given when the table, not one bucket, is read. */
   readonly partition?: string
   readonly bucket?: number
@@ -51,6 +55,7 @@ function writeBatch(sink: Sink, { batch, position }: PlacedBatch, rowForm: 'line
   const keys = batch.fields.map((field, i) => utf8(`${i === 0 ? '{' : ','}${JSON.stringify(field.name)}:`))
   const beforeOffset = utf8(`${keys.length === 0 ? '{' : ','}"__offset":"`)
   const close = utf8(position === undefined ? (keys.length === 0 ? '{}' : '}') : systemEnd(position))
+  const opCloses = position?.ops && changeKinds.map((kind) => utf8(systemEnd(position, kind)))
   for (let row = 0; row < batch.rows; row++) {
     if (rowForm === 'next' || (rowForm === 'first' && row > 0)) sink.byte(0x2c)
     for (let i = 0; i < keys.length; i++) {
@@ -61,7 +66,7 @@ function writeBatch(sink: Sink, { batch, position }: PlacedBatch, rowForm: 'line
       sink.put(beforeOffset)
       sink.ascii(offsetAt(position, row).toString())
     }
-    sink.put(close)
+    sink.put(opCloses?.[position?.ops?.[row] as number] ?? close)
     if (rowForm === 'line') sink.byte(0x0a)
   }
 }
@@ -70,10 +75,11 @@ const offsetAt = ({ offset, picked }: RowsPosition, row: number): bigint =>
   picked === undefined ? offset + BigInt(row) : picked.base + BigInt(picked.indices[row] as number)
 
 /** What follows the digits of the offset; the same for every row of a batch. */
-function systemEnd({ timestamp, partition, bucket }: RowsPosition): string {
+function systemEnd({ timestamp, partition, bucket }: RowsPosition, op?: string): string {
   const place =
     partition === undefined || bucket === undefined ? '' : `,"__partition":${JSON.stringify(partition)},"__bucket":${bucket}`
-  return `","__timestamp":"${timestampText(timestamp)}"${place}}`
+  const change = op === undefined ? '' : `,"__op":"${op}"`
+  return `","__timestamp":"${timestampText(timestamp)}"${change}${place}}`
 }
 
 /** timestamp_ltz(3) of ms since 1970: `2026-11-21T09:30:00.123Z`. */

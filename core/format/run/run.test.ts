@@ -92,5 +92,7 @@ test('a manifest names its runs again, and damage to it is an error', () => {
 /** Kept for ever: old runs must stay readable. */
 test('the bytes of version 1 stay as they are', () => {
   const run = encodeRun([{ key: 'a', offset: 3n, schemaId: 2, row: bytesOfText('row') }])
-  expect(Buffer.from(concat(run.pieces)).toString('hex')).toMatchInlineSnapshot(`"5352554e010000000100000200000003000000000000000300000061726f770000000001000000d8b8477b0101000000000000000100000023000000010061010061080000000280002400014800230000009647e767"`)
+  expect(Buffer.from(concat(run.pieces)).toString('hex')).toMatchInlineSnapshot(
+    `"5352554e010000000100000200000003000000000000000300000061726f770000000001000000d8b8477b0101000000000000000100000023000000010061010061080000000280002400014800230000009647e767"`,
+  )
 })

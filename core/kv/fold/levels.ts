@@ -57,12 +57,24 @@ function ordered(runs: readonly RunRef[]): readonly RunRef[] {
   return [...runs.filter(({ level }) => level === 0), ...below]
 }
 
+/** What is written spans all keys between the first and the last of what goes in, so the runs there that lie between go in as well. */
 function mergeInto(runs: readonly RunRef[], from: readonly RunRef[], level: number): Merge {
   const inputs = [...from, ...overlapping(runs, from, level)]
-  return { inputs, level, isLowest: !runs.some((run) => run.level > level && inputs.some((input) => overlaps(run, input))) }
+  const span = spanOf(inputs)
+  return { inputs, level, isLowest: !runs.some((run) => run.level > level && overlaps(run, span)) }
 }
 
-const overlapping = (runs: readonly RunRef[], with_: readonly RunRef[], level: number): readonly RunRef[] =>
-  runs.filter((run) => run.level === level && with_.some((other) => overlaps(run, other)))
+function overlapping(runs: readonly RunRef[], from: readonly RunRef[], level: number): readonly RunRef[] {
+  const span = spanOf(from)
+  return runs.filter((run) => run.level === level && overlaps(run, span))
+}
 
-const overlaps = (a: RunRef, b: RunRef): boolean => a.first <= b.last && b.first <= a.last
+type Span = Pick<RunRef, 'first' | 'last'>
+
+const spanOf = (runs: readonly RunRef[]): Span =>
+  runs.reduce<Span>(
+    (span, { first, last }) => ({ first: first < span.first ? first : span.first, last: last > span.last ? last : span.last }),
+    runs[0] as RunRef,
+  )
+
+const overlaps = (a: Span, b: Span): boolean => a.first <= b.last && b.first <= a.last

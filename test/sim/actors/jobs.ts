@@ -2,6 +2,7 @@
 
 import { sweep } from '../../../core/jobs/sweep.ts'
 import { limits } from '../../../core/kernel/limits.ts'
+import { fold } from '../../../core/kv/fold/fold.ts'
 import { collect } from '../../../core/log/collect.ts'
 import { autoPartition } from '../../../core/log/keep/auto-partition.ts'
 import { compact } from '../../../core/log/keep/compact.ts'
@@ -76,6 +77,9 @@ async function runJob(stage: Stage, { world, log, process }: Environment, job: J
       return
     case 'compact':
       await compact(world, job, { deadlineMs, limits: stage.swarm.runLimits })
+      return
+    case 'fold':
+      await fold(world, log, job, { deadlineMs, limits: stage.swarm.levels })
       return
     case 'auto-partition':
       await autoPartition(world, job, deadlineMs)

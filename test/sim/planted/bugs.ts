@@ -5,6 +5,7 @@ import { keepBugs } from './keep-bugs.ts'
 import { lakeBugs } from './lake-bugs.ts'
 import type { PlantedBug } from './plant.ts'
 import { readBugs } from './read-bugs.ts'
+import { keyedBugs } from './keyed-bugs.ts'
 import { upkeepBugs } from './upkeep-bugs.ts'
 
 const commit = 'core/log/append/commit.ts'
@@ -220,4 +221,5 @@ export const plantedBugs: readonly PlantedBug[] = [
   ...upkeepBugs,
   ...engineBugs,
   ...externalBugs,
+  ...keyedBugs,
 ]

@@ -4,6 +4,7 @@
  */
 import { createDatabase } from '../../../core/catalog/databases.ts'
 import { createTable } from '../../../core/catalog/tables.ts'
+import { Kv } from '../../../core/kv/kv.ts'
 import { Log } from '../../../core/log/log.ts'
 import { ingest } from '../actors/ingest.ts'
 import { simulatedTables } from '../catalog.ts'
@@ -111,7 +112,7 @@ export class SmallWorld {
       pendingBytesMax: 1 << 20,
       cacheBytesMax: 0,
     })
-    return { role, process, world, log, cache: new Map(), active: 0, idleFrozen: false }
+    return { role, process, world, log, kv: new Kv(world, log), cache: new Map(), active: 0, idleFrozen: false }
   }
 
   request(producer: RequestRecord['producer'], rows = 1): RequestRecord {

@@ -1,0 +1,91 @@
+/** What lookups and rows share: keys of a JSON body as columns, rows as an answer. */
+
+import type { Batch, Field } from '../../core/format/arrow/column.ts'
+import { encodeFramePieces } from '../../core/format/arrow/frame.ts'
+import { encodeSchemaMessage, endOfStream } from '../../core/format/arrow/schema.ts'
+import { splitBatch } from '../../core/format/arrow/take.ts'
+import { decodeRows } from '../../core/format/json/decode.ts'
+import { encodeRows } from '../../core/format/json/encode.ts'
+import { utf8 } from '../../core/kernel/bytes.ts'
+import { SluiceError } from '../../core/kernel/errors.ts'
+import { limits } from '../../core/kernel/limits.ts'
+import { batchOf, type Row } from '../../core/kv/values.ts'
+import { isKeyed } from '../../core/model/changelog.ts'
+import { quoted, suggestion } from '../../core/model/nearest.ts'
+import type { Column, Table } from '../../core/model/table.ts'
+
+/** Errors: `bad-request`. */
+export function assertKeyed(table: Table): void {
+  if (isKeyed(table)) return
+  throw new SluiceError('bad-request', `${table.database}.${table.name} has no primary key: read its log`)
+}
+
+/** Columns `names` of the table, from JSON as the body's reader gives it. Errors: `invalid-rows`, `unknown-field`. */
+export function keysOf(table: Table, names: readonly string[], keys: readonly unknown[]): Batch {
+  const fields = columnsNamed(table, names).map((column): Field => ({ ...column, nullable: false }))
+  const text = utf8(`{"rows":${jsonOf(keys)}}`)
+  const former = table.formerNames === undefined ? {} : { formerNames: table.formerNames }
+  const [batch] = decodeRows(text, fields, 'json', former)
+  return batch ?? batchOf(fields, [])
+}
+
+/** Whole numbers that a double cannot hold are bigints. */
+function jsonOf(value: unknown): string {
+  if (typeof value === 'bigint') return `${value}`
+  if (Array.isArray(value)) return `[${value.map(jsonOf).join(',')}]`
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value)
+  return `{${Object.entries(value)
+    .map(([name, each]) => `${JSON.stringify(name)}:${jsonOf(each)}`)
+    .join(',')}}`
+}
+
+/** All where `names` is absent. Errors: `bad-request`. */
+export function columnsNamed(table: Table, names: readonly string[] | undefined): readonly Column[] {
+  const { columns } = table.schema
+  if (names === undefined) return columns
+  const known = columns.map(({ name }) => name)
+  const twice = names.find((name, i) => names.indexOf(name) !== i)
+  if (twice !== undefined) throw bad(`${quoted(twice)} is named twice`)
+  return names.map((name) => {
+    const column = columns[known.indexOf(name)]
+    if (column === undefined) throw bad(`there is no column ${quoted(name)}${suggestion(name, known)}`)
+    return column
+  })
+}
+
+const bad = (message: string): SluiceError =>
+  new SluiceError('bad-request', `columns: ${message}`, { facts: { parameter: 'columns' } })
+
+/** `columns`: of the table, in the order wanted. */
+export function answerBatch(table: Table, columns: readonly Column[], rows: readonly Row[]): Batch {
+  if (columns === table.schema.columns) return batchOf(columns, rows)
+  const indices = columns.map(({ id }) => table.schema.columns.findIndex((column) => column.id === id))
+  return batchOf(
+    columns,
+    rows.map((row) => indices.map((index) => row[index] ?? null)),
+  )
+}
+
+/** One text a row, as in `{"rows":[…]}`. */
+export function jsonRows(batch: Batch): readonly string[] {
+  if (batch.rows === 0) return []
+  const text = Buffer.from(encodeRows(batch, undefined, 'ndjson')).toString()
+  return text.slice(0, -1).split('\n')
+}
+
+const keyIndexField: Field = { name: '__key', type: { kind: 'int' }, nullable: false, id: 0 }
+
+/** Rows behind the index of their key; without indices, rows alone. */
+export function arrowBody(batch: Batch, keyIndices?: readonly number[]): readonly Uint8Array[] {
+  const whole = keyIndices === undefined ? batch : withKeyIndices(batch, keyIndices)
+  const frames = whole.rows === 0 ? [] : splitBatch(whole, limits.frameBytesMax)
+  return [encodeSchemaMessage(whole.fields), ...frames.flatMap((frame) => encodeFramePieces(frame).pieces), endOfStream]
+}
+
+function withKeyIndices(batch: Batch, indices: readonly number[]): Batch {
+  const keys = batchOf(
+    [keyIndexField],
+    indices.map((index) => [index]),
+  )
+  return { rows: batch.rows, fields: [...keys.fields, ...batch.fields], columns: [...keys.columns, ...batch.columns] }
+}

@@ -1,0 +1,74 @@
+/** POST …/lookup and …/lookup/prefix: rows by key, in the order of the keys. */
+import { media } from '../../contract/media.ts'
+import { present } from '../../core/kernel/assert.ts'
+import { SluiceError } from '../../core/kernel/errors.ts'
+import { limits } from '../../core/kernel/limits.ts'
+import type { Row } from '../../core/kv/values.ts'
+import type { Table } from '../../core/model/table.ts'
+import type { Handler, Reply } from '../call.ts'
+import { withTable } from '../tables.ts'
+import { answerBatch, arrowBody, assertKeyed, columnsNamed, jsonRows, keysOf } from './keyed.ts'
+
+export const lookup: Handler<'lookup'> = ({ params, value, wants }, world) =>
+  withTable(world.tables, params, async (table) => {
+    assertKeyed(table)
+    if (value.insert === true)
+      throw new SluiceError('not-supported', 'insert: lookups that insert are not in this build', { facts: { field: 'insert' } })
+    const columns = columnsNamed(table, value.columns)
+    const keys = keysOf(table, table.primaryKey ?? [], value.keys)
+    const options = { stale: value.stale ?? false, bytesMax: limits.fetchBodyBytesMax }
+    const found = await world.kv.lookup(table, keys, options)
+    world.meter.add('keys.looked-up', keys.rows)
+    const there = [...found.keys()].filter((index) => found[index] !== undefined)
+    const batch = answerBatch(
+      table,
+      columns,
+      there.map((index) => present(found[index], 'a row that was found')),
+    )
+    if (wants === media.arrow) return rowsReply(wants, arrowBody(batch, there))
+    const texts = new Array<string>(found.length).fill('null')
+    for (const [i, text] of jsonRows(batch).entries()) texts[present(there[i], 'the index of a key')] = text
+    return rowsReply(wants, [Buffer.from(`{"rows":[${texts.join(',')}]}`)])
+  })
+
+const prefixRowsDefault = 1_000
+
+export const lookupPrefix: Handler<'lookupPrefix'> = ({ params, value, wants }, world) =>
+  withTable(world.tables, params, async (table) => {
+    assertKeyed(table)
+    const columns = columnsNamed(table, value.columns)
+    const keys = keysOf(table, prefixColumns(table), value.keys)
+    const { stale = false, limit: rowsMax = prefixRowsDefault } = value
+    const found = await world.kv.lookupPrefix(table, keys, { stale, rowsMax, bytesMax: limits.fetchBodyBytesMax })
+    world.meter.add('keys.looked-up', keys.rows)
+    const batch = answerBatch(table, columns, found.flat())
+    if (wants === media.arrow) return rowsReply(wants, arrowBody(batch, indicesOf(found)))
+    const texts = jsonRows(batch).values()
+    const lists = found.map((rows) => `[${rows.map(() => texts.next().value).join(',')}]`)
+    return rowsReply(wants, [Buffer.from(`{"rows":[${lists.join(',')}]}`)])
+  })
+
+const indicesOf = (found: readonly (readonly Row[])[]): readonly number[] => found.flatMap((rows, i) => rows.map(() => i))
+
+/** The bucket key, and what names the partition. Errors: `bad-request`: the bucket key is not the beginning of the primary key. */
+function prefixColumns({ primaryKey = [], partitionBy, buckets, database, name }: Table): readonly string[] {
+  const own = primaryKey.filter((column) => !partitionBy.includes(column))
+  const key = buckets.key ?? []
+  const isPrefix = key.length < own.length && key.every((column, i) => column === own[i])
+  if (isPrefix) return [...key, ...partitionBy]
+  throw new SluiceError(
+    'bad-request',
+    `the bucket key of ${database}.${name} is not the beginning of a longer primary key: use lookup, or create a table whose buckets.key is`,
+    { facts: { primaryKey, bucketKey: key } },
+  )
+}
+
+const rowsReply = (type: string, body: readonly Uint8Array[]): Reply => {
+  const bytes = body.reduce((sum, { length }) => sum + length, 0)
+  if (bytes > answerBytesMax)
+    throw new SluiceError('too-large', `the answer has more than ${answerBytesMax} bytes: ask for fewer keys or columns at once`)
+  return { status: 200, headers: { 'Content-Type': type }, body }
+}
+
+/** What every host can send. */
+const answerBytesMax = limits.fetchBodyBytesMax + 1024 * 1024

@@ -1,0 +1,161 @@
+/**
+ * GET …/rows: the current rows of a keyed table, bucket by bucket, in key order. Each bucket is read at one offset, that of its first
+ * page, under a lease that the cursor names. Without Sluice-Cursor in the answer no rows are left.
+ */
+import { media } from '../../contract/media.ts'
+import { selectRows } from '../../core/format/arrow/filter.ts'
+import { present } from '../../core/kernel/assert.ts'
+import { SluiceError } from '../../core/kernel/errors.ts'
+import { limits } from '../../core/kernel/limits.ts'
+import { mapAtOnce } from '../../core/kernel/parallel.ts'
+import type { ScanPlace, ScanRequest } from '../../core/kv/scan.ts'
+import { batchOf, type Row } from '../../core/kv/values.ts'
+import { bucketsIn } from '../../core/log/buckets.ts'
+import { columnsOf } from '../../core/model/filter.ts'
+import { parseFilter } from '../../core/model/filter-text.ts'
+import { type BucketRef, unpartitioned } from '../../core/model/partition.ts'
+import type { Column, Table } from '../../core/model/table.ts'
+import type { Handler, Reply } from '../call.ts'
+import { columnNames } from '../columns.ts'
+import { jsonReply } from '../http/reply.ts'
+import { withTable } from '../tables.ts'
+import type { FunctionWorld } from '../world.ts'
+import { answerBatch, arrowBody, assertKeyed, columnsNamed, jsonRows } from './keyed.ts'
+import { decodeScanCursor, encodeScanCursor } from './scan-cursor.ts'
+
+export const rows: Handler<'rows'> = ({ params, query, wants }, world) =>
+  withTable(world.tables, params, async (table) => {
+    assertKeyed(table)
+    return query.count === true ? countReply(world, table, query) : pageReply(world, table, query, wants)
+  })
+
+type Query = Parameters<Handler<'rows'>>[0]['query']
+
+const bucketsAtOnce = 16
+
+async function countReply(world: FunctionWorld, table: Table, { limit, columns, where, cursor }: Query): Promise<Reply> {
+  const other = Object.entries({ limit, columns, where, cursor }).find(([, value]) => value !== undefined)
+  if (other !== undefined)
+    throw new SluiceError('bad-request', `count=true counts all rows: leave out ${other[0]}`, { facts: { parameter: other[0] } })
+  const counts = await mapAtOnce(await bucketsOf(world, table), bucketsAtOnce, (at) => world.kv.count(table, at))
+  return jsonReply(200, { count: counts.reduce((sum, count) => sum + count, 0n).toString() })
+}
+
+interface Taken {
+  readonly at: BucketRef
+  readonly place: ScanPlace
+  readonly key: string
+  readonly row: Row
+}
+
+/** Of the rows as they are stored, JSON is larger. */
+const pageBytesMax = 2 * 1024 * 1024
+
+async function pageReply(world: FunctionWorld, table: Table, query: Query, wants: string): Promise<Reply> {
+  const columns = columnsNamed(table, query.columns === undefined ? undefined : columnNames(query.columns))
+  const request = requestOf(table, query, wants)
+  const buckets = await bucketsOf(world, table)
+  const cursor = query.cursor === undefined ? undefined : cursorOf(table, query.cursor)
+  let index = cursor === undefined ? 0 : indexOf(buckets, cursor)
+  let place = cursor !== undefined && index >= 0 && isAt(buckets[index], cursor) ? cursor.place : undefined
+  const taken: Taken[] = []
+  let bytes = 0
+  for (; index < buckets.length && taken.length < request.rowsMax && bytes < pageBytesMax; index++) {
+    const at = present(buckets[index], 'a bucket of the table')
+    const part = await world.kv.scan(table, at, place, {
+      ...request,
+      rowsMax: request.rowsMax - taken.length,
+      bytesMax: pageBytesMax - bytes,
+    })
+    place = part.place
+    for (const { key, row } of part.rows) taken.push({ at, place: present(place, 'the place of a scan'), key, row })
+    bytes += part.bytes
+    if (!part.isDone) break
+    place = undefined
+  }
+  const next = buckets[index]
+  const rest = next === undefined ? undefined : encodeScanCursor({ ...placeOf(table, next), place })
+  return answer(table, columns, taken, rest, wants)
+}
+
+function answer(
+  table: Table,
+  columns: readonly Column[],
+  taken: readonly Taken[],
+  rest: string | undefined,
+  wants: string,
+): Reply {
+  const batch = answerBatch(
+    table,
+    columns,
+    taken.map(({ row }) => row),
+  )
+  const headers = (count: number, cursor: string | undefined): Reply['headers'] => ({
+    'Content-Type': wants,
+    'Sluice-Rows': `${count}`,
+    ...(cursor === undefined ? {} : { 'Sluice-Cursor': cursor }),
+  })
+  if (wants === media.arrow) return { status: 200, headers: headers(taken.length, rest), body: arrowBody(batch) }
+  const texts = jsonRows(batch)
+  let count = 0
+  let bytes = 0
+  for (; count < texts.length; count++) {
+    bytes += (texts[count] as string).length * 3 + 1
+    if (bytes > 3 * limits.fetchBodyBytesMax && count > 0) break
+  }
+  const last = taken[count - 1]
+  const cursor =
+    count === taken.length || last === undefined
+      ? rest
+      : encodeScanCursor({ ...placeOf(table, last.at), place: { ...last.place, after: last.key } })
+  const kept = texts.slice(0, count)
+  const text = wants === media.ndjson ? kept.map((line) => `${line}\n`).join('') : `{"rows":[${kept.join(',')}]}`
+  return { status: 200, headers: headers(count, cursor), body: Buffer.from(text) }
+}
+
+function requestOf(table: Table, { limit, where }: Query, wants: string): Omit<ScanRequest, 'bytesMax'> {
+  if (limit === 0n) throw new SluiceError('bad-request', 'limit must be at least 1', { facts: { parameter: 'limit' } })
+  const rowsDefault = wants === media.arrow ? limits.fetchRowsDefaultArrow : limits.fetchRowsDefaultJson
+  const rowsMax = limit === undefined ? rowsDefault : Number(limit < limits.fetchRowsMax ? limit : limits.fetchRowsMax)
+  if (where === undefined) return { rowsMax }
+  const { columns } = table.schema
+  const filter = parseFilter(where, columns)
+  const indices = new Map(columnsOf(filter).map((column) => [column, columns.findIndex(({ id }) => id === column.id)]))
+  const select: ScanRequest['select'] = (all) => {
+    const batch = batchOf(columns, all)
+    const selected = selectRows(filter, batch.rows, (column) =>
+      present(batch.columns[indices.get(column) ?? -1], 'a column of the filter'),
+    )
+    if (typeof selected === 'string') return () => selected === 'all'
+    const chosen = new Set(selected)
+    return (index) => chosen.has(index)
+  }
+  return { rowsMax, select }
+}
+
+function cursorOf(table: Table, text: string): ReturnType<typeof decodeScanCursor> {
+  const cursor = decodeScanCursor(text)
+  if (cursor.tableId === table.tableId) return cursor
+  throw new SluiceError('gone', 'the cursor is of another table, or of one that was dropped: begin again')
+}
+
+async function bucketsOf(world: FunctionWorld, table: Table): Promise<readonly BucketRef[]> {
+  if (table.partitionBy.length === 0) return bucketsIn(table, unpartitioned)
+  return (await world.log.partitions(table)).flatMap((partition) => bucketsIn(table, partition))
+}
+
+type At = Pick<ReturnType<typeof decodeScanCursor>, 'partition' | 'bucket'>
+
+const isAt = (at: BucketRef | undefined, { partition, bucket }: At): boolean =>
+  at?.partition.name === partition && at.bucket === bucket
+
+/** Where the partition is gone, the first one behind it; past the end where there is none. */
+function indexOf(buckets: readonly BucketRef[], cursor: At): number {
+  const index = buckets.findIndex(
+    ({ partition, bucket }) =>
+      partition.name > cursor.partition || (partition.name === cursor.partition && bucket >= cursor.bucket),
+  )
+  return index < 0 ? buckets.length : index
+}
+
+const placeOf = ({ tableId }: Table, { partition, bucket }: BucketRef) => ({ tableId, partition: partition.name, bucket })

@@ -1,0 +1,245 @@
+/** Tables with a primary key over HTTP: upserts, deletes, what they leave, and what is refused. */
+import { tableFromIPC } from 'apache-arrow'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { lines, makeTable, memorySite, ndjson, readLines, type Site } from './harness.ts'
+
+let site: Site
+beforeAll(async () => {
+  site = await memorySite()
+})
+afterAll(async () => {
+  expect(site.defects).toEqual([])
+  await site.close()
+})
+
+const columns = [
+  { name: 'city', type: 'string' },
+  { name: 'day', type: 'date' },
+  { name: 'flights', type: 'bigint' },
+  { name: 'note', type: 'string' },
+]
+const keyed = { columns, primaryKey: ['city', 'day'], buckets: { count: 4, key: ['city'] } }
+const arrow = 'application/vnd.apache.arrow.stream'
+
+const send = (path: string, rows: readonly object[], query = '') =>
+  site.client.send('POST', `${path}/records${query}`, { body: lines(rows), headers: ndjson })
+const lookup = (path: string, body: object) => site.client.send('POST', `${path}/lookup`, { json: body })
+const oslo = { city: 'oslo', day: '2026-11-21' }
+const rome = { city: 'rome', day: '2026-11-21' }
+
+test('rows are put, put again, deleted and found, and the changelog tells it', async () => {
+  const path = await makeTable(site.client, 'life', { ...keyed, buckets: { count: 1, key: ['city'] } })
+  const first = await send(path, [
+    { ...oslo, flights: 1, note: 'a' },
+    { ...rome, flights: 2, note: 'b' },
+  ])
+  expect(first.json).toEqual({ buckets: [{ partition: '', bucket: 0, baseOffset: '0', endOffset: '2' }], duplicate: false })
+  await send(path, [
+    { ...oslo, flights: '9007199254740993', note: 'c' },
+    { ...rome, __op: 'D' },
+  ])
+  const { json } = await lookup(path, { keys: [rome, oslo] })
+  expect(json).toEqual({ rows: [null, { ...oslo, flights: '9007199254740993', note: 'c' }] })
+  expect((await lookup(path, { keys: [oslo], columns: ['note', 'city'] })).json).toEqual({ rows: [{ note: 'c', city: 'oslo' }] })
+  const log = readLines((await site.client.get(`${path}/log?bucket=0&offset=earliest&columns=city,note`)).text)
+  expect(log.map(({ __timestamp, ...row }) => row)).toEqual([
+    { city: 'oslo', note: 'a', __offset: '0', __op: '+I' },
+    { city: 'rome', note: 'b', __offset: '1', __op: '+I' },
+    { city: 'oslo', note: 'a', __offset: '2', __op: '-U' },
+    { city: 'oslo', note: 'c', __offset: '3', __op: '+U' },
+    { city: 'rome', note: 'b', __offset: '4', __op: '-D' },
+  ])
+  expect(Object.keys(log[0] ?? {})).toEqual(['city', 'note', '__offset', '__timestamp', '__op'])
+  const only = await site.client.get(`${path}/log?bucket=0&offset=earliest&where=${encodeURIComponent('__op = 4')}`)
+  expect(readLines(only.text).map(({ city, __op }) => [city, __op])).toEqual([['rome', '-D']])
+  const table = tableFromIPC((await site.client.get(`${path}/log?bucket=0&offset=earliest`, { Accept: arrow })).bytes)
+  expect(table.schema.fields.map(({ name }) => name)).toEqual(['city', 'day', 'flights', 'note', '__op'])
+  expect([...(table.getChild('__op') ?? [])]).toEqual([1, 1, 2, 3, 4])
+})
+
+test('a changelog is piped into another table, and makes the same rows', async () => {
+  const from = await makeTable(site.client, 'source', keyed)
+  const to = await makeTable(site.client, 'copy', keyed)
+  const day = (i: number) => `2026-11-${String((i % 20) + 1).padStart(2, '0')}`
+  const rows = Array.from({ length: 200 }, (_, i) => ({ city: `c${i % 7}`, day: day(i), flights: i }))
+  await send(from, rows)
+  await send(from, rows.slice(0, 30), '?op=delete')
+  await send(from, rows.slice(10, 40))
+  for (let bucket = 0; bucket < 4; bucket++) {
+    const { text } = await site.client.get(`${from}/log?bucket=${bucket}&offset=earliest`)
+    await site.client.send('POST', `${to}/records`, { body: text, headers: ndjson })
+  }
+  const [a, b] = await Promise.all([from, to].map((path) => site.client.get(`${path}/rows`)))
+  expect(readLines(a?.text ?? '').length).toBeGreaterThan(50)
+  expect(b?.text).toEqual(a?.text)
+  expect((await site.client.get(`${to}/rows?count=true`)).json).toEqual({ count: a?.headers['sluice-rows'] })
+})
+
+test('rows come a page at a time, each bucket at one offset while rows change, filtered and chosen', async () => {
+  const path = await makeTable(site.client, 'pages', keyed)
+  const all = Array.from({ length: 60 }, (_, i) => ({
+    city: `c${i % 9}`,
+    day: `2026-10-${String(10 + (i % 20))}`,
+    flights: i,
+    note: null,
+  }))
+  await send(path, all)
+  const seen: Record<string, unknown>[] = []
+  for (let cursor = ''; ; ) {
+    const { text, headers } = await site.client.get(`${path}/rows?limit=7${cursor}`)
+    seen.push(...readLines(text))
+    if (headers['sluice-cursor'] === undefined) break
+    await send(path, all.slice(0, 20), '?op=delete')
+    await send(path, all.slice(0, 20))
+    cursor = `&cursor=${String(headers['sluice-cursor'])}`
+  }
+  const keyOf = ({ city, day }: Record<string, unknown>) => `${String(city)} ${String(day)}`
+  const newest = new Map(all.map((row) => [keyOf(row), { ...row, flights: `${row.flights}` }]))
+  expect(new Map(seen.map((row) => [keyOf(row), row]))).toEqual(newest)
+  expect(seen.length).toBe(newest.size)
+  const some = await site.client.get(`${path}/rows?columns=flights&where=${encodeURIComponent("city = 'c3' and flights > 20")}`)
+  expect(readLines(some.text).map(({ flights }) => Number(flights))).toEqual(
+    [...newest.values()]
+      .filter(({ city, flights }) => city === 'c3' && Number(flights) > 20)
+      .sort((a, b) => (a.day < b.day ? -1 : 1))
+      .map(({ flights }) => Number(flights)),
+  )
+  expect((await site.client.get(`${path}/rows?cursor=abc`)).json.error.code).toBe('bad-cursor')
+})
+
+test('rows with the bucket key are found in key order, as JSON and as Arrow', async () => {
+  const path = await makeTable(site.client, 'prefix', keyed)
+  const days = ['2026-11-03', '2026-11-01', '2026-11-02']
+  await send(
+    path,
+    days.map((day, i) => ({ city: 'oslo', day, flights: i })),
+  )
+  await send(path, [{ city: 'os', day: days[0], flights: 7 }])
+  const prefix = (body: object, headers = {}) => site.client.send('POST', `${path}/lookup/prefix`, { json: body, headers })
+  const { json } = await prefix({ keys: [{ city: 'oslo' }, { city: 'nowhere' }], columns: ['day', 'flights'] })
+  expect(json).toEqual({
+    rows: [
+      [
+        { day: '2026-11-01', flights: '1' },
+        { day: '2026-11-02', flights: '2' },
+        { day: '2026-11-03', flights: '0' },
+      ],
+      [],
+    ],
+  })
+  expect((await prefix({ keys: [{ city: 'oslo' }], limit: 2, columns: ['flights'] })).json.rows[0]).toEqual([
+    { flights: '1' },
+    { flights: '2' },
+  ])
+  const table = tableFromIPC((await prefix({ keys: [{ city: 'x' }, { city: 'oslo' }] }, { Accept: arrow })).bytes)
+  expect([...(table.getChild('__key') ?? [])]).toEqual([1, 1, 1])
+  expect((await prefix({ keys: [oslo] })).json.error.code).toBe('unknown-field')
+})
+
+describe('merge engines and parts of rows', () => {
+  test('columns= writes a part, and empties it', async () => {
+    const path = await makeTable(site.client, 'partial', keyed)
+    await send(path, [{ ...oslo, flights: 5 }], '?columns=city,day,flights')
+    await send(path, [{ ...oslo, note: 'n' }], '?columns=city,day,note')
+    expect((await lookup(path, { keys: [oslo] })).json.rows).toEqual([{ ...oslo, flights: '5', note: 'n' }])
+    await send(path, [{ ...oslo }], '?op=delete&columns=city,day,flights')
+    expect((await lookup(path, { keys: [oslo] })).json.rows).toEqual([{ ...oslo, flights: null, note: 'n' }])
+    await send(path, [{ ...oslo }], '?op=delete&columns=city,day,note')
+    expect((await lookup(path, { keys: [oslo] })).json.rows).toEqual([null])
+  })
+
+  test('aggregation sums, and a repeated request counts once', async () => {
+    const options = { 'merge-engine': 'aggregation', 'fields.flights.agg': 'sum', 'fields.note.agg': 'listagg' }
+    const path = await makeTable(site.client, 'sums', { ...keyed, options })
+    const headers = (seq: number) => ({ ...ndjson, 'Producer-Id': 'p', 'Producer-Seq': `${seq}` })
+    const post = (seq: number) =>
+      site.client.send('POST', `${path}/records`, {
+        body: lines([{ ...oslo, flights: 3, note: `n${seq}` }]),
+        headers: headers(seq),
+      })
+    await post(0)
+    await post(1)
+    expect((await post(1)).json.duplicate).toBe(true)
+    expect((await lookup(path, { keys: [oslo] })).json.rows).toEqual([{ ...oslo, flights: '6', note: 'n0,n1' }])
+  })
+
+  test('partitions are made by rows, and a key of one that is not there has no row', async () => {
+    const path = await makeTable(site.client, 'parted', { ...keyed, partitionBy: ['day'], buckets: { count: 2 } })
+    await send(path, [
+      { ...oslo, flights: 1 },
+      { city: 'oslo', day: '2026-11-22', flights: 2 },
+    ])
+    const { json } = await lookup(path, {
+      keys: [{ city: 'oslo', day: '2026-11-22' }, { city: 'oslo', day: '1999-01-01' }, oslo],
+      columns: ['flights'],
+    })
+    expect(json.rows).toEqual([{ flights: '2' }, null, { flights: '1' }])
+    expect((await site.client.get(`${path}/rows?count=true`)).json).toEqual({ count: '2' })
+  })
+
+  test('columns that are added, renamed and widened read right in rows that are older', async () => {
+    const path = await makeTable(site.client, 'evolving', {
+      columns: [
+        { name: 'k', type: 'int' },
+        { name: 'n', type: 'int' },
+      ],
+      primaryKey: ['k'],
+    })
+    await send(path, [
+      { k: 1, n: 10 },
+      { k: 2, n: 20 },
+    ])
+    const change = { addColumns: [{ name: 'more', type: 'string' }], renameColumns: { n: 'm' }, widenColumns: { n: 'bigint' } }
+    expect((await site.client.send('PATCH', path, { json: change })).status).toBe(200)
+    await send(path, [{ k: 2, m: '9007199254740993', more: 'x' }])
+    expect((await lookup(path, { keys: [{ k: 1 }, { k: 2 }] })).json.rows).toEqual([
+      { k: 1, m: '10', more: null },
+      { k: 2, m: '9007199254740993', more: 'x' },
+    ])
+    const { text } = await site.client.get(`${path}/log?bucket=0&offset=2`)
+    expect(readLines(text).map(({ m, __op }) => [m, __op])).toEqual([
+      ['20', '-U'],
+      ['9007199254740993', '+U'],
+    ])
+  })
+})
+
+describe('what is refused, with nothing changed', () => {
+  const cases: readonly (readonly [string, object, readonly object[], string, number, RegExp])[] = [
+    ['a missing key', {}, [{ city: 'oslo', flights: 1 }], '', 400, /day/],
+    ['an operation that is not known', {}, [{ ...oslo, __op: 'X' }], '', 400, /__op/],
+    [
+      'a delete where deletes are disabled',
+      { options: { 'delete.behavior': 'disable' } },
+      [oslo],
+      '?op=delete',
+      400,
+      /delete\.behavior/,
+    ],
+    ['a part without the key', {}, [oslo], '?columns=city,note', 400, /day/],
+    ['a column that is not there', {}, [oslo], '?columns=city,day,nte', 400, /nte/],
+    ['a key of a megabyte', {}, [{ ...oslo, city: 'x'.repeat(1_000_000) }], '', 400, /8192 bytes/],
+  ]
+  test.each(cases)('%s', async (name, more, rows, query, status, message) => {
+    const path = await makeTable(site.client, `refused-${name.replaceAll(/[^a-z]/g, '-')}`, { ...keyed, ...more })
+    const { status: found, json } = await send(path, [{ ...rome, flights: 1 }, ...rows], query)
+    expect([found, json.error.effect]).toEqual([status, 'none'])
+    expect(json.error.message).toMatch(message)
+    expect((await site.client.get(`${path}/rows?count=true`)).json).toEqual({ count: '0' })
+  })
+
+  test('lookups of a log table, of too many keys, of no key, and what is not there yet', async () => {
+    const log = await makeTable(site.client, 'no-keys')
+    expect((await lookup(log, { keys: [{ id: 1 }] })).json.error.message).toMatch(/no primary key/)
+    expect((await site.client.get(`${log}/rows`)).status).toBe(400)
+    const path = await makeTable(site.client, 'lookups', keyed)
+    expect((await lookup(path, { keys: Array(1_001).fill(oslo) })).status).toBe(400)
+    expect((await lookup(path, { keys: [{ city: 'oslo' }] })).json.error.message).toMatch(/day/)
+    expect((await lookup(path, { keys: [{ ...oslo, cty: 1 }] })).json.error.code).toBe('unknown-field')
+    expect((await lookup(path, { keys: [oslo], columns: ['nte'] })).json.error.message).toMatch(/note/)
+    expect((await lookup(path, { keys: [oslo], insert: true })).status).toBe(501)
+    expect((await lookup(path, { keys: [] })).json).toEqual({ rows: [] })
+    expect((await site.client.get(`${path}/log?bucket=0&offset=0&form=binlog`)).status).toBe(501)
+    expect((await lookup('/v1/databases/d/tables/none', { keys: [oslo] })).status).toBe(404)
+  })
+})

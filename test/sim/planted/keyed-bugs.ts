@@ -1,0 +1,138 @@
+/** Bugs of keyed tables: of commits on an end that was seen, of folds, of reads. */
+import type { PlantedBug } from './plant.ts'
+
+const group = 'core/kv/upsert/group.ts'
+const fold = 'core/kv/fold/fold.ts'
+const publish = 'core/kv/fold/publish.ts'
+
+export const keyedBugs: readonly PlantedBug[] = [
+  {
+    id: 'B26',
+    what: 'an absolute origin in a batch that is committed again at another base',
+    file: group,
+    find: 'encodeRecords(table, member.encoded, records)',
+    replace: `encodeRecords(table, member.encoded, records.map((record, i) => {
+        const prev = record.at(-1)
+        return typeof prev === 'bigint' && prev < 0n ? [...record.slice(0, -1), end + BigInt(i) + prev] : record
+      }))`,
+    scenario: 'keyed',
+    seedsMax: 100,
+  },
+  {
+    id: 'V1',
+    what: 'a commit rests on an end that is not its own any more',
+    file: 'core/log/append/update.ts',
+    find: "...(plan.seen === undefined ? [] : [{ is: 'equal', path: 'e', value: plan.seen } as const]),",
+    replace: '',
+    scenario: 'keyed',
+    seedsMax: 100,
+  },
+  {
+    id: 'V2',
+    what: 'a stale delta: what came in between is taken to leave the keys alone',
+    file: group,
+    find: 'const isSame = [...touched].every((key) => rowOffset(states.get(key)) === rowOffset(now.states.get(key)))',
+    replace: 'const isSame = touched.size > 0',
+    scenario: 'keyed',
+    seedsMax: 100,
+  },
+  {
+    id: 'V3',
+    what: 'a lost tombstone: a merge forgets what is deleted while a level below has it',
+    file: 'core/kv/fold/levels.ts',
+    find: 'isLowest: !runs.some((run) => run.level > level && overlaps(run, span))',
+    replace: 'isLowest: span !== undefined',
+    scenario: 'keyed',
+    seedsMax: 100,
+  },
+  {
+    id: 'V4',
+    what: 'a resurrected key: a fold leaves out what was deleted',
+    file: fold,
+    find: 'const kept = runs.length === 0 ? records.filter(({ row }) => row !== undefined) : records',
+    replace: 'const kept = records.filter(({ row }) => row !== undefined)',
+    scenario: 'keyed',
+    seedsMax: 100,
+  },
+  {
+    id: 'V5',
+    what: 'a snapshot ahead of its log: retention does not ask how far the snapshot is',
+    file: 'core/log/keep/retain.ts',
+    find: ' && item.end <= run.folded',
+    replace: '',
+    scenario: 'keyed',
+    seedsMax: 300,
+  },
+  {
+    id: 'V6',
+    what: 'ABA on the manifest: a publication does not name the version that it was made of',
+    file: publish,
+    find: `        { is: 'equal', path: 'v', value: mine.version },
+        { is: 'equal', path: 'e', value: mine.epoch },
+`,
+    replace: '',
+    scenario: 'keyed',
+    seedsMax: 300,
+  },
+  {
+    id: 'V7',
+    what: 'claims of folds without a lease: triggers fence each other',
+    file: publish,
+    find: `  if (seen === undefined || seen.lease >= now) return undefined
+  const holder = randomId(world.random)
+  const update: Update = {
+    key: kvKey(table.tableId, idOf(at)),
+    set: { e: { value: seen.epoch + 1n }, h: { value: holder }, l: { value: BigInt(now + foldLeaseMs) } },
+    condition: {
+      is: 'and',
+      all: [
+        { is: 'equal', path: 'e', value: seen.epoch },
+        { is: 'less', path: 'l', value: BigInt(now) },
+      ],
+    },
+  }
+`,
+    replace: `  if (seen === undefined) return undefined
+  const holder = randomId(world.random)
+  const update: Update = {
+    key: kvKey(table.tableId, idOf(at)),
+    set: { e: { value: seen.epoch + 1n }, h: { value: holder }, l: { value: BigInt(now + foldLeaseMs) } },
+    condition: {
+      is: 'and',
+      all: [
+        { is: 'equal', path: 'e', value: seen.epoch },
+      ],
+    },
+  }
+`,
+    scenario: 'keyed',
+    seedsMax: 300,
+  },
+  {
+    id: 'V8',
+    what: 'a lookup of a bucket that is known asks no head how far it is',
+    file: 'core/kv/lookup.ts',
+    find: 'const isKnown = stale && bucket.end !== undefined',
+    replace: 'const isKnown = bucket.end !== undefined',
+    scenario: 'keyed',
+    seedsMax: 100,
+  },
+  {
+    id: 'V9',
+    what: 'members that a group was merged with are left out of its commit',
+    file: 'core/log/append/commit.ts',
+    find: 'if (end === this.#plan.seen && this.#pending.length === this.#plan.members.length) return',
+    replace: 'if (end === this.#plan.seen) return',
+    scenario: 'keyed',
+    seedsMax: 300,
+  },
+  {
+    id: 'V10',
+    what: 'collect does not see what a snapshot refers to',
+    file: 'core/log/collect.ts',
+    find: 'if (kv !== undefined) await unmarkSnapshots(world, table, at, kv, candidates)',
+    replace: 'void kv',
+    scenario: 'keyed',
+    seedsMax: 100,
+  },
+]
