@@ -130,6 +130,13 @@ describe('what is wrong is refused with its row', () => {
       { form: 'arrow', body: arrow({ id: ids, __op: apache.vectorFromArray([0, 1, 2, 3, 4], new apache.Float64()) }) },
       '"__op"',
     ],
+    ['an Arrow file', tableOf(), { form: 'arrow', body: utf8('ARROW1\0\0') }, 'this is an Arrow file'],
+    [
+      'an Arrow stream that is cut',
+      tableOf(),
+      { form: 'arrow', body: arrow({ id: ids }).subarray(0, 90) },
+      'ends inside a message',
+    ],
     ['a missing key', tableOf(), { body: lines({ name: 'a' }) }, 'the column "id" is not nullable'],
     ['a null key of a delete', tableOf(), { body: lines({ id: null, __op: 'D' }) }, 'the column "id" is not nullable'],
     [

@@ -35,9 +35,7 @@ export interface ReadOptions {
  * column and the row, counted from 0 over the request.
  */
 export function readArrowStream(bytes: Uint8Array, fields: readonly Field[], options: ReadOptions = {}): readonly Batch[] {
-  if (bytes.length >= 6 && String.fromCharCode(...bytes.subarray(0, 6)) === 'ARROW1') {
-    throw new SluiceError('invalid-rows', 'this is an Arrow file; send the Arrow stream format')
-  }
+  refuseFile(bytes)
   const stream = beginStream(fields, options)
   let schema: readonly ForeignField[] | undefined
   for (let at = 0; ; ) {
@@ -59,9 +57,15 @@ export function readArrowStream(bytes: Uint8Array, fields: readonly Field[], opt
 
 /** What the stream says a column is; undefined where it has none of that name. Errors: `invalid-rows`. */
 export function streamTypeOf(bytes: Uint8Array, name: string): ForeignType | undefined {
+  refuseFile(bytes)
   const message = messageAt(bytes, 0)
   if (message?.kind !== messageKind.schema) return undefined
   return foreignSchema(message.header).find((field) => field.name === name)?.type
+}
+
+function refuseFile(bytes: Uint8Array): void {
+  if (bytes.length < 6 || String.fromCharCode(...bytes.subarray(0, 6)) !== 'ARROW1') return
+  throw new SluiceError('invalid-rows', 'this is an Arrow file; send the Arrow stream format')
 }
 
 interface Stream {

@@ -53,6 +53,11 @@ describe('bytes as the specification draws them', () => {
     expect(bigintsOf(decodeRoaring64(fromHex(bytes)))).toEqual([(2n << 32n) | 7n])
   })
 
+  test('a 64-bit bitmap with a high half of nothing is read, and written without it', () => {
+    const bytes = fromHex('0100000000000000' + '02000000' + '3a30000000000000')
+    expect(hex(encodeRoaring64(decodeRoaring64(bytes)))).toBe('0000000000000000')
+  })
+
   test('four containers with runs have offsets', () => {
     const values = [0, 1, 2, 3].flatMap((key) => [0, 1, 2, 3, 4, 5, 6, 7].map((low) => key * 65536 + low))
     const bytes = encodeRoaring32(roaring32Of(values))

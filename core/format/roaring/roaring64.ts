@@ -12,7 +12,7 @@ export interface Roaring64 {
   readonly bitmaps: readonly Roaring32[]
 }
 
-/** Errors: `invalid-rows`. */
+/** Bitmaps of nothing are passed over. Errors: `invalid-rows`. */
 export function decodeRoaring64(bytes: Uint8Array): Roaring64 {
   const view = viewOf(bytes)
   if (bytes.length < 8) throw damage('it is cut')
@@ -20,14 +20,17 @@ export function decodeRoaring64(bytes: Uint8Array): Roaring64 {
   const keys: number[] = []
   const bitmaps: Roaring32[] = []
   let at = 8
+  let before = -1
   for (let i = 0n; i < size; i++) {
     if (at + 4 > bytes.length) throw damage('it is cut')
     const key = view.getUint32(at, true)
-    if (key <= (keys.at(-1) ?? -1)) throw damage('its bitmaps do not ascend')
+    if (key <= before) throw damage('its bitmaps do not ascend')
     const { bitmap, end } = readRoaring32(bytes, at + 4)
+    before = key
+    at = end
+    if (bitmap.keys.length === 0) continue
     keys.push(key)
     bitmaps.push(bitmap)
-    at = end
   }
   if (at !== bytes.length) throw damage(`${bytes.length - at} bytes follow its end`)
   return { keys, bitmaps }
