@@ -77,7 +77,10 @@ export async function tellKeyed(stage: Stage, fates: SeededFates): Promise<void>
     run: async ({ world }) => {
       await createDatabase(world, databaseName)
       const options = { ...spec.options, ...defaultOptions, logTtlMs: swarm.logTtlMs }
-      await createTable(world, databaseName, tableName, { ...spec, options: { ...options, ...(spec.options.keyed && { keyed: spec.options.keyed }) } })
+      await createTable(world, databaseName, tableName, {
+        ...spec,
+        options: { ...options, ...(spec.options.keyed && { keyed: spec.options.keyed }) },
+      })
     },
   })
   startWorkers(stage)
@@ -182,7 +185,11 @@ async function upsert({ stage, acked, byProducer }: Shared, sent: Sent): Promise
   if (outcome.is === 'error') {
     const code = codeOf(outcome.error)
     if (code === 'unexpected' || (code === 'internal' && (stage.swarm.rates.corrupt === 0 || stage.calm.yes)))
-      stage.history.break('harness', 'error', `upsert: ${outcome.error instanceof Error ? outcome.error.stack : String(outcome.error)}`)
+      stage.history.break(
+        'harness',
+        'error',
+        `upsert: ${outcome.error instanceof Error ? outcome.error.stack : String(outcome.error)}`,
+      )
     return 'none'
   }
   const failures = outcome.value.flatMap(({ outcome: done }) => (done.done ? [] : [done.error]))
@@ -246,7 +253,13 @@ async function lookUpOnce({ stage, keys, watch }: Shared): Promise<void> {
           continue
         }
         const texts = own.map((key) => keyOf(form, [null, null, utf8(key)]))
-        checkLookup(history, bucket, { keys: texts, values }, stale ? bucket.floor : (from[part.bucket] ?? bucket.floor), bucket.end)
+        checkLookup(
+          history,
+          bucket,
+          { keys: texts, values },
+          stale ? bucket.floor : (from[part.bucket] ?? bucket.floor),
+          bucket.end,
+        )
       }
     },
   })
@@ -289,7 +302,12 @@ async function scan(shared: Shared, isWorking: () => boolean): Promise<void> {
   }
 }
 
-function checkScan({ stage }: Shared, bucket: KeyedBucketHistory | undefined, at: bigint, found: ReadonlyMap<string, bigint>): void {
+function checkScan(
+  { stage }: Shared,
+  bucket: KeyedBucketHistory | undefined,
+  at: bigint,
+  found: ReadonlyMap<string, bigint>,
+): void {
   if (bucket === undefined) return stage.history.break('G6', 'scan', 'a scan of a bucket that never was')
   for (const key of new Set([...bucket.versions.keys(), ...found.keys()])) {
     const wanted = bucket.at(key, at)
@@ -330,15 +348,17 @@ async function foldAll({ stage, watch }: Shared): Promise<void> {
   if (swarm.storm) {
     await cluster.sleep(leaseMsMax)
     const end = scheduler.now + stormMs
-    for (let i = 0; behind().length > 0; i++) {
-      if (scheduler.now > end) return history.break('G12', 'live', `${behind().join(', ')} not folded after ${stormMs} ms of triggers`)
+    while (behind().length > 0) {
+      if (scheduler.now > end)
+        return history.break('G12', 'live', `${behind().join(', ')} not folded after ${stormMs} ms of triggers`)
       trigger(stage, 'fold')
       await cluster.sleep(stage.random.between(5, 25))
     }
   }
   const until = scheduler.now + foldBoundMs
   while (behind().length > 0) {
-    if (scheduler.now > until) return history.break('G12', 'live', `${behind().join(', ')} not folded ${foldBoundMs} ms after the faults`)
+    if (scheduler.now > until)
+      return history.break('G12', 'live', `${behind().join(', ')} not folded ${foldBoundMs} ms after the faults`)
     await cluster.sleep(60_000)
     await sweepOnce(stage)
   }
@@ -351,11 +371,14 @@ function checkAcked({ stage, watch, acked, byProducer }: Shared): void {
   for (const { value, bucket, base, end } of acked) {
     const offsets = bucketOf(bucket)?.written.get(value) ?? []
     if (!offsets.some((offset) => offset >= base && offset < end))
-      stage.history.break('G1', 'acked', `${value} was acked at ${base} to ${end} of bucket ${bucket}, and is at ${offsets.join(', ')}`)
+      stage.history.break(
+        'G1',
+        'acked',
+        `${value} was acked at ${base} to ${end} of bucket ${bucket}, and is at ${offsets.join(', ')}`,
+      )
   }
   for (const bucket of watch.buckets.values())
     for (const [value, offsets] of bucket.written)
       if (offsets.length > 1 && byProducer.has(value))
         stage.history.break('G2', 'once', `${value} is at ${offsets.join(', ')} of ${bucket.name}`)
 }
-

@@ -4,13 +4,14 @@
  * snapshot must be the state at its offset, with as many rows, and its changelog must begin at or below it; a lookup must be the state at
  * one offset between the end when it began and the end when it was answered; a request's rows are there once.
  */
+
+import type { Field } from '../../../core/format/arrow/column.ts'
+import { decodeFrame } from '../../../core/format/arrow/frame.ts'
 import { type Entry, objectKey } from '../../../core/format/items/entry.ts'
 import { decodeHead } from '../../../core/format/items/head.ts'
 import { decodeKvItem, type KvItem } from '../../../core/format/items/kv.ts'
-import { decodeFrame } from '../../../core/format/arrow/frame.ts'
-import type { Field } from '../../../core/format/arrow/column.ts'
-import { decodeManifest } from '../../../core/format/run/manifest.ts'
 import { decodeRunBlock } from '../../../core/format/run/block.ts'
+import { decodeManifest } from '../../../core/format/run/manifest.ts'
 import { decodeRunMeta } from '../../../core/format/run/run.ts'
 import { decodeBlock } from '../../../core/format/segment/block.ts'
 import { keyOf } from '../../../core/kv/key.ts'
@@ -83,7 +84,11 @@ export class KeyedWatch {
       if (key.sort === 'h') this.#head(key, after)
       if (key.sort === 'k') this.#snapshot(key, before, after)
     } catch (error) {
-      this.#history.break('G7', 'fold', `${key.partition}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
+      this.#history.break(
+        'G7',
+        'fold',
+        `${key.partition}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+      )
     }
   }
 
@@ -103,7 +108,11 @@ export class KeyedWatch {
     const item = this.#stores.items.get({ partition: key.partition, sort: 'k' }, 'plain')
     const kept = item === undefined ? bucket.floor : leastOf(decodeKvItem(item), this.#rules.now())
     if (head.start > kept)
-      this.#history.break('G7', 'ahead', `${bucket.name} begins at ${head.start}, and its snapshot needs the changelog from ${kept}`)
+      this.#history.break(
+        'G7',
+        'ahead',
+        `${bucket.name} begins at ${head.start}, and its snapshot needs the changelog from ${kept}`,
+      )
   }
 
   #entry(bucket: KeyedBucketHistory, tableId: string, entry: Entry, base: bigint): void {
@@ -155,12 +164,14 @@ export class KeyedWatch {
     if (before !== undefined && decodeKvItem({ key, attributes: before }).version === item.version) return
     const bucket = this.buckets.get(key.partition)
     if (bucket === undefined) return this.#history.break('G7', 'fold', `${key.partition} has a snapshot and no log`)
-    const say = (what: string): void => this.#history.break('G7', 'snapshot', `${bucket.name} version ${item.version} at ${item.upTo}: ${what}`)
+    const say = (what: string): void =>
+      this.#history.break('G7', 'snapshot', `${bucket.name} version ${item.version} at ${item.upTo}: ${what}`)
     if (item.upTo > bucket.end) return say(`its log ends at ${bucket.end}`)
     if (!bucket.boundaries.has(item.upTo)) say('this is inside a commit')
     const older = before === undefined ? undefined : decodeKvItem({ key, attributes: before })
     if (older !== undefined && item.upTo < older.upTo) say(`it goes back from ${older.upTo}`)
-    if (Number(item.rows) !== bucket.rowsAt.get(item.upTo)) say(`it counts ${item.rows} rows, not ${bucket.rowsAt.get(item.upTo)}`)
+    if (Number(item.rows) !== bucket.rowsAt.get(item.upTo))
+      say(`it counts ${item.rows} rows, not ${bucket.rowsAt.get(item.upTo)}`)
     const rows = this.#rowsOf(key.partition.slice(0, 16), item)
     for (const [each, versions] of bucket.versions) {
       const wanted = versions.findLast(({ offset }) => offset < item.upTo)
@@ -206,7 +217,11 @@ const leastOf = (item: KvItem, now: number): bigint =>
 
 const skewMs = 150_000
 
-const keyForm = (columns: readonly Field[]) => ({ names: ['k'], types: columns.slice(2, 3).map(({ type }) => type), indices: [2] })
+const keyForm = (columns: readonly Field[]) => ({
+  names: ['k'],
+  types: columns.slice(2, 3).map(({ type }) => type),
+  indices: [2],
+})
 
 export interface LookedUp {
   readonly keys: readonly string[]

@@ -2,10 +2,10 @@
 import { engineBugs } from './engine-bugs.ts'
 import { externalBugs } from './external-bugs.ts'
 import { keepBugs } from './keep-bugs.ts'
+import { keyedBugs } from './keyed-bugs.ts'
 import { lakeBugs } from './lake-bugs.ts'
 import type { PlantedBug } from './plant.ts'
 import { readBugs } from './read-bugs.ts'
-import { keyedBugs } from './keyed-bugs.ts'
 import { upkeepBugs } from './upkeep-bugs.ts'
 
 const commit = 'core/log/append/commit.ts'
