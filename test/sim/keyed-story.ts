@@ -352,7 +352,7 @@ async function foldAll({ stage, watch }: Shared): Promise<void> {
       if (scheduler.now > end)
         return history.break('G12', 'live', `${behind().join(', ')} not folded after ${stormMs} ms of triggers`)
       trigger(stage, 'fold')
-      await cluster.sleep(stage.random.between(5, 25))
+      await cluster.sleep(stage.random.between(1, 5))
     }
   }
   const until = scheduler.now + foldBoundMs

@@ -119,15 +119,6 @@ export const keyedBugs: readonly PlantedBug[] = [
   },
   {
     id: 'V9',
-    what: 'members that a group was merged with are left out of its commit',
-    file: 'core/log/append/commit.ts',
-    find: 'if (end === this.#plan.seen && this.#pending.length === this.#plan.members.length) return',
-    replace: 'if (end === this.#plan.seen) return',
-    scenario: 'keyed',
-    seedsMax: 300,
-  },
-  {
-    id: 'V10',
     what: 'collect does not see what a snapshot refers to',
     file: 'core/log/collect.ts',
     find: 'if (kv !== undefined) await unmarkSnapshots(world, table, at, kv, candidates)',
