@@ -16,7 +16,7 @@ const jobOf = ({ database, name, tableId, buckets }: Table) => ({
   marks: [],
 })
 
-const tiny = { ...levelLimits, level0RunsMax: 2, level1BytesMax: 400, levelGrowth: 2, runBytesMax: 150 }
+const tiny = { ...levelLimits, level0RunsMin: 2, level0RunsMax: 4, level1BytesMax: 400, levelGrowth: 2, runBytesMax: 150 }
 
 async function foldNow(world: World, { log }: TestKv, table: Table): Promise<void> {
   const later = { ...world, clock: { ...world.clock, now: () => world.clock.now() + 120_000 } }

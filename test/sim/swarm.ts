@@ -176,7 +176,8 @@ function drawKeyed(random: Seeded): Pick<Swarm, 'levels'> & Partial<Swarm> {
     storm: random.chance(0.3),
     requestsEach: random.between(1, 12),
     levels: {
-      level0RunsMax: random.between(1, 4),
+      level0RunsMin: random.between(1, 4),
+      level0RunsMax: random.between(2, 6),
       level1BytesMax: random.pick([1, 300, 2_000]),
       levelGrowth: 2,
       runBytesMax: random.pick([1, 150, 1 << 20]),

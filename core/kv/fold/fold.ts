@@ -29,7 +29,7 @@ import { KvCache } from '../cache.ts'
 import { keyFormOf } from '../key.ts'
 import { recordsOf, runsOf, type SnapshotReading } from '../snapshot.ts'
 import { readTail, Tail } from '../tail.ts'
-import { type LevelLimits, levelLimits, planMerge, withMerged } from './levels.ts'
+import { isMove, type LevelLimits, levelLimits, planMerge, withMerged } from './levels.ts'
 import { publish, releaseFold, takeFold } from './publish.ts'
 import { type RunWriting, writeManifest, writeRuns } from './write.ts'
 
@@ -192,8 +192,12 @@ async function mergeOnce(
   const merge = planMerge(runs, run.options.limits ?? levelLimits)
   if (merge === undefined) return 'none'
   const writing = writingOf(run, at, mine)
-  const merged = await writeRuns(writing, merge.level, liveWhere(merge.isLowest, recordsOf(reading, merge.inputs)))
   const { upTo, rows } = mine
+  if (isMove(merge)) {
+    const moved = merge.inputs.map((input) => ({ ...input, level: merge.level }))
+    return publishRuns(run, writing, mine, { runs: withMerged(runs, merge, moved), added: [], upTo, rows })
+  }
+  const merged = await writeRuns(writing, merge.level, liveWhere(merge.isLowest, recordsOf(reading, merge.inputs)))
   return publishRuns(run, writing, mine, { runs: withMerged(runs, merge, merged), added: merged, upTo, rows })
 }
 

@@ -1,12 +1,16 @@
 /**
  * Which runs are merged next, pure. Level 0 has what was folded, newest first, runs that may overlap; each level below has runs that
- * do not, and room for ten times what is above it. Once level 0 is full, all of it goes into level 1 with the runs there that it overlaps;
- * once a level is full, the run of it that overlaps least goes down. A run that none of this touches is never written again.
+ * do not, and room for ten times what is above it. Level 0 goes into level 1, with the runs there that lie between, once it has several
+ * runs and is large enough for that: a byte is not written more often than the growth of levels for it. Until then its newest runs are
+ * merged whenever together they are as large as the one behind, so that there are few even of many small folds. Once a level below is full,
+ * the run of it that overlaps least goes down. A run that none of this touches is never written again.
  */
 import type { RunRef } from '../../format/run/manifest.ts'
 
 export interface LevelLimits {
-  /** Runs of level 0 before they are merged. */
+  /** Runs of level 0 before they go into level 1, if they are large enough. */
+  readonly level0RunsMin: number
+  /** Then they go in any case. */
   readonly level0RunsMax: number
   readonly level1BytesMax: number
   readonly levelGrowth: number
@@ -16,7 +20,13 @@ export interface LevelLimits {
 
 const MiB = 1024 * 1024
 
-export const levelLimits: LevelLimits = { level0RunsMax: 4, level1BytesMax: 96 * MiB, levelGrowth: 10, runBytesMax: 16 * MiB }
+export const levelLimits: LevelLimits = {
+  level0RunsMin: 4,
+  level0RunsMax: 12,
+  level1BytesMax: 96 * MiB,
+  levelGrowth: 10,
+  runBytesMax: 16 * MiB,
+}
 
 export interface Merge {
   /** Newest first: of a key that several have, the first one's state stays. */
@@ -30,13 +40,19 @@ export interface Merge {
 /** Undefined: every level has room. */
 export function planMerge(runs: readonly RunRef[], limits: LevelLimits): Merge | undefined {
   const top = runs.filter(({ level }) => level === 0)
-  if (top.length >= limits.level0RunsMax) return mergeInto(runs, top, 1)
+  if (top.length >= limits.level0RunsMin) {
+    const merge = mergeInto(runs, top, 1)
+    const isWorth = bytesOf(top) * (1 + limits.levelGrowth) >= bytesOf(merge.inputs)
+    if (isWorth || top.length >= limits.level0RunsMax) return merge
+  }
+  const newest = newestAlike(top)
+  if (newest.length > 1 && bytesOf(newest) < limits.runBytesMax) return { inputs: newest, level: 0, isLowest: false }
   const deepest = runs.reduce((most, { level }) => Math.max(most, level), 0)
   let bytesMax = limits.level1BytesMax
   for (let level = 1; level <= deepest; level++) {
     const own = runs.filter((run) => run.level === level)
-    if (own.reduce((sum, { bytes }) => sum + bytes, 0) > bytesMax) {
-      const costs = own.map((run) => overlapping(runs, [run], level + 1).reduce((sum, { bytes }) => sum + bytes, 0) / run.bytes)
+    if (bytesOf(own) > bytesMax) {
+      const costs = own.map((run) => bytesOf(overlapping(runs, [run], level + 1)) / run.bytes)
       const cheapest = costs.indexOf(Math.min(...costs))
       return mergeInto(runs, own.slice(cheapest, cheapest + 1), level + 1)
     }
@@ -45,10 +61,23 @@ export function planMerge(runs: readonly RunRef[], limits: LevelLimits): Merge |
   return undefined
 }
 
-/** The manifest with `merged` in the place of the inputs. */
-export function withMerged(runs: readonly RunRef[], { inputs }: Merge, merged: readonly RunRef[]): readonly RunRef[] {
-  return ordered([...runs.filter((run) => !inputs.includes(run)), ...merged])
+/** As large together as the next one behind: so each byte of level 0 is written a few times, and its runs double in size. */
+function newestAlike(top: readonly RunRef[]): readonly RunRef[] {
+  let count = 1
+  while (count < top.length && (top[count] as RunRef).bytes <= bytesOf(top.slice(0, count))) count++
+  return top.slice(0, count)
 }
+
+const bytesOf = (runs: readonly RunRef[]): number => runs.reduce((sum, { bytes }) => sum + bytes, 0)
+
+/** The manifest with `merged` in the place of the inputs; those that stay in level 0 are the newest. */
+export function withMerged(runs: readonly RunRef[], { inputs }: Merge, merged: readonly RunRef[]): readonly RunRef[] {
+  return ordered([...merged, ...runs.filter((run) => !inputs.includes(run))])
+}
+
+/** A run that overlaps nothing there goes down as it is, unless it has what may be forgotten there. */
+export const isMove = ({ inputs, level, isLowest }: Merge): boolean =>
+  level > 0 && inputs.length === 1 && !(isLowest && (inputs[0]?.deleted ?? 0) > 0)
 
 /** Level 0 keeps its order, which is by age; the others are in key order. */
 function ordered(runs: readonly RunRef[]): readonly RunRef[] {
