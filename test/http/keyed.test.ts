@@ -1,7 +1,7 @@
 /** Tables with a primary key over HTTP: upserts, deletes, what they leave, and what is refused. */
 import { tableFromIPC } from 'apache-arrow'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { lines, makeTable, memorySite, ndjson, readLines, type Site } from './harness.ts'
+import { diskSite, lines, makeTable, memorySite, ndjson, readLines, type Site } from './harness.ts'
 
 let site: Site
 beforeAll(async () => {
@@ -134,6 +134,31 @@ test('rows with the bucket key are found in key order, as JSON and as Arrow', as
   const table = tableFromIPC((await prefix({ keys: [{ city: 'x' }, { city: 'oslo' }] }, { Accept: arrow })).bytes)
   expect([...(table.getChild('__key') ?? [])]).toEqual([1, 1, 1])
   expect((await prefix({ keys: [oslo] })).json.error.code).toBe('unknown-field')
+})
+
+test('what is folded into a snapshot is found again by a server that knows nothing, with few reads', async () => {
+  const first = await diskSite()
+  const path = await makeTable(first.client, 'folded', { ...keyed, buckets: { count: 1, key: ['city'] } })
+  const put = (rows: readonly object[]) => first.client.send('POST', `${path}/records`, { body: lines(rows), headers: ndjson })
+  for (let i = 0; i < 40; i++)
+    await put([
+      { ...oslo, flights: i, note: 'x'.repeat(200) },
+      { city: `c${i}`, day: oslo.day, flights: i },
+    ])
+  await expect
+    .poll(async () => (await first.client.get('/metrics')).text, { timeout: 15_000 })
+    .toMatch(/sluice_snapshots_published_total [1-9]/)
+  await put([{ city: 'c3', day: oslo.day, __op: 'D' }])
+  await first.running.stop()
+  const second = await first.reopen()
+  const keys = [oslo, { city: 'c3', day: oslo.day }, { city: 'c7', day: oslo.day }]
+  const answer = await second.client.send('POST', `${path}/lookup`, { json: { keys, columns: ['flights'] } })
+  expect(answer.json.rows).toEqual([{ flights: '39' }, null, { flights: '7' }])
+  expect(Number(/items\.get=(\d+)/.exec(answer.headers['sluice-requests'] ?? '')?.[1])).toBeLessThan(20)
+  expect((await second.client.get(`${path}/rows?count=true`)).json).toEqual({ count: '40' })
+  expect([...first.defects, ...second.defects]).toEqual([])
+  await second.close()
+  await first.close()
 })
 
 describe('merge engines and parts of rows', () => {
