@@ -94,10 +94,8 @@ test('options of the lake are altered, only on the schema that the caller saw', 
   expect((await alter({ setOptions: { 'lake.fresness': '1s' } })).json.error).toMatchObject({ code: 'unknown-field' })
   expect((await alter({ setOptions: { 'lake.freshness': 'soon' } })).status).toBe(400)
   const added = [{ name: 'more', type: 'int' }]
-  expect((await alter({ addColumns: added })).json.error).toMatchObject({
-    code: 'not-supported',
-    facts: { option: 'lake.format' },
-  })
+  expect((await alter({ addColumns: added }, { 'If-Match': '"1"' })).json.schemaId).toBe(2)
+  expect((await alter({ addColumns: added }, { 'If-Match': '"1"' })).json.error.code).toBe('changed')
   expect((await alter({ setOption: {} })).json.error.message).toContain('setOptions')
 })
 
