@@ -9,6 +9,7 @@ import { compact, printCompact } from './compact.ts'
 import { compactLake } from './compact-lake.ts'
 import { ddl } from './ddl.ts'
 import type { Report } from './harness.ts'
+import { lookup, upsert } from './keyed.ts'
 import { plan, printPlan } from './plan.ts'
 import { fetch, filter, partitions, prune } from './read.ts'
 import { printRequests, requests } from './requests.ts'
@@ -37,6 +38,8 @@ const benches: Readonly<Record<string, Bench>> = {
   filter: { about: 'few rows of a table against all', run: async (options) => reports(await filter(options)) },
   tail: { about: 'from produce to tail, over long polls and events', run: async (options) => reports(await tail(options)) },
   ddl: { about: 'create, describe and list 10,000 tables', run: async (options) => reports(await ddl(options)) },
+  upsert: { about: 'upserts of keys that are there, against appends', run: async (options) => reports(await upsert(options)) },
+  lookup: { about: 'warm lookups against a bare Node server', run: async (options) => reports(await lookup(options)) },
   compact: {
     about: 'object reads of a long log before and after compaction, and bytes moved',
     run: async (options) => {

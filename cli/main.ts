@@ -1,6 +1,7 @@
 /** `sluice`: the command. Exit status 0 done, 1 failed, 2 wrong usage. */
 import { Argument, Command, CommanderError } from 'commander'
 import { addDatabase } from './commands/database.ts'
+import { addLookup } from './commands/lookup.ts'
 import { addPartition } from './commands/partition.ts'
 import { addRows } from './commands/rows.ts'
 import { addServer } from './commands/server.ts'
@@ -8,7 +9,7 @@ import { addTable } from './commands/table.ts'
 import { completionScript, completions, type Shell, shells } from './completion.ts'
 import { Failure } from './failure.ts'
 
-const notYet = ['lookup', 'sql', 'token', 'acl', 'doctor']
+const notYet = ['sql', 'token', 'acl', 'doctor']
 
 export async function main(argv: readonly string[]): Promise<number> {
   try {
@@ -49,7 +50,7 @@ function program(): Command {
     .option('--data <directory>', 'where the state is kept')
     .option('--json', 'print JSON')
     .action(async (flags) => (await import('./demo/main.ts')).demo(flags))
-  for (const add of [addDatabase, addTable, addPartition, addRows, addServer]) add(top)
+  for (const add of [addDatabase, addTable, addPartition, addRows, addLookup, addServer]) add(top)
   addCompletion(top)
   for (const name of notYet) {
     top
