@@ -4,7 +4,7 @@
  */
 import { Kv } from '../core/kv/kv.ts'
 import { Log } from '../core/log/log.ts'
-import type { ParquetWriter } from '../core/ports/parquet.ts'
+import type { ParquetReader, ParquetWriter } from '../core/ports/parquet.ts'
 import { retryDefaults } from '../stores/decorators/retry.ts'
 import { openStores } from '../stores/open.ts'
 import { openSqs } from '../stores/queue/sqs.ts'
@@ -14,10 +14,11 @@ import { systemClock, systemRandom } from './system.ts'
 import { TableCache } from './tables.ts'
 import { type FunctionWorld, lambdaWaits } from './world.ts'
 
-export function lambdaWorld(parquet: ParquetWriter = noParquet): () => Promise<FunctionWorld> {
+/** `lakeReader`: of a function that gives rows. */
+export function lambdaWorld(parquet: ParquetWriter = noParquet, lakeReader?: ParquetReader): () => Promise<FunctionWorld> {
   let world: Promise<FunctionWorld> | undefined
   return () => {
-    world ??= openWorld(parquet).catch((error) => {
+    world ??= openWorld(parquet, lakeReader).catch((error) => {
       world = undefined
       throw error
     })
@@ -25,7 +26,7 @@ export function lambdaWorld(parquet: ParquetWriter = noParquet): () => Promise<F
   }
 }
 
-async function openWorld(parquet: ParquetWriter): Promise<FunctionWorld> {
+async function openWorld(parquet: ParquetWriter, lakeReader: ParquetReader | undefined): Promise<FunctionWorld> {
   const text = process.env['SLUICE_CATALOGS']
   const { objects, items, catalogs, counter } = await openStores({
     ...(text !== undefined && text !== '' && { catalogs: { text, environment: process.env } }),
@@ -42,6 +43,7 @@ async function openWorld(parquet: ParquetWriter): Promise<FunctionWorld> {
     clock: systemClock,
     random: systemRandom,
     catalogs,
+    ...(lakeReader && { lakeReader }),
   }
   let count = 0
   const log = new Log(core)

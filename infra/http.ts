@@ -25,7 +25,8 @@ export const read = room('Read', {
   memory: '1024 MB',
   timeout: '30 seconds',
   url: true,
-  permissions: [objects(['t'], ['s3:GetObject']), keys(), items(['dynamodb:GetItem', 'dynamodb:Query'])],
+  install: { 'parquet-wasm': '0.8.0' },
+  permissions: [objects(['t', 'lake'], ['s3:GetObject']), keys(), items(['dynamodb:GetItem', 'dynamodb:Query'])],
 })
 
 export const admin = room('Admin', {

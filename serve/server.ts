@@ -12,7 +12,7 @@ import { Log, type LogConfig } from '../core/log/log.ts'
 import type { ItemStore } from '../core/ports/items.ts'
 import type { LakeCatalogs } from '../core/ports/lake-catalog.ts'
 import type { ObjectStore } from '../core/ports/objects.ts'
-import type { ParquetWriter } from '../core/ports/parquet.ts'
+import type { ParquetReader, ParquetWriter } from '../core/ports/parquet.ts'
 import type { Handlers } from '../functions/call.ts'
 import { allHandlers } from '../functions/handlers.ts'
 import { type JobTime, runJob } from '../functions/jobs.ts'
@@ -29,7 +29,7 @@ export interface ServedStores {
   readonly objects: ObjectStore
   readonly items: ItemStore
   readonly counter: Counter
-  readonly parquet: ParquetWriter
+  readonly parquet: ParquetWriter & ParquetReader
   /** Default none. */
   readonly catalogs?: LakeCatalogs
   close(): Promise<void>
@@ -98,7 +98,7 @@ export async function serveOver(stores: ServedStores, options: ServeOptions): Pr
     onError: (job, error) => logError(`job ${job.kind} ${job.table.database}.${job.table.table}`, error),
   })
   const { objects, items, catalogs = new Map() } = stores
-  const core = { objects, items, queue, clock, random, catalogs }
+  const core = { objects, items, queue, clock, random, catalogs, lakeReader: stores.parquet }
   const log = options.log === undefined ? new Log(core) : new Log(core, options.log)
   const world: FunctionWorld = {
     ...core,

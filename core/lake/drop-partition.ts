@@ -28,14 +28,11 @@ import {
   planCommit,
   readBase,
 } from './append.ts'
+import { fileJudge } from './file-judge.ts'
 import { encodeEntries, entryStatus, type ManifestEntry, type ManifestFile } from './iceberg/manifest.ts'
-import { partitionNames } from './iceberg/manifest-schema.ts'
 import { deleteSummary } from './iceberg/metadata.ts'
-import type { PartitionSpec } from './iceberg/partition-spec.ts'
-import { avroKey, avroValue, mayHave, partitionTypes, partitionValues } from './iceberg/partition-value.ts'
-import type { IcebergSchema } from './iceberg/schema.ts'
 import { claimLake, nextLabel, releaseLake } from './item.ts'
-import { manifestCrc, manifestKey } from './layout.ts'
+import { manifestKey } from './layout.ts'
 import { readPoints } from './objects.ts'
 import { publish, repairPublished } from './publish.ts'
 import { readEntries } from './upkeep/merge.ts'
@@ -84,7 +81,7 @@ export async function dropFromLake(
 async function planDrop(world: World, table: Table, partition: Partition, base: LakeBase): Promise<CommitPlan | undefined> {
   if (base.metadata === undefined) return undefined
   const snapshot = newSnapshot(world, table, base)
-  const isOf = fileJudge(table, partition, snapshot.spec, snapshot.schema)
+  const isOf = fileJudge(table, partition, snapshot)
   const label = nextLabel(world.clock.now(), base.lake.gc)
   const rewritten = await mapAtOnce(base.manifests.filter(hasFiles), manifestsAtOnce, async (listed): Promise<Rewritten> => {
     if (!isOf.mayBeIn(listed)) return { listed, taken: [] }
@@ -163,23 +160,5 @@ function rewrite(
       existing_rows_count: rowsOf(kept),
       deleted_rows_count: rowsOf([...taken]),
     },
-  }
-}
-
-/** Whether files have the partition's values, under the name and the width that their manifest gives them. */
-function fileJudge(table: Table, partition: Partition, spec: PartitionSpec, schema: IcebergSchema) {
-  const names = partitionNames(spec)
-  const types = partitionTypes(spec, schema)
-  const levels = partitionValues(table, partition.name).map((value, i) => {
-    const type = present(types[i], 'the type of a partition column')
-    return { value, type, key: avroKey(type, avroValue(type, value)), name: present(names[i], 'the name of a partition field') }
-  })
-  return {
-    // What an engine says of its own manifest may be less than we say of ours.
-    mayBeIn: ({ manifest_path: path, partitions }: ManifestFile): boolean =>
-      manifestCrc(path) === undefined ||
-      levels.every(({ type, value }, i) => mayHave(type, present(partitions?.[i], 'the summary of a partition field'), value)),
-    entry: ({ data_file: { partition: tuple } }: ManifestEntry): boolean =>
-      levels.every(({ type, name, key }) => avroKey(type, tuple[name]) === key),
   }
 }

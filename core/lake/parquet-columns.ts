@@ -84,7 +84,8 @@ export function safeName(name: string): string {
   return out
 }
 
-function safeType(type: DataType): DataType {
+/** With names inside rows made safe. */
+export function safeType(type: DataType): DataType {
   switch (type.kind) {
     case 'array':
       return { ...type, element: safeType(type.element) }
@@ -110,7 +111,8 @@ function castColumn(column: ColumnData, type: DataType, name: string): ColumnDat
   return { ...column, type, children: column.children.map((child, i) => castColumn(child, types[i] as DataType, name)) }
 }
 
-function childTypes(type: DataType): readonly DataType[] {
+/** In the order of a column's children. */
+export function childTypes(type: DataType): readonly DataType[] {
   switch (type.kind) {
     case 'array':
       return [type.element]

@@ -3,6 +3,7 @@
  * every memory is checked by the store at commit, so a process may be frozen, killed or doubled at any moment.
  */
 import { SluiceError } from '../kernel/errors.ts'
+import { LakeIndex } from '../lake/files-at.ts'
 import type { BucketRef, Partition } from '../model/partition.ts'
 import type { Table } from '../model/table.ts'
 import type { World } from '../ports/world.ts'
@@ -51,7 +52,12 @@ export class Log {
     this.marks = new MarkKeeper(world)
     this.partitionsKnown = new Partitions(world)
     this.#watchers = new Watchers(world.clock)
-    this.reading = { world, ranges: new Ranges(world.objects, config.cacheBytesMax), schemas: new Schemas(world) }
+    this.reading = {
+      world,
+      ranges: new Ranges(world.objects, config.cacheBytesMax),
+      schemas: new Schemas(world),
+      lake: new LakeIndex(world),
+    }
     this.#appender = new Appender({
       partitions: this.partitionsKnown,
       run: (table, group) => runGroup({ world, table, memos: this.memos, marks: this.marks }, group),

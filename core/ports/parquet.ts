@@ -12,6 +12,15 @@ export interface ParquetWriter {
   join(files: readonly Uint8Array[], options: ParquetOptions): Promise<JoinedFile>
 }
 
+/** ParquetReader: one Parquet file in, Arrow IPC out. */
+export interface ParquetReader {
+  /**
+   * All rows of a file as an Arrow IPC stream whose fields carry `PARQUET:field_id`. The file is handed over; it may be hostile.
+   * Errors: `internal` where it is no Parquet file.
+   */
+  read(file: Uint8Array): Promise<Uint8Array>
+}
+
 export interface JoinedFile {
   readonly file: Uint8Array
   /** How many of the first files are in it; at least one. */

@@ -4,6 +4,7 @@ import type { Random } from '../kernel/random.ts'
 import type { ItemStore } from './items.ts'
 import type { LakeCatalogs } from './lake-catalog.ts'
 import type { ObjectStore } from './objects.ts'
+import type { ParquetReader } from './parquet.ts'
 import type { JobQueue } from './queue.ts'
 
 export interface World {
@@ -14,4 +15,6 @@ export interface World {
   readonly random: Random
   /** Iceberg catalogs that are not ours; absent: none. */
   readonly catalogs?: LakeCatalogs
+  /** Of a lake's data files; absent: rows that have left the log are not read on. */
+  readonly lakeReader?: ParquetReader
 }

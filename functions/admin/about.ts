@@ -17,6 +17,7 @@ const capabilities = [
   'auto-partitions',
   'schema-changes',
   'retention',
+  'backfill',
   'primary-keys',
   'lookup',
   'prefix-lookup',

@@ -1,5 +1,5 @@
 /**
- * Arrow IPC, or Parquet files, to one Parquet file by parquet-wasm, synchronous. Field ids come through from the Arrow schema. Everything that lives
+ * Arrow IPC, or Parquet files, to one Parquet file by parquet-wasm, and a file to Arrow IPC, synchronous. Field ids come through from the Arrow schema. Everything that lives
  * in the module's memory is freed on every path: that memory never shrinks.
  */
 import { Compression, EnabledStatistics, Encoding, readParquet, Table, WriterPropertiesBuilder, writeParquet } from 'parquet-wasm'
@@ -32,9 +32,11 @@ export function joinParquet(files: readonly Uint8Array[], options: ParquetOption
   return { file: encodeParquet(stream, options), files: streams }
 }
 
+export const readParquetStream = (file: Uint8Array): Uint8Array => readParquet(file, { batchSize: readRows }).intoIPCStream()
+
 /** One at a time, so that what is not wanted any more is not read. */
 function* streamsOf(files: readonly Uint8Array[]): Iterable<Uint8Array> {
-  for (const file of files) yield readParquet(file, { batchSize: readRows }).intoIPCStream()
+  for (const file of files) yield readParquetStream(file)
 }
 
 /** Writers pay per batch. */

@@ -2,9 +2,10 @@
 import type { ParquetOptions } from '../../core/ports/parquet.ts'
 
 export interface ParquetRequest {
-  /** An Arrow stream to write, or files to join. */
+  /** An Arrow stream to write, or files to join; a file to read where there are no options. */
   readonly source: Uint8Array<ArrayBuffer> | readonly Uint8Array<ArrayBuffer>[]
-  readonly options: ParquetOptions
+  readonly options?: ParquetOptions
 }
 
+/** `file`: Arrow IPC where one was read. */
 export type ParquetReply = { readonly file: Uint8Array<ArrayBuffer>; readonly files: number } | { readonly error: string }

@@ -1,3 +1,4 @@
+import { tableFromIPC } from 'apache-arrow'
 import { parquetMetadata, parquetReadObjects } from 'hyparquet'
 import { compressors } from 'hyparquet-compressors'
 import { afterAll, expect, test } from 'vitest'
@@ -97,4 +98,18 @@ test('what is no parquet file is not joined, and the worker lives on', async () 
     await expect(writer.join([utf8('no parquet file')], options)).rejects.toMatchObject({ code: 'internal' })
     expect((await writer.write(stream(3), options)).subarray(0, 4)).toEqual(utf8('PAR1'))
   }
+})
+
+test('a file is read as an Arrow stream of its rows with field ids, by workers as by the calling thread', async () => {
+  const file = () => inlineParquet().write(stream(5), options)
+  const read = await pool.read(await file())
+  expect(read).toEqual(await inlineParquet().read(await file()))
+  const table = tableFromIPC(read)
+  expect(table.schema.fields.map(({ name, metadata }) => [name, metadata.get('PARQUET:field_id')])).toEqual([
+    ['n', '4'],
+    ['s', '5'],
+  ])
+  expect(table.toArray().map((row) => Number(row.n))).toEqual([0, 1, 2, 3, 4])
+  for (const reader of [pool, inlineParquet()])
+    await expect(reader.read(utf8('no parquet file'))).rejects.toMatchObject({ code: 'internal' })
 })

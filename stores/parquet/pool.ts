@@ -1,11 +1,11 @@
 /**
- * A ParquetWriter over worker threads. Workers start with the first file and do not keep the process alive when idle. What is
+ * A ParquetWriter and ParquetReader over worker threads. Workers start with the first file and do not keep the process alive when idle. What is
  * written is handed over to the worker: its caller must not touch it again. A worker that dies fails the one file that
  * it had, and the next file starts another.
  */
 import { Worker } from 'node:worker_threads'
 import { SluiceError } from '../../core/kernel/errors.ts'
-import type { JoinedFile, ParquetOptions, ParquetWriter } from '../../core/ports/parquet.ts'
+import type { JoinedFile, ParquetOptions, ParquetReader, ParquetWriter } from '../../core/ports/parquet.ts'
 import { parquetError } from './inline.ts'
 import type { ParquetReply, ParquetRequest } from './messages.ts'
 
@@ -18,12 +18,12 @@ export interface ParquetPoolOptions {
 
 interface Waiting {
   readonly source: Uint8Array | readonly Uint8Array[]
-  readonly options: ParquetOptions
+  readonly options: ParquetOptions | undefined
   readonly resolve: (made: JoinedFile) => void
   readonly reject: (error: Error) => void
 }
 
-export class ParquetPool implements ParquetWriter {
+export class ParquetPool implements ParquetWriter, ParquetReader {
   readonly #workersMax: number
   readonly #workerUrl: URL
   readonly #idle: Worker[] = []
@@ -47,6 +47,10 @@ export class ParquetPool implements ParquetWriter {
     return this.#made(files, options)
   }
 
+  async read(file: Uint8Array): Promise<Uint8Array> {
+    return (await this.#made(file, undefined)).file
+  }
+
   /** Files that were not finished fail; nothing is written after. */
   async close(): Promise<void> {
     this.#isClosed = true
@@ -56,7 +60,7 @@ export class ParquetPool implements ParquetWriter {
     await Promise.all(workers.map((worker) => worker.terminate()))
   }
 
-  #made(source: Waiting['source'], options: ParquetOptions): Promise<JoinedFile> {
+  #made(source: Waiting['source'], options: ParquetOptions | undefined): Promise<JoinedFile> {
     return new Promise((resolve, reject) => {
       if (this.#isClosed) return reject(closed())
       this.#waiting.push({ source, options, resolve, reject })
@@ -74,7 +78,7 @@ export class ParquetPool implements ParquetWriter {
     const { options } = waiting
     const source = waiting.source instanceof Uint8Array ? alone(waiting.source) : waiting.source.map(alone)
     const buffers = (source instanceof Uint8Array ? [source] : source).map(({ buffer }) => buffer)
-    worker.postMessage({ source, options } satisfies ParquetRequest, buffers)
+    worker.postMessage({ source, ...(options && { options }) } satisfies ParquetRequest, buffers)
   }
 
   #start(): Worker {

@@ -80,12 +80,20 @@ test('each function asks for what its role grants, and every grant is asked for'
   await sweep(worlds.Sweep)
   await work(shared.jobs, worlds.Tier)
   expect(await admin('GET', `${tablePath}/tier`)).toMatchObject({ lagRows: 0 })
+  await read('GET', `${tablePath}/offsets`)
   await catalog('POST', '/iceberg/v1/namespaces/d/tables/t', maintenance('a'))
 
   await shared.objects.create(`t/${tableId}/00/${labelOf(shared.time.now)}-${'0'.repeat(16)}`, new Uint8Array(8))
   shared.time.now += 3 * day
   await sweep(worlds.Sweep)
   await work(shared.jobs, worlds.Tier)
+  shared.time.now += 8 * day
+  await sweep(worlds.Sweep)
+  await work(shared.jobs, worlds.Tier)
+  // They have left the log, and the lake has them.
+  const offsets = (await read('GET', `${tablePath}/offsets`)) as { buckets: { start: string }[] }
+  expect(offsets.buckets.map(({ start }) => Number(start) > 0)).toContain(true)
+  expect(await read('GET', `${tablePath}/log`, undefined, undefined, 'bucket=0&offset=0&limit=1')).toMatchObject({ rows: [{}] })
   // The mark that the tier put is answered by now.
   await catalog('POST', '/iceberg/v1/namespaces/d/tables/t', maintenance('b'))
   await admin('PUT', partitionedPath, JSON.stringify(partitioned))
@@ -156,6 +164,7 @@ function worldOf(shared: ReturnType<typeof testWorld>, used: Set<string>): Funct
   const core = {
     ...shared,
     items,
+    lakeReader: inlineParquet(),
     objects: inlineObjects({ objects: recordObjects(shared.objects, used), items, clock: shared.clock }),
     queue: {
       send: async (job: Job) => {

@@ -17,6 +17,7 @@ export const granted: Readonly<Record<string, Readonly<Record<string, readonly s
   },
   Read: {
     'ObjectsBucket/t/*': ['s3:GetObject'],
+    'ObjectsBucket/lake/*': ['s3:GetObject'],
     ObjectsBucket: ['s3:ListBucket'],
     ItemsTable: readItems,
     'ReadLog:log-stream:*': write,

@@ -6,12 +6,12 @@ import { tableFromIPC } from 'apache-arrow'
 import { joinStreams } from '../../core/format/arrow/join-streams.ts'
 import { concat, utf8 } from '../../core/kernel/bytes.ts'
 import type { Clock } from '../../core/kernel/clock.ts'
-import { joinedArrowBytesMax, type ParquetWriter } from '../../core/ports/parquet.ts'
+import { joinedArrowBytesMax, type ParquetReader, type ParquetWriter } from '../../core/ports/parquet.ts'
 import { laterOf, textOf } from './rows.ts'
 
 const magic = utf8('SIMPARQUET')
 
-export function simulatedParquet(clock: Clock): ParquetWriter {
+export function simulatedParquet(clock: Clock): ParquetWriter & ParquetReader {
   return {
     async write(stream) {
       const file = concat([magic, stream])
@@ -26,6 +26,10 @@ export function simulatedParquet(clock: Clock): ParquetWriter {
       const file = concat([magic, made.stream])
       await clock.sleep(5)
       return { file, files: made.streams }
+    },
+    async read(file) {
+      await clock.sleep(5)
+      return file.subarray(magic.length)
     },
   }
 }

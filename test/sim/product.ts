@@ -12,6 +12,7 @@ import { SimulatedCatalog } from './catalog.ts'
 import { type ItemsState, SimulatedItems } from './items.ts'
 import type { Network } from './network.ts'
 import { type ObjectsState, SimulatedObjects } from './objects.ts'
+import { simulatedParquet } from './parquet.ts'
 import type { Process } from './process.ts'
 import { type QueueState, SimulatedQueue } from './queue.ts'
 import type { Seeded } from './random.ts'
@@ -45,6 +46,7 @@ export function buildProduct(
     queue: new SimulatedQueue(process, network, stores.queue),
     clock,
     random: own,
+    lakeReader: simulatedParquet(clock),
   }
   const log = new Log(world, swarm.group)
   return { world, log, kv: new Kv(world, log, swarm.group) }

@@ -12,6 +12,7 @@ import { type Budget, budgetOf, spend } from './budget.ts'
 import { castColumn } from './cast.ts'
 import { type Casting, nullColumn } from './casting.ts'
 import type { Batch, ColumnData, Field } from './column.ts'
+import { fieldIds } from './field-ids.ts'
 import { damaged, int8Field, int64Field, tableField } from './flatbuffer.ts'
 import { type ForeignField, type ForeignType, foreignSchema } from './foreign.ts'
 import { type ForeignColumn, foreignColumns, type Zstd } from './foreign-columns.ts'
@@ -26,6 +27,8 @@ export interface ReadOptions {
   readonly expandedBytesMax?: number
   /** Without it, ZSTD-compressed buffers are `not-supported`. */
   readonly zstd?: Zstd
+  /** Columns go by the field ids that Parquet gave them; those of the stream that are not wanted are ignored. */
+  readonly byId?: boolean
   /** Names that columns had before, to their ids. */
   readonly formerNames?: Readonly<Record<string, number>>
 }
@@ -45,7 +48,9 @@ export function readArrowStream(bytes: Uint8Array, fields: readonly Field[], opt
     if (message.kind === messageKind.schema) {
       if (schema !== undefined) throw damaged('it has a second schema')
       schema = foreignSchema(message.header)
-      stream.plan = planColumns(schema, fields, options.formerNames ?? {})
+      stream.plan = options.byId
+        ? planById(fieldIds(message.header), fields)
+        : planColumns(schema, fields, options.formerNames ?? {})
       for (const field of schema) findDictionaries(field, stream.dictionaryFields)
     } else if (schema === undefined) throw damaged('it does not begin with a schema')
     else if (message.kind === messageKind.recordBatch) readBatch(stream, message, schema)
@@ -128,6 +133,9 @@ function planColumns(
   }
   return plan
 }
+
+const planById = (ids: readonly (number | undefined)[], fields: readonly Field[]): readonly number[] =>
+  fields.map(({ id }) => ids.indexOf(id))
 
 function indexOfId(fields: readonly Field[], id: number | undefined): number | undefined {
   const found = id === undefined ? -1 : fields.findIndex((field) => field.id === id)

@@ -1,5 +1,6 @@
 /** What a walk reads with, and the steps that it makes. */
 import type { Offset } from '../../kernel/ids.ts'
+import type { LakeIndex } from '../../lake/files-at.ts'
 import type { World } from '../../ports/world.ts'
 import type { Schemas } from '../schemas.ts'
 import type { RangeReader } from './ranges.ts'
@@ -18,4 +19,5 @@ export interface Reading {
   readonly world: World
   readonly ranges: RangeReader
   readonly schemas: Schemas
+  readonly lake: LakeIndex
 }

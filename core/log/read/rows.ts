@@ -256,7 +256,13 @@ function made(
   form: FrameForm,
   columnOf: (source: Source) => ColumnBuffers,
 ): FetchedRows {
-  const columns = form.sources.map(columnOf)
+  return fetchedRows(rows, form.sources.map(columnOf))
+}
+
+export function fetchedRows(
+  rows: Omit<FetchedRows, 'columns' | 'message' | 'bytes'>,
+  columns: readonly ColumnBuffers[],
+): FetchedRows {
   let bytes = metadataBytes
   for (const { nodes, buffers } of columns) {
     bytes += 8 * nodes.length

@@ -17,6 +17,7 @@ import { type BucketRef, idOf, type Partition } from '../../model/partition.ts'
 import type { Table } from '../../model/table.ts'
 import type { World } from '../../ports/world.ts'
 import { readHead } from '../head/birth.ts'
+import { walkLake } from './lake-rows.ts'
 import type { Reading, Step } from './reading.ts'
 import { offsetAt } from './rows.ts'
 import { offsetOfTime } from './time.ts'
@@ -67,7 +68,7 @@ export async function walk(reading: Reading, table: Table, request: WalkRequest)
     const buckets = await mapAtOnce(request.buckets, headsAtOnce, (at) => openBucket(reading, table, presence, at))
     const steps: Step[] = []
     try {
-      await new Walker(reading, table, request, buckets, steps).run()
+      await walkBuckets(reading, table, request, buckets, steps)
     } catch (error) {
       const hasMoved = isSluiceError(error, 'not-found') || isSluiceError(error, 'offset-out-of-range')
       if (!hasMoved) throw error
@@ -79,6 +80,26 @@ export async function walk(reading: Reading, table: Table, request: WalkRequest)
     }
     return { buckets, steps }
   }
+}
+
+/**
+ * A walk reads from the log, or on from the lake where the bucket whose turn it is has left the log behind it: never from both, so that
+ * one body has one bound.
+ */
+async function walkBuckets(
+  reading: Reading,
+  table: Table,
+  request: WalkRequest,
+  buckets: readonly OpenBucket[],
+  steps: Step[],
+): Promise<void> {
+  const first = buckets.find(({ isGone, start, end }) => !isGone && start < end)
+  if (first === undefined || first.start >= first.logStart) {
+    const inLog = buckets.map((bucket) => (bucket.start < bucket.logStart ? { ...bucket, head: undefined } : bucket))
+    return new Walker(reading, table, request, inLog, steps).run()
+  }
+  const { partition, bucket, start: from, logStart: to } = first
+  await walkLake(reading, table, { partition, bucket, from, to, index: buckets.indexOf(first) }, request, steps)
 }
 
 /** How far each bucket is done with when only the first `rows` rows are taken. */
@@ -141,11 +162,17 @@ async function startOf(reading: Reading, table: Table, at: BucketPosition, { hea
     return head === undefined ? end : offsetOfTime({ ...reading, shape }, idOf(at), head, from.time)
   }
   if (from >= logStart && from <= end) return from
+  if (from < logStart && (await isInLake(reading, table, at, from))) return from
   const where = partition.name === '' ? `bucket ${bucket}` : `bucket ${bucket} of ${partition.name}`
   throw new SluiceError('offset-out-of-range', `offset ${from} is not in ${where}: it holds ${logStart} to ${end}`, {
     action: 'refresh',
     facts: { partition: partition.name, bucket, start: `${logStart}`, end: `${end}` },
   })
+}
+
+async function isInLake({ world, lake }: Reading, table: Table, at: BucketRef, from: Offset): Promise<boolean> {
+  if (world.lakeReader === undefined || from < at.partition.floor) return false
+  return (await lake.filesAt(table, at, from)).length > 0
 }
 
 /** What is asked where a bucket has no open head: once for the table and once for a partition, however many buckets they have. */

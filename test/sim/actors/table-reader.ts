@@ -115,9 +115,10 @@ export class TableReader {
     return this.#see(outcome.value)
   }
 
-  /** Its rows have left the log before it came to them. */
+  /** Its rows have left the log before it came to them; where there is a lake, they are there. */
   #beginAgain(why: string): void {
-    if (!this.#stage.swarm.retain) this.#stage.history.break('G5', 'cursor', `a reader of the table is refused: ${why}`)
+    const { retain, lake } = this.#stage.swarm
+    if (!retain || lake) this.#stage.history.break('G5', 'cursor', `a reader of the table is refused: ${why}`)
     this.#places.clear()
   }
 

@@ -3,6 +3,27 @@ import type { PlantedBug } from './plant.ts'
 
 export const keepBugs: readonly PlantedBug[] = [
   {
+    id: 'F1',
+    what: 'a reader whose place has left the log is refused, though the lake has its rows',
+    file: 'core/log/read/walk.ts',
+    find: '  return (await lake.filesAt(table, at, from)).length > 0\n',
+    replace: '  return (await lake.filesAt(table, at, from)).length < 0\n',
+    scenario: 'retain',
+    seedsMax: 300,
+  },
+  {
+    id: 'F2',
+    what: 'a reader goes from a file of the lake to the start of the log, past the files between',
+    file: 'core/log/read/lake-rows.ts',
+    find: '        if (rowsLeft <= 0 || bytesLeft <= 0) return true\n      }\n',
+    replace: `        if (rowsLeft <= 0 || bytesLeft <= 0) return true
+      }
+      steps.push({ bucket: range.index, next: range.to })
+`,
+    scenario: 'retain',
+    seedsMax: 300,
+  },
+  {
     id: 'K1',
     what: 'retention goes past the tier point',
     file: 'core/log/keep/retain.ts',
