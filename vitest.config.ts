@@ -18,6 +18,8 @@ export default defineConfig({
     maxWorkers: 2,
     testTimeout: 20_000,
     hookTimeout: 20_000,
+    // A process that is started on a busy machine takes more than the second of the default.
+    expect: { poll: { timeout: 15_000 } },
     env: { SLUICE_SEED: seed },
     setupFiles: ['./test/setup.ts'],
     exclude: [...configDefaults.exclude, '**/node_modules/**', 'test/{wire,infra,interop,crash,browser}/**'],
