@@ -13,7 +13,7 @@ import { viewOf } from '../../kernel/bytes.ts'
 import { isSluiceError, SluiceError } from '../../kernel/errors.ts'
 import { type Offset, offsetOf } from '../../kernel/ids.ts'
 import { limits } from '../../kernel/limits.ts'
-import type { LakeFile } from '../../lake/files-at.ts'
+import type { LakeFile, LakeIndex } from '../../lake/files-at.ts'
 import { childTypes, safeType } from '../../lake/parquet-columns.ts'
 import { columnsOf, type FilterColumn } from '../../model/filter.ts'
 import type { BucketRef } from '../../model/partition.ts'
@@ -60,7 +60,7 @@ export async function walkLake(
     if (files.length === 0 && from > range.from) return
     if (files.length === 0) throw notInLake(range)
     const isFull = await reading.lake.alone(async () => {
-      const stored = await readFiles(reading, range, files, columns)
+      const stored = await storedIn(reading, range, files, columns)
       for (const piece of piecesOf(stored, from, range.to)) {
         const { rows, next } = takePiece(stored, piece, { range, fields, filter, rowsMax: rowsLeft })
         if (rows !== undefined) {
@@ -91,8 +91,30 @@ interface StoredRows {
   readonly offsetAt: (row: number) => bigint
   readonly timeAt: (row: number) => number
   readonly column: (id: number) => ColumnData
+  /** Of Arrow. */
+  readonly bytes: number
   /** Rows of about a frame. */
   readonly pieceRows: number
+}
+
+/** The last that a process read, if it is of usual size: a reader comes back for the next page of the same files. They never change. */
+const lastRead = new WeakMap<LakeIndex, { readonly name: string; readonly stored: StoredRows }>()
+const keptBytesMax = 64 * 1024 * 1024
+
+/** Under `alone`. */
+async function storedIn(
+  reading: Reading,
+  range: LakeRange,
+  files: readonly LakeFile[],
+  columns: readonly Field[],
+): Promise<StoredRows> {
+  const name = JSON.stringify([files.map(({ key }) => key), columns.map(({ id, type }) => [id, type])])
+  const last = lastRead.get(reading.lake)
+  if (last?.name === name) return last.stored
+  lastRead.delete(reading.lake)
+  const stored = await readFiles(reading, range, files, columns)
+  if (stored.bytes <= keptBytesMax) lastRead.set(reading.lake, { name, stored })
+  return stored
 }
 
 async function readFiles(
@@ -157,6 +179,7 @@ function storedRows(batch: Batch, columns: readonly Field[], bytes: number): Sto
     offsetAt: (row) => present(offsets, 'offsets')(row),
     timeAt: (row) => Number(present(times, 'times')(row)),
     column,
+    bytes,
     pieceRows: Math.max(1, Math.floor((limits.frameBytesMax * batch.rows) / Math.max(1, bytes))),
   }
 }
