@@ -143,6 +143,7 @@ interface Sent {
 
 async function upsert({ stage, acked, byProducer }: Shared, sent: Sent): Promise<'definite' | 'none' | 'unknown'> {
   const { producerId, sequence, operations } = sent
+  const mayBeDamaged = stage.swarm.rates.corrupt > 0 && !stage.calm.yes
   const outcome = await stage.cluster.invoke({
     role: 'ingest',
     name: `upsert ${producerId ?? 'without a producer'} ${sequence}: ${operations.map(({ key, isDelete }) => `${isDelete ? '-' : '+'}${key}`).join(' ')}`,
@@ -184,7 +185,7 @@ async function upsert({ stage, acked, byProducer }: Shared, sent: Sent): Promise
   if (outcome.is === 'lost') return 'unknown'
   if (outcome.is === 'error') {
     const code = codeOf(outcome.error)
-    if (code === 'unexpected' || (code === 'internal' && (stage.swarm.rates.corrupt === 0 || stage.calm.yes)))
+    if (code === 'unexpected' || (code === 'internal' && !mayBeDamaged))
       stage.history.break(
         'harness',
         'error',
@@ -194,8 +195,7 @@ async function upsert({ stage, acked, byProducer }: Shared, sent: Sent): Promise
   }
   const failures = outcome.value.flatMap(({ outcome: done }) => (done.done ? [] : [done.error]))
   for (const error of failures)
-    if (error.code === 'internal' && (stage.swarm.rates.corrupt === 0 || stage.calm.yes))
-      stage.history.break('harness', 'error', `upsert: ${error.stack}`)
+    if (error.code === 'internal' && !mayBeDamaged) stage.history.break('harness', 'error', `upsert: ${error.stack}`)
   if (failures.some(({ effect }) => effect !== 'none')) return 'unknown'
   return failures.every(({ code }) => final.has(code)) ? 'definite' : 'none'
 }

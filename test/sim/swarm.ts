@@ -3,7 +3,7 @@
  * are fully off in most runs, because a system under every fault at once explores little.
  */
 
-import { type LevelLimits, levelLimits } from '../../core/kv/fold/levels.ts'
+import type { LevelLimits } from '../../core/kv/fold/levels.ts'
 import type { UpkeepLimits } from '../../core/lake/upkeep/limits.ts'
 import { type RunLimits, runLimits } from '../../core/log/keep/runs.ts'
 import type { LogConfig } from '../../core/log/log.ts'
@@ -91,8 +91,10 @@ export interface Swarm {
   readonly extraCompactions: number
   /** Small, so that short logs have several runs. */
   readonly runLimits: RunLimits
-  /** Small, so that short changelogs fill several levels. */
-  readonly levels: LevelLimits
+  /** Of keyed tables: small, so that short changelogs fill several levels. */
+  readonly levels?: LevelLimits
+  /** From which age commits are folded: short, so that short changelogs have many folds. */
+  readonly foldAgeMs?: number
 }
 
 export function drawSwarm(scenario: ScenarioName, random: Seeded): Swarm {
@@ -162,12 +164,12 @@ export function drawSwarm(scenario: ScenarioName, random: Seeded): Swarm {
     engineCommits: lake && (has('engine', 0.3) || (scenario === 'tier' && random.chance(0.3))) ? random.between(1, 12) : 0,
     engines: random.between(1, 3),
     unreadableLake: lake && random.chance(0.2),
-    ...(scenario === 'keyed' ? drawKeyed(random) : { levels: levelLimits }),
+    ...(scenario === 'keyed' ? drawKeyed(random) : {}),
   }
 }
 
 /** Each of what may take something away from under a snapshot is there in some runs. */
-function drawKeyed(random: Seeded): Pick<Swarm, 'levels'> & Partial<Swarm> {
+function drawKeyed(random: Seeded): Partial<Swarm> {
   const collect = random.chance(0.4)
   return {
     lake: false,
@@ -182,6 +184,7 @@ function drawKeyed(random: Seeded): Pick<Swarm, 'levels'> & Partial<Swarm> {
       levelGrowth: 2,
       runBytesMax: random.pick([1, 150, 1 << 20]),
     },
+    foldAgeMs: random.pick([0, 0, 1_000, 30_000]),
     ...drawRetention(random.chance(0.4), random),
     ...drawCompaction(random.chance(0.3), random),
   }

@@ -37,6 +37,8 @@ export interface FoldOptions {
   /** ms since 1970; what is left then is the next run's. */
   readonly deadlineMs: number
   readonly limits?: LevelLimits
+  /** From this age on a commit is folded, however few there are; half of `foldAtMs` if absent. */
+  readonly ageMs?: number
 }
 
 export interface Folded {
@@ -112,8 +114,8 @@ async function foldBucket(run: FoldRun, at: BucketRef): Promise<SeenHead & { rea
 }
 
 /** Enough references or bytes, or some that are old. */
-async function isDue({ world, table }: FoldRun, at: BucketRef, head: Head, upTo: Offset): Promise<boolean> {
-  const old = world.clock.now() - limits.foldAtMs / 2
+async function isDue({ world, table, options }: FoldRun, at: BucketRef, head: Head, upTo: Offset): Promise<boolean> {
+  const old = world.clock.now() - (options.ageMs ?? limits.foldAtMs / 2)
   let references = 0
   let bytes = 0
   try {

@@ -23,6 +23,7 @@ const sweepMs = 60_000
 
 export function startWorkers(stage: Stage): void {
   stage.stores.queue.work = async (job) => {
+    const isCalm = stage.calm.yes
     const outcome = await stage.cluster.invoke({
       role: job.kind,
       name: `${job.kind} ${job.table.tableId} for ${job.marks.length} marks`,
@@ -30,7 +31,7 @@ export function startWorkers(stage: Stage): void {
       repeatable: true,
       run: (environment) => runJob(stage, environment, job),
     })
-    if (outcome.is === 'error') judgeError(stage, job, outcome.error)
+    if (outcome.is === 'error') judgeError(stage, job, outcome.error, isCalm)
     return outcome.is === 'answer'
   }
 }
@@ -78,16 +79,20 @@ async function runJob(stage: Stage, { world, log, process }: Environment, job: J
     case 'compact':
       await compact(world, job, { deadlineMs, limits: stage.swarm.runLimits })
       return
-    case 'fold':
-      await fold(world, log, job, { deadlineMs, limits: stage.swarm.levels })
+    case 'fold': {
+      const { levels, foldAgeMs } = stage.swarm
+      const small = { ...(levels && { limits: levels }), ...(foldAgeMs !== undefined && { ageMs: foldAgeMs }) }
+      await fold(world, log, job, { deadlineMs, ...small })
       return
+    }
     case 'auto-partition':
       await autoPartition(world, job, deadlineMs)
   }
 }
 
-function judgeError({ history, swarm, calm }: Stage, job: Job, error: unknown): void {
-  if (!isDefect(error) || (swarm.rates.corrupt > 0 && !calm.yes)) return
+/** `isCalm`: the faults had stopped when it began; before, what it read may have been damaged. */
+function judgeError({ history, swarm }: Stage, job: Job, error: unknown, isCalm: boolean): void {
+  if (!isDefect(error) || (swarm.rates.corrupt > 0 && !isCalm)) return
   history.break('harness', 'error', `${job.kind}: ${error instanceof Error ? error.stack : String(error)}`)
 }
 
