@@ -84,12 +84,15 @@ class Table:
     def by_path(self) -> StaticTable:
         """The lake as its folder says. A commit is copied to where a folder's reader looks when it is done, so a late copy is waited for."""
         current = json.loads(_call("GET", f"{self._path}/tier").body)["snapshot"]
+        hint = self.lake / "metadata" / "version-hint.text"
         until = time.monotonic() + 10
         while True:
-            version = (self.lake / "metadata" / "version-hint.text").read_text()
-            found = StaticTable.from_metadata((self.lake / "metadata" / f"v{version}.metadata.json").as_uri())
-            if str(found.current_snapshot().snapshot_id) == current or time.monotonic() > until:
-                return found
+            if hint.exists():
+                found = StaticTable.from_metadata((self.lake / "metadata" / f"v{hint.read_text()}.metadata.json").as_uri())
+                if str(found.current_snapshot().snapshot_id) == current:
+                    return found
+            if time.monotonic() > until:
+                raise AssertionError(f"snapshot {current} did not reach {hint}")
             time.sleep(0.05)
 
     @property

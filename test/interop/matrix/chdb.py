@@ -1,0 +1,27 @@
+"""A program for the environment of requirements-chdb.txt: ClickHouse reads the table's folder (engines.py)."""
+
+import json
+import os
+import pathlib
+import sys
+
+sys.path.pop(0)  # This folder, where this file has the name of the package.
+from chdb.session import Session  # noqa: E402
+
+
+def _answer(session: Session, question: dict) -> str | None:
+    columns = ", ".join(f"`{name}`" for name in question["columns"])
+    snapshot = question["snapshot"]
+    past = "" if snapshot is None else f" settings iceberg_snapshot_id = {snapshot}"
+    try:
+        result = session.query(f"select {columns} from icebergLocal('{question['folder']}'){past}", "Parquet")
+        pathlib.Path(question["out"]).write_bytes(result.bytes())
+    except Exception as error:
+        return str(error)[:500]
+    return None
+
+
+request = json.load(sys.stdin)
+os.chdir("/")
+with Session(":memory:?user_files_path=/") as session:
+    print(json.dumps([_answer(session, question) for question in request["questions"]]))

@@ -1,0 +1,172 @@
+"""What is asked of every engine: tables of each kind, and the rows that must come back."""
+
+import itertools
+import json
+import os
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from partitions_test import TYPES as PARTITION_TYPES
+from support.columns import Column, schema_of
+from support.engine import merge_manifests, rewrite_files
+from support.everything import SAMPLES, Sample
+from support.simple import COLUMNS, LAKE, rows
+from support.table import Table
+
+from .engines import Question, catalog, run_program
+
+
+@dataclass(frozen=True)
+class Ask:
+    group: str
+    label: str
+    question: Question
+    expected: pa.Table
+
+
+def all_asks() -> Iterator[Ask]:
+    yield from _types()
+    yield from _partitions()
+    yield from _evolution()
+    yield from _upkeep()
+    yield from _engines()
+
+
+def _question(table: Table, columns, snapshot: int | None = None) -> Question:
+    metadata = table.by_path().metadata_location.removeprefix("file://")
+    return Question(*table.identifier, str(table.lake), metadata, tuple(columns), snapshot)
+
+
+def _snapshots(table: Table) -> list[int]:
+    """Of appends, oldest first."""
+    found = table.by_path().snapshots()
+    return [each.snapshot_id for each in found if each.summary.operation.value == "append"]
+
+
+def _fill(table: Table, *parts: pa.Table) -> None:
+    for part in parts:
+        table.produce(part)
+        table.tier()
+
+
+def _types() -> Iterator[Ask]:
+    """A column of each type that a lake has, with its extremes and a null. Spark refuses whole tables that have a time."""
+    samples = [sample for sample in SAMPLES if not sample.column.type.endswith("(9)")]
+    yield from _table_of([sample for sample in samples if not sample.column.type.startswith("time(")])
+    yield from _table_of([sample for sample in samples if sample.column.type.startswith("time(")])
+
+
+def _table_of(samples: list[Sample]) -> Iterator[Ask]:
+    names = [f"c{at}" for at in range(len(samples))]
+    key = Column("id", "int", pa.int32(), nullable=False)
+    columns = [key, *(Column(name, each.column.type, each.column.arrow) for name, each in zip(names, samples))]
+    count = len(samples[0].values)
+    arrays = [pa.array(range(count), pa.int32())]
+    arrays += [pa.array(each.values, each.column.arrow) for each in samples]
+    all_rows = pa.Table.from_arrays(arrays, schema=schema_of(columns))
+    table = Table(columns, **LAKE)
+    _fill(table, all_rows)
+    for name, each in zip(names, samples):
+        asked = ["id", name]
+        yield Ask("Types", each.column.type, _question(table, asked), all_rows.select(asked))
+
+
+def _partitions() -> Iterator[Ask]:
+    for type, arrow, values in PARTITION_TYPES:
+        columns = [Column("id", "int", pa.int32(), nullable=False), Column("p", type, arrow)]
+        table = Table(columns, partitionBy=["p"], buckets={"count": 2, "key": ["id"]}, **LAKE)
+        cases = [*values, None]
+        all_rows = pa.Table.from_pylist([{"id": i, "p": cases[i % 3]} for i in range(12)], schema=schema_of(columns))
+        _fill(table, all_rows)
+        yield Ask("Partitioned by", type, _question(table, ["id", "p"]), all_rows)
+
+
+def _evolution() -> Iterator[Ask]:
+    key = Column("id", "int", pa.int32(), nullable=False)
+    old = [key, Column("a", "int", pa.int32()), Column("gone", "string", pa.string()), Column("x", "float", pa.float32())]
+    new = [
+        Column("id", "bigint", pa.int64(), nullable=False),
+        Column("b", "bigint", pa.int64()),
+        Column("x", "double", pa.float64()),
+        Column("more", "string", pa.string()),
+    ]
+    before = pa.Table.from_pylist([{"id": i, "a": i, "gone": "g", "x": i / 2} for i in range(10)], schema=schema_of(old))
+    added = [{"id": 2**40 + i, "b": 2**50, "x": 0.1, "more": "m"} for i in range(5)]
+    kept = [{"id": i, "b": i, "x": i / 2, "more": None} for i in range(10)]
+    table = Table(old, buckets={"count": 2, "key": ["id"]}, **LAKE)
+    _fill(table, before)
+    table.alter(
+        widenColumns={"id": "bigint", "a": "bigint", "x": "double"},
+        renameColumns={"a": "b"},
+        dropColumns=["gone"],
+        addColumns=[{"name": "more", "type": "string"}],
+    )
+    _fill(table, pa.Table.from_pylist(added, schema=schema_of(new)))
+    first, _ = _snapshots(table)
+    now = pa.Table.from_pylist(kept + added, schema=schema_of(new))
+    for label, name in (("widened", "x"), ("renamed and widened", "b"), ("added", "more")):
+        yield Ask("Columns that changed", label, _question(table, ["id", name]), now.select(["id", name]))
+    yield Ask("Columns that changed", "the snapshot before, as it was", _question(table, before.column_names, first), before)
+
+
+def _upkeep() -> Iterator[Ask]:
+    table = Table(COLUMNS, buckets={"count": 4, "key": ["id"]}, **LAKE)
+    _fill(table, *(rows(start, start + 20) for start in range(0, 500, 20)))
+    names = ["id", "text"]
+    yield Ask("Time and upkeep", "25 commits, manifests merged and files joined", _question(table, names), rows(0, 500))
+    snapshots = _snapshots(table)
+    for label, at in (("the first snapshot of them", 0), ("the twelfth", 11)):
+        yield Ask("Time and upkeep", label, _question(table, names, snapshots[at]), rows(0, 20 * (at + 1)))
+
+
+def _engines() -> Iterator[Ask]:
+    names = ["id", "text"]
+    # PyIceberg writes no buckets of a key.
+    table = Table(COLUMNS, buckets={"count": 2}, **LAKE)
+    _fill(table, *(rows(start, start + 20) for start in range(0, 100, 20)))
+    rewrite_files(catalog().load_table(table.identifier))
+    merge_manifests(catalog().load_table(table.identifier), "deflate")
+    rewritten = catalog().load_table(table.identifier)
+    old = [each.snapshot_id for each in rewritten.snapshots()[:-1]]
+    rewritten.maintenance.expire_snapshots().by_ids(old).commit()
+    _fill(table, rows(100, 120))
+    yield Ask("Engines' upkeep", "PyIceberg rewrote, merged and expired", _question(table, names), rows(0, 120))
+    if python := os.environ.get("SLUICE_SPARK_PYTHON"):
+        table, count = _sparks(python)
+        yield Ask("Engines' upkeep", "Spark rewrote, merged and expired while rows came in", _question(table, names), rows(0, count))
+
+
+def _sparks(python: str) -> tuple[Table, int]:
+    """A table that Spark keeps in order while rows come in, and how many it has."""
+    table = Table(COLUMNS, buckets={"count": 2, "key": ["id"]}, **LAKE)
+    _fill(table, *(rows(start, start + 20) for start in range(0, 100, 20)))
+    name = ".".join(f"`{part}`" for part in table.identifier)
+    plain = f"table => '{name}'"
+    statements = [
+        f"call sluice.system.rewrite_data_files({plain}, options => map('rewrite-all', 'true'))",
+        f"call sluice.system.rewrite_manifests({plain})",
+        f"call sluice.system.expire_snapshots({plain}, retain_last => 1, older_than => timestamp '2100-01-01 00:00:00')",
+    ]
+    done = threading.Event()
+    counted = [100]
+
+    def produce():
+        for start in itertools.count(100, 20):
+            _fill(table, rows(start, start + 20))
+            counted[0] = start + 20
+            if done.wait(5):
+                return
+
+    producing = threading.Thread(target=produce)
+    producing.start()
+    try:
+        answers = run_program("spark", python, {"statements": statements})
+    finally:
+        done.set()
+        producing.join()
+    if answers[0][0]["rewritten_data_files_count"] < 2:
+        raise AssertionError(f"Spark rewrote nothing: {json.dumps(answers)}")
+    return table, counted[0]
