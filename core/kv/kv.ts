@@ -14,7 +14,7 @@ import type { World } from '../ports/world.ts'
 import { KvBuckets } from './buckets.ts'
 import { KvCache } from './cache.ts'
 import { bringToEnd, type LookupOptions, lookup, lookupPrefix } from './lookup.ts'
-import { type ScanContext, type ScanPart, type ScanPlace, type ScanRequest, scanBucket } from './scan.ts'
+import { dropLease, type ScanContext, type ScanPart, type ScanPlace, type ScanRequest, scanBucket } from './scan.ts'
 import { runKeyedGroup } from './upsert/group.ts'
 import { type KeyedRows, operationsOf } from './upsert/operations.ts'
 import type { Row } from './values.ts'
@@ -94,6 +94,11 @@ export class Kv {
   /** As `lookupPrefix` says. */
   lookupPrefix(table: Table, keys: Batch, options: Parameters<typeof lookupPrefix>[3]): Promise<readonly (readonly Row[])[]> {
     return lookupPrefix(this.#context, table, keys, options)
+  }
+
+  /** As `dropLease` says. */
+  endScan(table: Table, at: BucketRef, lease: string): Promise<void> {
+    return dropLease(this.#context.world, table, at, lease)
   }
 
   /** As `scanBucket` says. */

@@ -148,9 +148,8 @@ async function takeLease(world: World, table: Table, at: BucketRef, id: string, 
     const seen = (await readKvItem(world, table.tableId, idOf(at))) ?? (await bearKvItem(world, table, at, start))
     if (seen === undefined) continue
     const now = world.clock.now()
-    const old = [...seen.leases].filter(([, { until }]) => until < now - scanLeaseMs).map(([name]) => name)
-    if (seen.leases.size - old.length >= readLeasesMax)
-      throw new SluiceError('throttled', `bucket ${at.bucket} has ${readLeasesMax} scans already: try again a little later`)
+    const old = [...seen.leases].filter(([, { until }]) => until < now).map(([name]) => name)
+    if (seen.leases.size - old.length >= readLeasesMax) throw tooManyScans(at.bucket, seen, now)
     const { manifest, upTo, rows } = seen
     const lease = { manifest, upTo, rows, until: now + scanLeaseMs }
     const update = {
@@ -163,6 +162,25 @@ async function takeLease(world: World, table: Table, at: BucketRef, id: string, 
     if (item !== undefined) return { ...item, manifest, upTo, rows }
   }
   throw new SluiceError('unavailable', `the snapshot of bucket ${at.bucket} keeps changing: try again`)
+}
+
+/** Of a scan that nobody goes on with, so that its place is free before it runs out. */
+export async function dropLease(world: World, table: Table, at: BucketRef, id: string): Promise<void> {
+  await world.items.update({
+    key: kvKey(table.tableId, idOf(at)),
+    remove: [leaseAttribute(id)],
+    condition: { is: 'exists', path: leaseAttribute(id) },
+  })
+}
+
+function tooManyScans(bucket: number, { leases }: KvItem, now: number): SluiceError {
+  const first = Math.min(...[...leases.values()].map(({ until }) => until))
+  const seconds = Math.max(1, Math.ceil((first - now) / 1_000))
+  return new SluiceError(
+    'throttled',
+    `bucket ${bucket} has ${readLeasesMax} scans that are not at their end: follow their cursors to the end, or try again in ${seconds} s`,
+    { facts: { bucket, retryAfterSeconds: seconds } },
+  )
 }
 
 async function* liveRecords(

@@ -59,6 +59,7 @@ async function pageReply(world: FunctionWorld, table: Table, query: Query, wants
   let index = cursor === undefined ? 0 : indexOf(buckets, cursor)
   let place = cursor !== undefined && index >= 0 && isAt(buckets[index], cursor) ? cursor.place : undefined
   const taken: Taken[] = []
+  const begun: { readonly at: BucketRef; readonly lease: string }[] = []
   let bytes = 0
   for (; index < buckets.length && taken.length < request.rowsMax && bytes < pageBytesMax; index++) {
     const at = present(buckets[index], 'a bucket of the table')
@@ -67,6 +68,7 @@ async function pageReply(world: FunctionWorld, table: Table, query: Query, wants
       rowsMax: request.rowsMax - taken.length,
       bytesMax: pageBytesMax - bytes,
     })
+    if (place === undefined && part.place !== undefined) begun.push({ at, lease: part.place.lease })
     place = part.place
     for (const { key, row } of part.rows) taken.push({ at, place: present(place, 'the place of a scan'), key, row })
     bytes += part.bytes
@@ -75,16 +77,29 @@ async function pageReply(world: FunctionWorld, table: Table, query: Query, wants
   }
   const next = buckets[index]
   const rest = next === undefined ? undefined : encodeScanCursor({ ...placeOf(table, next), place })
-  return answer(table, columns, taken, rest, wants)
+  const { reply, lease: goesOn } = answer(table, columns, taken, { cursor: rest, lease: place?.lease }, wants)
+  // What began here and no cursor names: whoever repeats the request begins anew. The lease of an older cursor may be asked for again.
+  const ended = begun.filter(({ lease }) => lease !== goesOn)
+  await mapAtOnce(ended, bucketsAtOnce, ({ at, lease }) => world.kv.endScan(table, at, lease).catch(runsOut))
+  return reply
+}
+
+/** A lease that could not be dropped runs out by itself. */
+const runsOut = (): void => undefined
+
+interface Rest {
+  readonly cursor: string | undefined
+  /** That the cursor names. */
+  readonly lease: string | undefined
 }
 
 function answer(
   table: Table,
   columns: readonly Column[],
   taken: readonly Taken[],
-  rest: string | undefined,
+  rest: Rest,
   wants: string,
-): Reply {
+): { readonly reply: Reply; readonly lease: string | undefined } {
   const batch = answerBatch(
     table,
     columns,
@@ -95,7 +110,8 @@ function answer(
     'Sluice-Rows': `${count}`,
     ...(cursor === undefined ? {} : { 'Sluice-Cursor': cursor }),
   })
-  if (wants === media.arrow) return { status: 200, headers: headers(taken.length, rest), body: arrowBody(batch) }
+  if (wants === media.arrow)
+    return { reply: { status: 200, headers: headers(taken.length, rest.cursor), body: arrowBody(batch) }, lease: rest.lease }
   const texts = jsonRows(batch)
   let count = 0
   let bytes = 0
@@ -104,13 +120,16 @@ function answer(
     if (bytes > 3 * limits.fetchBodyBytesMax && count > 0) break
   }
   const last = taken[count - 1]
-  const cursor =
-    count === taken.length || last === undefined
-      ? rest
-      : encodeScanCursor({ ...placeOf(table, last.at), place: { ...last.place, after: last.key } })
+  const isWhole = count === taken.length || last === undefined
+  const cursor = isWhole
+    ? rest.cursor
+    : encodeScanCursor({ ...placeOf(table, last.at), place: { ...last.place, after: last.key } })
   const kept = texts.slice(0, count)
   const text = wants === media.ndjson ? kept.map((line) => `${line}\n`).join('') : `{"rows":[${kept.join(',')}]}`
-  return { status: 200, headers: headers(count, cursor), body: Buffer.from(text) }
+  return {
+    reply: { status: 200, headers: headers(count, cursor), body: Buffer.from(text) },
+    lease: isWhole ? rest.lease : last.place.lease,
+  }
 }
 
 function requestOf(table: Table, { limit, where }: Query, wants: string): Omit<ScanRequest, 'bytesMax'> {
@@ -149,11 +168,12 @@ type At = Pick<ReturnType<typeof decodeScanCursor>, 'partition' | 'bucket'>
 const isAt = (at: BucketRef | undefined, { partition, bucket }: At): boolean =>
   at?.partition.name === partition && at.bucket === bucket
 
-/** Where the partition is gone, the first one behind it; past the end where there is none. */
+/** Where the partition is gone, the first one behind it, in the order of UTF-8, as they are listed; past the end where there is none. */
 function indexOf(buckets: readonly BucketRef[], cursor: At): number {
+  const exact = buckets.findIndex((at) => isAt(at, cursor))
+  if (exact >= 0) return exact
   const index = buckets.findIndex(
-    ({ partition, bucket }) =>
-      partition.name > cursor.partition || (partition.name === cursor.partition && bucket >= cursor.bucket),
+    ({ partition }) => Buffer.compare(Buffer.from(partition.name), Buffer.from(cursor.partition)) > 0,
   )
   return index < 0 ? buckets.length : index
 }
