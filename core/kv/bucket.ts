@@ -56,6 +56,8 @@ export class KvBucket {
   readonly #at: BucketRef
   #known: { readonly snapshot: Snapshot; readonly version: bigint; readonly tail: Tail } | undefined
   #lock: Promise<unknown> = Promise.resolve()
+  /** A reader of the log stopped on its way: the state may be inside a commit. */
+  #isTorn = false
   #pinned = 0
   /** Commits that were seen since the snapshot was last asked for. */
   #commits = 0
@@ -85,7 +87,9 @@ export class KvBucket {
         try {
           const { reading } = this.#kv
           const to = { head: seen, end: seen.end }
+          this.#isTorn = true
           await readTail({ reading, table, at: this.#at, form: keyFormOf(table) }, this.#tail, to, onKey)
+          this.#isTorn = false
           this.#commits += 1
         } catch (error) {
           const hasMoved = isSluiceError(error, 'not-found') || isSluiceError(error, 'offset-out-of-range')
@@ -100,16 +104,19 @@ export class KvBucket {
 
   /** All at the one offset that is `end` now. The bucket has been caught up once. */
   async find(table: Table, keys: Iterable<string>): Promise<Found> {
+    const wanted = [...keys]
     for (let attempt = 1; ; attempt++) {
-      const { snapshot, tail } = present(this.#known, 'a bucket that was caught up')
-      const { end } = tail
-      const states = new Map<string, KeyState>()
-      const missing: string[] = []
-      for (const key of keys) {
-        const state = tail.keys.get(key)
-        if (state === undefined) missing.push(key)
-        else states.set(key, state)
-      }
+      const { snapshot, end, states, missing } = await this.#alone(async () => {
+        const { snapshot, tail } = this.#whole()
+        const states = new Map<string, KeyState>()
+        const missing: string[] = []
+        for (const key of wanted) {
+          const state = tail.keys.get(key)
+          if (state === undefined) missing.push(key)
+          else states.set(key, state)
+        }
+        return { snapshot, end: tail.end, states, missing }
+      })
       if (missing.length === 0 || snapshot.manifest === undefined) return { end, states }
       try {
         const reading = { objects: this.#kv.reading.world.objects, cache: this.#kv.cache, tableId: table.tableId }
@@ -125,9 +132,12 @@ export class KvBucket {
   /** Live rows whose keys begin so, in key order, at the one offset that is `end` now; at most `rowsMax`. */
   async findPrefix(table: Table, prefix: string, rowsMax: number): Promise<readonly RunRecord[]> {
     for (let attempt = 1; ; attempt++) {
-      const { snapshot, tail } = present(this.#known, 'a bucket that was caught up')
-      const changed: RunRecord[] = []
-      for (const [key, state] of tail.keys) if (key.startsWith(prefix)) changed.push({ key, ...state })
+      const { snapshot, changed } = await this.#alone(async () => {
+        const { snapshot, tail } = this.#whole()
+        const changed: RunRecord[] = []
+        for (const [key, state] of tail.keys) if (key.startsWith(prefix)) changed.push({ key, ...state })
+        return { snapshot, changed }
+      })
       changed.sort((a, b) => (a.key < b.key ? -1 : 1))
       const found: RunRecord[] = []
       try {
@@ -179,7 +189,18 @@ export class KvBucket {
   /** Its memory is given back; whoever comes next reads it again. */
   forget(): void {
     this.#known = undefined
+    this.#isTorn = false
     this.#pin()
+  }
+
+  /** While nobody reads the log, which moves the state inside a commit too. Errors: `unavailable`. */
+  #whole(): { readonly snapshot: Snapshot; readonly tail: Tail } {
+    if (this.#isTorn)
+      throw new SluiceError(
+        'unavailable',
+        `the changelog of bucket ${this.#at.bucket} could not be read to the end of a commit: try again`,
+      )
+    return present(this.#known, 'a bucket that was caught up')
   }
 
   get #tail(): Tail {
