@@ -65,14 +65,20 @@ export async function fold(world: World, log: Log, job: Job, options: FoldOption
   const run: FoldRun = { world, log, table, options, counts: { publications: 0, bytes: 0 } }
   const seen: SeenHead[] = []
   let isDone = true
+  // A bucket that cannot be folded holds up no other.
+  const failures: unknown[] = []
+  const failed = (error: unknown): undefined => void failures.push(error)
   for await (const partition of partitionsOf(world, table)) {
     if (job.partition !== undefined && job.partition.id !== partition.id) continue
-    const folded = await mapAtOnce(bucketsIn(table, partition), bucketsAtOnce, (at) => foldBucket(run, at))
+    const folded = await mapAtOnce(bucketsIn(table, partition), bucketsAtOnce, (at) => foldBucket(run, at).catch(failed))
     for (const each of folded) {
+      if (each === undefined) continue
       seen.push(each)
       if (!each.isDone) isDone = false
     }
   }
+  // The marks stay: the job comes again.
+  if (failures.length > 0) throw failures[0]
   await settle(run, job, seen, isDone)
   return { state: 'folded', ...run.counts }
 }
