@@ -5,15 +5,17 @@
  */
 import type { KeyState } from '../../format/run/block.ts'
 import { isSluiceError, SluiceError } from '../../kernel/errors.ts'
+import { limits } from '../../kernel/limits.ts'
 import { type ChangeCode, changes } from '../../model/changelog.ts'
 import { defaultKeyed, type KeyedOptions } from '../../model/keyed.ts'
+import { quoted } from '../../model/nearest.ts'
 import type { Schema, Table } from '../../model/table.ts'
 import { conformOf } from '../conform.ts'
 import { type Change, changesOf } from '../merge/changes.ts'
 import { type Merger, mergerOf } from '../merge/merger.ts'
 import { targetsOf } from '../merge/operation.ts'
 import { decodeRow, encodeRow } from '../row.ts'
-import type { Row } from '../values.ts'
+import type { Row, Value } from '../values.ts'
 import type { KeyedRows } from './operations.ts'
 
 export interface ComputeRequest {
@@ -75,6 +77,7 @@ class Group {
         const before = changed.get(operation.key) ?? this.#current.get(operation.key) ?? this.#oldOf(operation.key)
         const { kind, row } = operation
         const after = this.#merger.merge(before.row, { kind, row: conform(row), ...(targets && { targets }) }, drawNothing)
+        if (after !== undefined && after !== before.row) checkSize(table, after)
         const done = changesOf(this.#image, before.row, after)
         if (done.length === 0) continue
         for (const change of done) records.push(this.#record(change, before, this.#records + records.length, done.length))
@@ -133,6 +136,27 @@ class Group {
     return [...row, codes[kind], 'index' in origin ? BigInt(origin.index - index) : origin.offset]
   }
 }
+
+/** Parts and aggregates add up to rows that no request could bring. */
+function checkSize({ schema }: Table, row: Row): void {
+  const bytes = row.reduce<number>((sum, value) => sum + sizeOf(value), 0)
+  if (bytes <= limits.rowBytesMax) return
+  const largest =
+    schema.columns[row.reduce<number>((most, value, i) => (sizeOf(value) > sizeOf(row[most] ?? null) ? i : most), 0)]
+  throw new SluiceError(
+    'invalid-rows',
+    `a row would have ${bytes} bytes with what is there, at most ${limits.rowBytesMax} are allowed: its largest column is ${quoted(largest?.name ?? '')}`,
+    { facts: { column: largest?.name } },
+  )
+}
+
+/** In bytes, about. */
+const sizeOf = (value: Value): number =>
+  value instanceof Uint8Array
+    ? value.length
+    : Array.isArray(value)
+      ? value.reduce<number>((sum, each) => sum + sizeOf(each as Value), 8)
+      : 8
 
 const codes: Readonly<Record<Change['kind'], ChangeCode>> = {
   '+I': changes.insert,
