@@ -22,11 +22,40 @@ export function assertKeyed(table: Table): void {
 
 /** Columns `names` of the table, from JSON as the body's reader gives it. Errors: `invalid-rows`, `unknown-field`. */
 export function keysOf(table: Table, names: readonly string[], keys: readonly unknown[]): Batch {
+  for (const [i, key] of keys.entries()) checkNumbers(key, i)
   const fields = columnsNamed(table, names).map((column): Field => ({ ...column, nullable: false }))
   const text = utf8(`{"rows":${jsonOf(keys)}}`)
   const former = table.formerNames === undefined ? {} : { formerNames: table.formerNames }
   const [batch] = decodeRows(text, fields, 'json', former)
   return batch ?? batchOf(fields, [])
+}
+
+/** A JSON number that came as a double must be the one that was written. */
+function checkNumbers(key: unknown, index: number): void {
+  if (typeof key !== 'object' || key === null) return
+  for (const [name, value] of Object.entries(key)) {
+    if (typeof value !== 'number' || isExact(value)) continue
+    throw new SluiceError(
+      'invalid-rows',
+      `keys[${index}].${name}: a number of so many digits is not exact in JSON, write it as text`,
+      {
+        facts: { key: index, column: name.slice(0, 256) },
+      },
+    )
+  }
+}
+
+const exactDigitsMax = 15
+
+function isExact(value: number): boolean {
+  if (!Number.isFinite(value) || Number.isInteger(value)) return Number.isSafeInteger(value)
+  return (
+    value
+      .toString()
+      .replace(/e.*$/, '')
+      .replace(/[^0-9]/g, '')
+      .replace(/^0+/, '').length <= exactDigitsMax
+  )
 }
 
 /** Whole numbers that a double cannot hold are bigints. */

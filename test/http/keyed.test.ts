@@ -107,6 +107,75 @@ test('rows come a page at a time, each bucket at one offset while rows change, f
   expect((await site.client.get(`${path}/rows?cursor=abc`)).json.error.code).toBe('bad-cursor')
 })
 
+test('rows are read as often as one likes: a scan that came to its end takes no place', async () => {
+  const path = await makeTable(site.client, 'often', { ...keyed, buckets: { count: 2, key: ['city'] } })
+  await send(path, [{ ...oslo }, { ...rome }])
+  for (let i = 0; i < 20; i++) expect((await site.client.get(`${path}/rows`)).status).toBe(200)
+})
+
+test('scans that are not followed take eight places of a bucket, and the answer says until when', async () => {
+  const path = await makeTable(site.client, 'left', { ...keyed, buckets: { count: 1, key: ['city'] } })
+  await send(path, [{ ...oslo }, { ...rome }])
+  const first = await site.client.get(`${path}/rows?limit=1`)
+  for (let i = 0; i < 7; i++) expect((await site.client.get(`${path}/rows?limit=1`)).status).toBe(200)
+  const { status, json } = await site.client.get(`${path}/rows?limit=1`)
+  expect([status, json.error.code]).toEqual([429, 'throttled'])
+  expect(json.error.facts.retryAfterSeconds).toBeGreaterThan(500)
+  const cursor = encodeURIComponent(first.headers['sluice-cursor'] ?? '')
+  const rest = await site.client.get(`${path}/rows?limit=1&cursor=${cursor}`)
+  expect(readLines(rest.text)).toMatchObject([{ city: 'rome' }])
+})
+
+test('partitions whose names sort otherwise as UTF-16 are paged once each', async () => {
+  const p = { name: 'p', type: 'string' }
+  const path = await makeTable(site.client, 'orders', {
+    columns: [...columns, p],
+    primaryKey: ['city', 'day', 'p'],
+    partitionBy: ['p'],
+  })
+  const names = ['a', '～', '😀']
+  await send(
+    path,
+    names.flatMap((name) => [1, 2, 3].map((day) => ({ city: 'x', day: `2026-11-0${day}`, p: name }))),
+  )
+  const seen: string[] = []
+  for (let cursor = '', pages = 0; pages < 20; pages++) {
+    const { text, headers } = await site.client.get(`${path}/rows?limit=2${cursor}`)
+    seen.push(...readLines(text).map((row) => `${row.p} ${row.day}`))
+    if (headers['sluice-cursor'] === undefined) break
+    cursor = `&cursor=${encodeURIComponent(headers['sluice-cursor'])}`
+  }
+  expect(seen).toHaveLength(9)
+  expect(new Set(seen).size).toBe(9)
+})
+
+test('a key that JSON does not keep to its digits is refused with the way to write it', async () => {
+  const path = await makeTable(site.client, 'exact', { columns: [{ name: 'x', type: 'decimal(38,2)' }], primaryKey: ['x'] })
+  await send(path, [{ x: '12345678901234568.00' }, { x: '1.5' }])
+  for (const x of ['12345678901234567.89', '1e400']) {
+    const { status, json } = await site.client.send('POST', `${path}/lookup`, {
+      body: `{"keys":[{"x":1.5},{"x":${x}}]}`,
+      headers: { 'Content-Type': 'application/json' },
+    })
+    expect([status, json.error.facts]).toEqual([400, { key: 1, column: 'x' }])
+    expect(json.error.message).toContain('write it as text')
+  }
+  expect((await lookup(path, { keys: [{ x: 1.5 }, { x: '12345678901234568' }] })).json.rows).toEqual([
+    { x: '1.50' },
+    { x: '12345678901234568.00' },
+  ])
+})
+
+test('parts add up to no row that is larger than a row may be', async () => {
+  const parts = Array.from({ length: 4 }, (_, i) => ({ name: `c${i}`, type: 'string' }))
+  const path = await makeTable(site.client, 'large', { columns: [{ name: 'k', type: 'int' }, ...parts], primaryKey: ['k'] })
+  const text = 'x'.repeat(500_000)
+  for (const i of [0, 1]) expect((await send(path, [{ k: 1, [`c${i}`]: text }], `?columns=k,c${i}`)).status).toBe(200)
+  const { status, json } = await send(path, [{ k: 1, c2: text }], '?columns=k,c2')
+  expect([status, json.error.code, json.error.effect, json.error.facts.column]).toEqual([400, 'invalid-rows', 'none', 'c0'])
+  expect((await lookup(path, { keys: [{ k: 1 }], columns: ['c2'] })).json.rows).toEqual([{ c2: null }])
+})
+
 test('rows with the bucket key are found in key order, as JSON and as Arrow', async () => {
   const path = await makeTable(site.client, 'prefix', keyed)
   const days = ['2026-11-03', '2026-11-01', '2026-11-02']
