@@ -87,7 +87,7 @@ export const lakeBugs: readonly PlantedBug[] = [
   {
     id: 'L3',
     what: 'a partition that is dropped takes others out of the lake',
-    file: 'core/lake/drop-partition.ts',
+    file: 'core/lake/file-judge.ts',
     find: 'levels.every(({ type, name, key }) => avroKey(type, tuple[name]) === key)',
     replace: 'levels.every(({ type, name, key }) => avroKey(type, tuple[name]) !== undefined || key)',
     scenario: 'partitions',
