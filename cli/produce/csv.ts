@@ -55,10 +55,11 @@ export async function* csvLines(source: Readable, columns: readonly CsvColumn[])
   }
 }
 
-/** Columns of the system are ignored, as in any other format. */
+/** Columns of the system are ignored, as in any other format, but for what a row asks of a keyed table. */
 function headWriters(head: readonly Cell[], columns: readonly CsvColumn[]): readonly (NamedWriter | undefined)[] {
   return head.map(({ text }) => {
     const name = text.trim()
+    if (name === '__op') return { name, key: '"__op"', isText: true, type: 'string', write: writerOf(parseType('string')) }
     if (name.startsWith('__')) return undefined
     const column = columns.find((each) => each.name === name)
     if (column === undefined) {

@@ -13,11 +13,11 @@ export function curlLines(base: string): readonly string[] {
   return [
     `curl -X PUT ${base}/v1/databases/demo && curl -X PUT ${table} -H 'Content-Type: application/json' -d '${hello}'`,
     `curl ${table}/records -H 'Content-Type: application/x-ndjson' -d '{"id":1,"text":"hello"}'`,
-    `curl '${table}/log?bucket=0&offset=earliest'`,
+    `curl '${table}/log?offset=earliest&where=id=1'`,
   ]
 }
 
-const hello = '{"columns":[{"name":"id","type":"bigint"},{"name":"text","type":"string"}]}'
+const hello = '{"columns":[{"name":"id","type":"bigint"},{"name":"text","type":"string"}],"options":{"lake.format":"iceberg"}}'
 
 const script = `const lines = ${JSON.stringify(curlLines('BASE'))}\n${pageScript}`
 const page = utf8(documentOf(script))

@@ -110,6 +110,20 @@ test.each([
   expect(refused).toMatchObject({ status: 1, err: expect.stringContaining(message) })
 })
 
+test('CSV says what its rows ask of a keyed table', async () => {
+  await makeTable(site.client, 'ops', {
+    columns: [
+      { name: 'k', type: 'int' },
+      { name: 'n', type: 'int' },
+    ],
+    primaryKey: ['k'],
+  })
+  expect(await run('k,n,__op\n1,7,\n2,8,+U\n', 'produce', 'd.ops', '--format', 'csv')).toMatchObject({ status: 0 })
+  expect(await run('k,n,__op\n1,,D\n', 'produce', 'd.ops', '--format', 'csv')).toMatchObject({ status: 0 })
+  const found = await site.client.send('POST', '/v1/databases/d/tables/ops/lookup', { json: { keys: [{ k: 1 }, { k: 2 }] } })
+  expect(found.json.rows).toEqual([null, { k: 2, n: 8 }])
+})
+
 test('a cell of another type is refused with its line', async () => {
   await makeTable(site.client, 'cells', { columns: [column('id', 'int')] })
   const { status, err } = await run('id\n1\nx\n', 'produce', 'd.cells', '--format', 'csv')
