@@ -40,7 +40,7 @@ test('the quick start works line by line', async () => {
   const lines = readFileSync(path.join(home, 'README.md'), 'utf8')
     .split('\n')
     .filter((line) => line.startsWith('curl '))
-  expect(lines).toHaveLength(5)
+  expect(lines).toHaveLength(10)
   const answers: string[] = []
   for (const line of lines) {
     const { stdout } = await run('bash', [
@@ -55,4 +55,10 @@ test('the quick start works line by line', async () => {
   })
   expect(JSON.parse(answers[3] ?? '')).toMatchObject({ id: '1', text: 'hello', __offset: '0' })
   expect(JSON.parse(answers[4] ?? '')).toMatchObject({ lagRows: 0 })
+  expect(JSON.parse(answers[8] ?? '')).toEqual({ rows: [{ city: 'Ulm', n: '5' }] })
+  const changelog = (answers[9] ?? '')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { __op: string; n: string })
+  expect(changelog.map(({ __op, n }) => `${__op} ${n}`)).toEqual(['+I 2', '-U 2', '+U 5'])
 })
