@@ -110,7 +110,8 @@ export function drawSwarm(scenario: ScenarioName, random: Seeded): Swarm {
   return {
     scenario,
     rates: drawRates(random),
-    freezeMsMax: collect && random.chance(0.5) ? 48 * 3_600_000 : 25 * 60_000,
+    // Dozens of producers that repeat for days what waits at one frozen process are a run of their own length.
+    freezeMsMax: collect && random.chance(0.5) && !many ? 48 * 3_600_000 : 25 * 60_000,
     faultsMax: random.chance(0.5) ? 400 : random.magnitude(2, 400),
     mode: random.chance(many ? 0.3 : 0.6) ? 'lambda' : 'server',
     environmentsMax: random.between(1, 5),
