@@ -56,6 +56,7 @@ const parts = <S extends Schema>(shape: S) =>
 /** The shapes of both kinds are in iceberg-commit.ts. */
 const commitIn = z
   .looseObject({
+    identifier: z.optional(z.looseObject({ namespace, name: text })),
     requirements: parts(z.looseObject({ type: text })),
     updates: parts(z.looseObject({ action: text })),
   })

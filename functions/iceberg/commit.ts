@@ -12,6 +12,7 @@ import type { Handler } from '../call.ts'
 import { metadataReply } from './tables.ts'
 
 export const commit: Handler<'icebergCommit'> = async ({ params, value }, world) => {
+  checkIdentifier(value.identifier, params)
   const requirements = value.requirements.map((each, at) => shaped(each, each.type, requirementShapes, `requirements[${at}]`))
   const updates = value.updates.map((each, at) => shaped(each, each.action, updateShapes, `updates[${at}]`))
   const table = await getTable(world, params.db, params.table)
@@ -19,6 +20,17 @@ export const commit: Handler<'icebergCommit'> = async ({ params, value }, world)
   const of = { table: { database, table: name, tableId }, buckets: buckets.count }
   const typed: EngineCommit = { requirements, updates }
   return metadataReply(await commitToLake(world, table, typed, (lake) => markCollect(world, of, lake)))
+}
+
+/** A body that names a table names the one of its path. */
+function checkIdentifier(
+  identifier: { readonly namespace: readonly string[]; readonly name: string } | undefined,
+  { db, table }: { readonly db: string; readonly table: string },
+): void {
+  if (identifier === undefined || (identifier.namespace.join('.') === db && identifier.name === table)) return
+  throw new SluiceError('bad-request', `identifier names another table than the path, which is of ${db}.${table}`, {
+    facts: { field: 'identifier' },
+  })
 }
 
 type Shapes = Readonly<Record<string, Schema>>

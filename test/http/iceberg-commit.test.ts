@@ -118,6 +118,14 @@ describe('refused', () => {
     expect([broken.status, broken.json.error.type]).toEqual([409, 'CommitFailedException'])
   })
 
+  test('a body that names another table than the path', async () => {
+    const nothing = { requirements: [], updates: [] }
+    const { status, json } = await commit(catalog, { identifier: { namespace: ['d'], name: 'other' }, ...nothing })
+    expect([status, json.error.message]).toEqual([400, expect.stringContaining('identifier names another table')])
+    const name = catalog.split('/').at(-1)
+    expect((await commit(catalog, { identifier: { namespace: ['d'], name }, ...nothing })).status).toBe(200)
+  })
+
   test('a table that is not there', async () => {
     const { status, json } = await commit('/iceberg/v1/namespaces/d/tables/none', { requirements: [], updates: [] })
     expect([status, json.error.type]).toEqual([404, 'NoSuchTableException'])
