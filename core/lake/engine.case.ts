@@ -8,7 +8,7 @@ import { concat, hex, utf8Text } from '../kernel/bytes.ts'
 import type { Random } from '../kernel/random.ts'
 import type { ObjectStore } from '../ports/objects.ts'
 import type { EngineCommit } from './commit.ts'
-import { type AvroRecordSchema, decodeAvroFile, encodeAvroFile } from './iceberg/avro.ts'
+import { type AvroRecordSchema, bigLong, decodeAvroFile, encodeAvroFile } from './iceberg/avro.ts'
 import { decodeManifests } from './iceberg/manifest.ts'
 import { currentSnapshot, type Snapshot, type TableMetadata } from './iceberg/metadata.ts'
 
@@ -180,7 +180,7 @@ const foreignList: AvroRecordSchema = {
 
 /** An Avro file of two blocks where there are two records or more. */
 export function foreignAvro(schema: AvroRecordSchema, records: readonly object[], codec: Codec, random: Random): Uint8Array {
-  const type = avro.Type.forSchema(schema as never, { registry: { long: longType }, wrapUnions: false })
+  const type = avro.Type.forSchema(schema as never, { registry: { long: bigLong }, wrapUnions: false })
   const sync = Buffer.from(random.bytes(16))
   const head = headerType.toBuffer({
     magic: Buffer.from('Obj\x01', 'latin1'),
@@ -228,15 +228,3 @@ const headerType = avro.Type.forSchema({
   ],
 })
 const plainLong = avro.Type.forSchema('long')
-const longType = avro.types.LongType.__with({
-  fromBuffer: (bytes: Buffer): bigint => bytes.readBigInt64LE(),
-  toBuffer: (value: bigint): Buffer => {
-    const bytes = Buffer.alloc(8)
-    bytes.writeBigInt64LE(value)
-    return bytes
-  },
-  fromJSON: BigInt,
-  toJSON: String,
-  isValid: (value: unknown): boolean => typeof value === 'bigint',
-  compare: (a: bigint, b: bigint): number => (a === b ? 0 : a < b ? -1 : 1),
-})

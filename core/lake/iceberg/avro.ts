@@ -123,7 +123,8 @@ const header = avro.Type.forSchema({
 }) as Codec<{ magic: Buffer; meta: Record<string, Buffer>; sync: Buffer }>
 const long = avro.Type.forSchema('long') as Codec<number>
 
-const bigLong = avro.types.LongType.__with({
+/** As avsc's own, with bigints. */
+export const bigLong = avro.types.LongType.__with({
   fromBuffer: (bytes: Buffer): bigint => bytes.readBigInt64LE(),
   toBuffer: (value: bigint): Buffer => {
     const bytes = Buffer.alloc(8)
