@@ -3,7 +3,7 @@
  * table that has them, due when its next period begins; it is put in the transaction that creates the table or turns them on, and
  * each run puts the next before it drops those that it answers. Whoever writes is not served by this: rows make their partition.
  */
-import { createPartition, findPartition, listPartitions } from '../../catalog/partitions.ts'
+import { createPartition, listPartitions } from '../../catalog/partitions.ts'
 import { findTable } from '../../catalog/tables.ts'
 import { dropMarks, putMark } from '../../jobs/marks.ts'
 import { isSluiceError } from '../../kernel/errors.ts'
@@ -83,7 +83,6 @@ async function dropIfThere(world: World, table: Table, name: string): Promise<Dr
 async function createAhead(world: World, table: Table, periods: Periods, now: number): Promise<number> {
   let created = 0
   for (const name of namesAhead(periods, now)) {
-    if ((await findPartition(world, table, name)) !== undefined) continue
     try {
       if ((await createPartition(world, table, name)).created) created++
     } catch (error) {
