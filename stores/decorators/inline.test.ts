@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { utf8, utf8Text } from '../../core/kernel/bytes.ts'
 import { labelOf } from '../../core/kernel/ids.ts'
+import type { Item, ItemStore } from '../../core/ports/items.ts'
 import { keysOf, objectStoreCases } from '../../core/ports/objects.case.ts'
 import { MemoryItems } from '../items/memory.ts'
 import { openSqlite } from '../items/sqlite.ts'
@@ -21,6 +22,16 @@ function stores() {
   const objects = inlineObjects({ objects: plain.objects, items: countItems(plain.items, counter), clock })
   return { clock, counter, plain, objects }
 }
+
+/** For a store with one method of its own. */
+const bound = (items: ItemStore): ItemStore => ({
+  get: (key, consistency) => items.get(key, consistency),
+  query: (query) => items.query(query),
+  create: (item) => items.create(item),
+  update: (update) => items.update(update),
+  delete: (key, condition) => items.delete(key, condition),
+  transact: (actions) => items.transact(actions),
+})
 
 const table = 'a'.repeat(16)
 const keyOf = (ms: number, { shard = '00', n = 1, id = table } = {}): string =>
@@ -113,6 +124,43 @@ describe('an inline object', () => {
     expect(await plain.items.query({ partition: `${table}#inline`, limit: 10 })).toHaveLength(0)
     await objects.create(keyOf(first, { n: 11 }), utf8('x'))
     expect(await keysOf(objects, `t/${table}/`)).toEqual([keyOf(first, { n: 11 })])
+  })
+
+  test('has its marker even where its process was frozen between the two, while a listing took the marker of the empty hour', async () => {
+    const { clock, plain } = stores()
+    const other = inlineObjects({ ...plain, clock })
+    let frozen = false
+    const items = {
+      ...bound(plain.items),
+      create: async (item: Item) => {
+        const result = await plain.items.create(item)
+        if (!frozen) {
+          frozen = true
+          await clock.sleep(41 * hourMs)
+          expect(await keysOf(other, `t/${table}/`)).toEqual([])
+        }
+        return result
+      },
+    }
+    const key = keyOf(clock.now())
+    await inlineObjects({ ...plain, items, clock }).create(key, utf8('late'))
+    expect(await keysOf(other, `t/${table}/`)).toEqual([key])
+  })
+
+  test('of an old hour keeps its marker where a listing takes it just before the create', async () => {
+    const { clock, plain } = stores()
+    const other = inlineObjects({ ...plain, clock })
+    const key = keyOf(clock.now())
+    await clock.sleep(41 * hourMs)
+    const items = {
+      ...bound(plain.items),
+      create: async (item: Item) => {
+        if (item.attributes['b'] !== undefined) expect(await keysOf(other, `t/${table}/`)).toEqual([])
+        return plain.items.create(item)
+      },
+    }
+    await inlineObjects({ ...plain, items, clock }).create(key, utf8('late'))
+    expect(await keysOf(other, `t/${table}/`)).toEqual([key])
   })
 
   test('read with others of its hour in one turn is one request', async () => {

@@ -61,8 +61,10 @@ class InlineObjects implements ObjectStore {
     if (bytes.length > limits.inlineObjectBytesMax) {
       throw new SluiceError('internal', `inline object ${key} has ${bytes.length} bytes, over ${limits.inlineObjectBytesMax}`)
     }
-    await this.#mark(place)
+    await this.#markNow(place)
     const result = await this.#create({ key: place.item, attributes: { b: bytes } }) // COMMIT POINT
+    // a listing that found the old hour empty just before may have taken the marker since
+    if (this.#isOld(place)) await this.#mark(place)
     return result.done || (result.item !== undefined && equalBytes(bodyOf(result.item), bytes)) ? 'created' : 'exists'
   }
 
@@ -115,9 +117,21 @@ class InlineObjects implements ObjectStore {
     return this.#objects.replace(key, bytes)
   }
 
+  /** A process may be frozen while it waits, until the marker that it put has gone as one of an empty old hour: it puts it again. */
+  async #markNow(place: Place): Promise<void> {
+    for (let begun = Number.NEGATIVE_INFINITY; this.#clock.now() - begun > hourMs; ) {
+      begun = this.#clock.now()
+      await this.#mark(place)
+    }
+  }
+
+  #isOld(place: Place): boolean {
+    return nowHour(this.#clock) - place.hour > markedHoursMax
+  }
+
   #mark(place: Place): Promise<void> {
     const { partition } = place.item
-    const isOld = nowHour(this.#clock) - place.hour > markedHoursMax
+    const isOld = this.#isOld(place)
     const known = isOld ? undefined : this.#marked.get(partition)
     if (known !== undefined) return known
     const marked = this.#create({ key: markerOf(place), attributes: {} }).then(() => undefined)
