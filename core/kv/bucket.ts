@@ -82,7 +82,8 @@ export class KvBucket {
   catchUp(table: Table, head: Head | undefined, onKey?: (key: string) => void): Promise<void> {
     return this.#alone(async () => {
       await this.#load(table, head)
-      let seen = head
+      // What a read tore may lie past the end that the caller knows.
+      let seen = this.#isTorn ? await readHead(this.#kv.reading.world, table.tableId, idOf(this.#at)) : head
       for (let attempt = 1; seen !== undefined && this.#tail.end < seen.end; attempt++) {
         try {
           const { reading } = this.#kv
@@ -226,6 +227,8 @@ export class KvBucket {
     const tail = isInside ? before.tail : new Tail(snapshot.upTo)
     if (isInside) tail.forget(snapshot.upTo, snapshot.rows - before.snapshot.rows)
     this.#known = { snapshot, version, tail }
+    // A snapshot is of the end of a commit.
+    if (tail.end === snapshot.upTo) this.#isTorn = false
     this.#pin()
   }
 

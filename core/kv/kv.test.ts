@@ -4,24 +4,18 @@ import { expect, test } from 'vitest'
 import { batchOf } from '../format/arrow/batch.case.ts'
 import { unpartitioned } from '../model/partition.ts'
 import type { Table } from '../model/table.ts'
-import type { World } from '../ports/world.ts'
-import { fold } from './fold/fold.ts'
-import { levelLimits } from './fold/levels.ts'
-import { changelogOf, deleteOf, doneOf, keyedTable, plainOf, type TestKv, testKv, testWorld, upsertOf } from './world.case.ts'
-
-const jobOf = ({ database, name, tableId, buckets }: Table) => ({
-  kind: 'fold' as const,
-  table: { database, table: name, tableId },
-  buckets: buckets.count,
-  marks: [],
-})
-
-const tiny = { ...levelLimits, level0RunsMin: 2, level0RunsMax: 4, level1BytesMax: 400, levelGrowth: 2, runBytesMax: 150 }
-
-async function foldNow(world: World, { log }: TestKv, table: Table): Promise<void> {
-  const later = { ...world, clock: { ...world.clock, now: () => world.clock.now() + 120_000 } }
-  await fold(later, log, jobOf(table), { deadlineMs: Number.POSITIVE_INFINITY, limits: tiny })
-}
+import {
+  changelogOf,
+  deleteOf,
+  doneOf,
+  foldNow,
+  keyedTable,
+  plainOf,
+  type TestKv,
+  testKv,
+  testWorld,
+  upsertOf,
+} from './world.case.ts'
 
 const key = fc.integer({ min: 0, max: 30 }).map((i) => `k${i}`)
 const step = fc.oneof(

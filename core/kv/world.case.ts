@@ -13,6 +13,8 @@ import { unpartitioned } from '../model/partition.ts'
 import { specOfBody, type TableBody } from '../model/spec.ts'
 import type { Table } from '../model/table.ts'
 import type { World } from '../ports/world.ts'
+import { fold } from './fold/fold.ts'
+import { levelLimits } from './fold/levels.ts'
 import { defaultKvConfig, Kv, type UpsertRequest } from './kv.ts'
 import { rowsOf, type Value } from './values.ts'
 
@@ -85,4 +87,20 @@ export async function changelogOf(log: Log, table: Table): Promise<unknown[][]> 
     if (fetched.next >= fetched.end) return out
     from = fetched.next
   }
+}
+
+const jobOf = ({ database, name, tableId, buckets }: Table) => ({
+  kind: 'fold' as const,
+  table: { database, table: name, tableId },
+  buckets: buckets.count,
+  marks: [],
+})
+
+/** Few records fill a level. */
+const tiny = { ...levelLimits, level0RunsMin: 2, level0RunsMax: 4, level1BytesMax: 400, levelGrowth: 2, runBytesMax: 150 }
+
+/** As a worker two minutes later does. */
+export async function foldNow(world: World, { log }: TestKv, table: Table): Promise<void> {
+  const later = { ...world, clock: { ...world.clock, now: () => world.clock.now() + 120_000 } }
+  await fold(later, log, jobOf(table), { deadlineMs: Number.POSITIVE_INFINITY, limits: tiny })
 }
