@@ -56,8 +56,8 @@ export class KvBucket {
   readonly #at: BucketRef
   #known: { readonly snapshot: Snapshot; readonly version: bigint; readonly tail: Tail } | undefined
   #lock: Promise<unknown> = Promise.resolve()
-  /** A reader of the log stopped on its way: the state may be inside a commit. */
-  #isTorn = false
+  /** End of the last commit that the state has whole: a reader of the log that stopped on its way left it inside another. */
+  #wholeTo: Offset | undefined
   #pinned = 0
   /** Commits that were seen since the snapshot was last asked for. */
   #commits = 0
@@ -82,15 +82,14 @@ export class KvBucket {
   catchUp(table: Table, head: Head | undefined, onKey?: (key: string) => void): Promise<void> {
     return this.#alone(async () => {
       await this.#load(table, head)
-      // What a read tore may lie past the end that the caller knows.
+      // The commit that it is inside may lie past the end that the caller knows.
       let seen = this.#isTorn ? await readHead(this.#kv.reading.world, table.tableId, idOf(this.#at)) : head
       for (let attempt = 1; seen !== undefined && this.#tail.end < seen.end; attempt++) {
         try {
           const { reading } = this.#kv
           const to = { head: seen, end: seen.end }
-          this.#isTorn = true
           await readTail({ reading, table, at: this.#at, form: keyFormOf(table) }, this.#tail, to, onKey)
-          this.#isTorn = false
+          this.#wholeTo = this.#tail.end
           this.#commits += 1
         } catch (error) {
           const hasMoved = isSluiceError(error, 'not-found') || isSluiceError(error, 'offset-out-of-range')
@@ -170,6 +169,7 @@ export class KvBucket {
       if (tail === undefined || tail.end !== base) return
       for (const [key, state] of keys) tail.put(key, { ...state, offset: offsetOf(base + state.offset) })
       tail.end = end
+      this.#wholeTo = end
       tail.rows += rows
       tail.references += 1
       tail.logBytes += bytes
@@ -190,7 +190,7 @@ export class KvBucket {
   /** Its memory is given back; whoever comes next reads it again. */
   forget(): void {
     this.#known = undefined
-    this.#isTorn = false
+    this.#wholeTo = undefined
     this.#pin()
   }
 
@@ -206,6 +206,10 @@ export class KvBucket {
 
   get #tail(): Tail {
     return present(this.#known, 'a bucket that was loaded').tail
+  }
+
+  get #isTorn(): boolean {
+    return this.#known !== undefined && this.#known.tail.end !== this.#wholeTo
   }
 
   async #load(table: Table, head: Head | undefined): Promise<void> {
@@ -227,8 +231,7 @@ export class KvBucket {
     const tail = isInside ? before.tail : new Tail(snapshot.upTo)
     if (isInside) tail.forget(snapshot.upTo, snapshot.rows - before.snapshot.rows)
     this.#known = { snapshot, version, tail }
-    // A snapshot is of the end of a commit.
-    if (tail.end === snapshot.upTo) this.#isTorn = false
+    if (tail.end === snapshot.upTo) this.#wholeTo = tail.end
     this.#pin()
   }
 
