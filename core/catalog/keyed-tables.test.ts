@@ -1,11 +1,11 @@
 /** Tables with a primary key in the catalog: made, made again, described and altered. */
 import { expect, test } from 'vitest'
 import { testWorld } from '../log/world.case.ts'
-import { printSpec, specOfBody } from '../model/spec.ts'
+import { printSpec, tableSpecOf } from '../model/spec.ts'
 import { createDatabase } from './databases.ts'
 import { alterTable, createTable, getTable } from './tables.ts'
 
-const spec = specOfBody({
+const spec = tableSpecOf({
   columns: [
     { name: 'id', type: 'bigint' },
     { name: 'tags.all', type: 'string' },
@@ -29,8 +29,8 @@ async function worldWithTable() {
 
 test('a table of the same key and options is the same, of another engine it is not', async () => {
   const { world, table } = await worldWithTable()
-  expect(await createTable(world, 'd', 't', specOfBody(printSpec(table)))).toMatchObject({ created: false })
-  const other = specOfBody({ ...printSpec(table), options: {} })
+  expect(await createTable(world, 'd', 't', tableSpecOf(printSpec(table)))).toMatchObject({ created: false })
+  const other = tableSpecOf({ ...printSpec(table), options: {} })
   await expect(createTable(world, 'd', 't', other)).rejects.toMatchObject({ code: 'exists' })
 })
 

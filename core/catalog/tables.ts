@@ -16,7 +16,7 @@ import { evolve, isSchemaChange, type SchemaChange } from '../model/evolve.ts'
 import { checkKeyed, checkKeyedStay, settledKeyed } from '../model/keyed.ts'
 import { parseOptions, printOptions } from '../model/options.ts'
 import { assignIds, sameSpec, specOf } from '../model/spec.ts'
-import type { Schema, Table, TableSpec } from '../model/table.ts'
+import type { Column, Schema, Table, TableSpec } from '../model/table.ts'
 import type { Condition, Item, TransactAction, Update } from '../ports/items.ts'
 import type { World } from '../ports/world.ts'
 import { beingDropped, databaseNotFound, getDatabase, listNames, type NamePage, type Page } from './databases.ts'
@@ -238,8 +238,8 @@ function alteredOptions(table: Table, setOptions: Readonly<Record<string, string
       'lake.catalog, lake.namespace and lake.table cannot be changed after create: create a table with them',
     )
   }
-  const isKeyed = table.primaryKey !== undefined
-  const options = settledKeyed(settled(parseOptions(wanted), table.partitionBy.length), isKeyed)
+  const kinds = { isKeyed: table.primaryKey !== undefined, isCounted: table.schema.columns.some(isCounted) }
+  const options = settledKeyed(settled(parseOptions(wanted), table.partitionBy.length), kinds)
   const spec = { ...specOf(table), options }
   checkAutoPartition(spec)
   checkPeriodsStay(table.options, options)
@@ -247,6 +247,8 @@ function alteredOptions(table: Table, setOptions: Readonly<Record<string, string
   checkKeyedStay(Object.keys(setOptions), table.options.keyed, options.keyed)
   return options
 }
+
+const isCounted = ({ autoIncrement }: Column): boolean => autoIncrement === true
 
 const lakeCatalogOptions = ['lake.catalog', 'lake.namespace', 'lake.table']
 

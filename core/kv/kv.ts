@@ -16,6 +16,7 @@ import { KvCache } from './cache.ts'
 import { bringToEnd, type LookupOptions, lookup, lookupPrefix } from './lookup.ts'
 import { dropLease, type ScanContext, type ScanPart, type ScanPlace, type ScanRequest, scanBucket } from './scan.ts'
 import { runKeyedGroup } from './upsert/group.ts'
+import { Numbers } from './upsert/numbers.ts'
 import { type KeyedRows, operationsOf } from './upsert/operations.ts'
 import type { Row } from './values.ts'
 
@@ -56,6 +57,7 @@ export class Kv {
       memos,
       marks,
       buckets: this.#buckets,
+      numbers: new Numbers(world),
       holder: randomId(world.random),
       schemaOf: (table: Table, schemaId: number) => schemas.ofTable(table, schemaId),
       onConflict: () => {

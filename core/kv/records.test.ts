@@ -6,7 +6,7 @@ import { encodeRoaring32 } from '../format/roaring/roaring32.ts'
 import { utf8, utf8Text } from '../kernel/bytes.ts'
 import { labelZero, type TableId } from '../kernel/ids.ts'
 import { evolve } from '../model/evolve.ts'
-import { assignIds, specOfBody, type TableBody } from '../model/spec.ts'
+import { assignIds, type TableBody, tableSpecOf } from '../model/spec.ts'
 import type { Table } from '../model/table.ts'
 import { targetsOf } from './merge/operation.ts'
 import { type RecordsRequest, readRecords } from './records.ts'
@@ -19,7 +19,7 @@ const columns = [
 ]
 
 function tableOf(body: Partial<TableBody> = {}): Table {
-  const { columns: wanted, ...spec } = specOfBody({ columns, primaryKey: ['id'], ...body })
+  const { columns: wanted, ...spec } = tableSpecOf({ columns, primaryKey: ['id'], ...body })
   const { columns: own, lastColumnId } = assignIds({ ...spec, columns: wanted })
   const base = { database: 'd', name: 't', tableId: '0123456789abcdef' as TableId, gc: labelZero, state: 'alive' as const }
   return { ...base, ...spec, schema: { schemaId: 1, columns: own }, createdAt: 0, lastColumnId }

@@ -10,7 +10,7 @@ import type { BucketAppended, Producer } from '../log/types.ts'
 import { testWorld } from '../log/world.case.ts'
 import { opColumn, prevColumn } from '../model/changelog.ts'
 import { unpartitioned } from '../model/partition.ts'
-import { specOfBody, type TableBody } from '../model/spec.ts'
+import { type TableBody, tableSpecOf } from '../model/spec.ts'
 import type { Table } from '../model/table.ts'
 import type { World } from '../ports/world.ts'
 import { fold } from './fold/fold.ts'
@@ -31,7 +31,7 @@ export const keyedBody: TableBody = {
 
 export async function keyedTable(world: World, body: TableBody = keyedBody, buckets = 1): Promise<Table> {
   await createDatabase(world, 'd')
-  return (await createTable(world, 'd', 't', specOfBody({ ...body, buckets: { count: buckets } }))).table
+  return (await createTable(world, 'd', 't', tableSpecOf({ ...body, buckets: { count: buckets } }))).table
 }
 
 export interface TestKv {

@@ -53,7 +53,7 @@ export function evolve(table: Table, change: SchemaChange): Table {
     schema: { schemaId: table.schema.schemaId + 1, columns },
     ...(key === undefined ? {} : { primaryKey: key }),
     buckets: { ...table.buckets, ...(bucketKey === undefined ? {} : { key: bucketKey }) },
-    options: { ...table.options, ...keyedUnder(table.options.keyed, dropped, renames) },
+    options: { ...table.options, ...keyedUnder(table.options.keyed, kept, dropped, renames) },
     lastColumnId: added.lastColumnId,
     formerNames: formerNames(table, columns),
   }
@@ -88,15 +88,18 @@ function primaryKeyUnder(table: Table, { renameColumns = {}, widenColumns = {} }
 /** Options name columns too: they follow a rename, and those of a dropped column go with it. */
 function keyedUnder(
   keyed: KeyedOptions | undefined,
+  columns: readonly Column[],
   dropped: ReadonlySet<string>,
   renames: ReadonlyMap<string, string>,
 ): { readonly keyed?: KeyedOptions } {
   if (keyed === undefined) return {}
-  const { versionColumn, fields } = keyed
+  const { versionColumn, cacheSize, fields, ...others } = keyed
+  const isCounted = columns.some(({ autoIncrement }) => autoIncrement === true)
   const kept = Object.entries(fields).filter(([name]) => !dropped.has(name))
   return {
     keyed: {
-      ...keyed,
+      ...others,
+      ...(cacheSize === undefined || !isCounted ? {} : { cacheSize }),
       ...(versionColumn === undefined ? {} : { versionColumn: renames.get(versionColumn) ?? versionColumn }),
       fields: Object.fromEntries(kept.map(([name, field]) => [renames.get(name) ?? name, field])),
     },

@@ -5,7 +5,7 @@ import { labelZero, type TableId } from '../kernel/ids.ts'
 import { evolve, type SchemaChange } from './evolve.ts'
 import { checkKeyedStay } from './keyed.ts'
 import { parseOptions } from './options.ts'
-import { assignIds, printSpec, sameSpec, specOf, specOfBody, type TableBody } from './spec.ts'
+import { assignIds, printSpec, sameSpec, specOf, type TableBody, tableSpecOf } from './spec.ts'
 import type { Table, TableSpec } from './table.ts'
 
 const body: TableBody = {
@@ -38,23 +38,23 @@ function tableOf(spec: TableSpec): Table {
 }
 
 test('columns of the key are not nullable, and the key without the partition buckets the rows', () => {
-  const spec = specOfBody(body)
+  const spec = tableSpecOf(body)
   expect(spec.columns.map(({ nullable }) => nullable)).toEqual([false, false, false, true, true, true, true])
   expect(spec.buckets).toEqual({ count: 2, key: ['id', 'sub'] })
-  expect(specOfBody({ ...body, buckets: { key: ['id'] } }).buckets).toEqual({ count: 1, key: ['id'] })
+  expect(tableSpecOf({ ...body, buckets: { key: ['id'] } }).buckets).toEqual({ count: 1, key: ['id'] })
 })
 
 test('describe prints the key, auto-increment and every option, and its answer creates the same table', () => {
-  const spec = specOfBody(body)
+  const spec = tableSpecOf(body)
   const printed = printSpec(tableOf(spec))
   expect(printed).toMatchObject({
     primaryKey: ['id', 'dt', 'sub'],
-    options: { ...body.options, 'changelog.image': 'full', 'delete.behavior': 'ignore' },
+    options: { ...body.options, 'changelog.image': 'full', 'delete.behavior': 'ignore', 'auto-increment.cache-size': '1000' },
   })
   expect(printed.columns.filter(({ autoIncrement }) => autoIncrement === true).map(({ name }) => name)).toEqual(['number'])
-  expect(sameSpec(specOfBody(printed), spec)).toBe(true)
+  expect(sameSpec(tableSpecOf(printed), spec)).toBe(true)
   expect(sameSpec(specOf(tableOf(spec)), spec)).toBe(true)
-  expect(printSpec(tableOf(specOfBody({ columns: [{ name: 'id', type: 'int' }], primaryKey: ['id'] }))).options).toMatchObject({
+  expect(printSpec(tableOf(tableSpecOf({ columns: [{ name: 'id', type: 'int' }], primaryKey: ['id'] }))).options).toMatchObject({
     'merge-engine': 'last-row',
     'changelog.image': 'full',
     'delete.behavior': 'allow',
@@ -62,9 +62,9 @@ test('describe prints the key, auto-increment and every option, and its answer c
 })
 
 test('a stored table is read as it was, and one that was stored before there were keys too', () => {
-  const table = tableOf(specOfBody(body))
+  const table = tableOf(tableSpecOf(body))
   expect(decodeTable(encodeTable(table))).toEqual(table)
-  const log = tableOf(specOfBody({ columns: [{ name: 'id', type: 'int' }] }))
+  const log = tableOf(tableSpecOf({ columns: [{ name: 'id', type: 'int' }] }))
   const item = encodeTable(log)
   expect(item.attributes['d']).toContain('"version":1')
   expect(decodeTable(item)).toEqual(log)
@@ -137,21 +137,32 @@ describe('what cannot be together is refused, with the field and the fix', () =>
       'keeps its value',
     ],
   ])('%s', (_, wrong, mention) => {
-    expect(() => specOfBody(wrong)).toThrow(mention)
+    expect(() => tableSpecOf(wrong)).toThrow(mention)
   })
 })
 
 test('options that rows were merged by stay as they are', () => {
-  const options = specOfBody(body).options.keyed
-  const printed = parseOptions(printSpec(tableOf(specOfBody(body))).options).keyed
+  const options = tableSpecOf(body).options.keyed
+  const printed = parseOptions(printSpec(tableOf(tableSpecOf(body))).options).keyed
   expect(() => checkKeyedStay([], options, printed)).not.toThrow()
   const other = parseOptions({ ...body.options, 'fields.total.agg': 'max' }).keyed
   expect(() => checkKeyedStay(['log.ttl', 'fields.total.agg'], options, other)).toThrow('option fields.total.agg is fixed')
 })
 
+test('how many numbers are taken at once may change, within its bounds, and is an option of tables that count', () => {
+  const sized = (size: string, columns = body.columns) =>
+    tableSpecOf({ ...body, columns, options: { ...body.options, 'auto-increment.cache-size': size } })
+  const { keyed } = sized('1000000').options
+  expect(keyed?.cacheSize).toBe(1_000_000)
+  expect(() => checkKeyedStay(['auto-increment.cache-size'], keyed, sized('1').options.keyed)).not.toThrow()
+  for (const wrong of ['0', '1000001', '-1', '1.5', 'many', ''])
+    expect(() => sized(wrong)).toThrow('auto-increment.cache-size has a value that is not allowed')
+  expect(() => sized('5', body.columns.slice(0, -1))).toThrow('no autoIncrement column')
+})
+
 describe('schema changes', () => {
-  const table = tableOf(specOfBody(body))
-  const versioned = tableOf(specOfBody(engine('versioned', { 'merge-engine.version-column': 'v' })))
+  const table = tableOf(tableSpecOf(body))
+  const versioned = tableOf(tableSpecOf(engine('versioned', { 'merge-engine.version-column': 'v' })))
 
   test.each<[string, Table, SchemaChange, string]>([
     ['a column of the key is not dropped', table, { dropColumns: ['sub'] }, 'in the primaryKey'],
@@ -166,6 +177,22 @@ describe('schema changes', () => {
     ],
   ])('%s', (_, before, change, mention) => {
     expect(() => evolve(before, change)).toThrow(mention)
+  })
+
+  test('a column that counts may be renamed, widened and dropped, and its option goes with it', () => {
+    const counted = tableOf(
+      tableSpecOf({
+        columns: [
+          { name: 'id', type: 'int' },
+          { name: 'n', type: 'int', autoIncrement: true },
+        ],
+        primaryKey: ['id'],
+      }),
+    )
+    const after = evolve(counted, { renameColumns: { n: 'm' }, widenColumns: { n: 'bigint' } })
+    expect(after.schema.columns[1]).toMatchObject({ name: 'm', type: { kind: 'bigint' }, autoIncrement: true })
+    expect(printSpec(after).options['auto-increment.cache-size']).toBe('1000')
+    expect(printSpec(evolve(after, { dropColumns: ['m'] })).options['auto-increment.cache-size']).toBeUndefined()
   })
 
   test('names in the key and in options follow a rename', () => {

@@ -18,6 +18,8 @@ export interface KeyedOptions {
   readonly changelogImage: (typeof changelogImages)[number]
   /** Absent, before a table has it: as its merge engine has it. */
   readonly deleteBehavior?: (typeof deleteBehaviors)[number]
+  /** Of a table with an autoIncrement column: how many numbers a process takes at once. */
+  readonly cacheSize?: number
   /** By column, where there is anything to say. */
   readonly fields: Readonly<Record<string, FieldOptions>>
 }
@@ -28,6 +30,10 @@ export interface FieldOptions {
 }
 
 export const defaultKeyed: KeyedOptions = { mergeEngine: 'last-row', changelogImage: 'full', fields: {} }
+/** A process that ends loses what it has not drawn: with 100,000, as Fluss has it, an int would last for 21,474 cold starts. */
+const defaultCacheSize = 1_000
+export const cacheSizeMax = 1_000_000
+export const cacheSizeOption = 'auto-increment.cache-size'
 
 /** Of a table, or of its specification. */
 export interface Keyed {
@@ -51,12 +57,13 @@ export function deleteBehaviorOf({ mergeEngine, deleteBehavior }: KeyedOptions):
 
 /** Every option with its value, in one order whatever theirs was. */
 export function printKeyed(keyed: KeyedOptions): Record<string, string> {
-  const { mergeEngine, versionColumn, changelogImage, fields } = keyed
+  const { mergeEngine, versionColumn, changelogImage, cacheSize, fields } = keyed
   const printed: Record<string, string> = {
     'merge-engine': mergeEngine,
     ...(versionColumn === undefined ? {} : { 'merge-engine.version-column': versionColumn }),
     'changelog.image': changelogImage,
     'delete.behavior': deleteBehaviorOf(keyed),
+    ...(cacheSize === undefined ? {} : { [cacheSizeOption]: String(cacheSize) }),
   }
   for (const [name, { agg, listaggDelimiter }] of Object.entries(fields).sort(([a], [b]) => (a < b ? -1 : 1))) {
     if (agg !== undefined) printed[`fields.${name}.agg`] = agg
@@ -66,11 +73,17 @@ export function printKeyed(keyed: KeyedOptions): Record<string, string> {
 }
 
 /** With everything said that a table with a primary key has. */
-export function settledKeyed<T extends Keyed['options']>(options: T, isKeyed: boolean): T {
+export function settledKeyed<T extends Keyed['options']>(
+  options: T,
+  { isKeyed, isCounted }: { readonly isKeyed: boolean; readonly isCounted: boolean },
+): T {
   if (!isKeyed) return options
   const keyed = options.keyed ?? defaultKeyed
-  return { ...options, keyed: { ...keyed, deleteBehavior: deleteBehaviorOf(keyed) } }
+  const counted = isCounted ? { cacheSize: cacheSizeOf(keyed) } : {}
+  return { ...options, keyed: { ...keyed, deleteBehavior: deleteBehaviorOf(keyed), ...counted } }
 }
+
+export const cacheSizeOf = ({ cacheSize }: KeyedOptions): number => cacheSize ?? defaultCacheSize
 
 /** Errors: `invalid-schema` (what the key, the columns and the options cannot be together), `not-supported` (with a lake). */
 export function checkKeyed(spec: Keyed): void {
@@ -82,7 +95,7 @@ export function checkKeyed(spec: Keyed): void {
       throw invalid(`column ${quoted(first.name)}: autoIncrement needs a table with a primaryKey`, { column: first.name })
     if (options.keyed !== undefined)
       throw invalid(
-        'merge-engine, changelog.image, delete.behavior and fields.* need a table with a primaryKey: name one, or leave them out',
+        'merge-engine, changelog.image, delete.behavior, auto-increment.cache-size and fields.* need a table with a primaryKey: name one, or leave them out',
       )
     return
   }
@@ -92,7 +105,7 @@ export function checkKeyed(spec: Keyed): void {
     })
   checkKey(spec, primaryKey)
   checkBucketKey(spec, primaryKey)
-  checkIncremented(incremented, primaryKey)
+  checkIncremented(incremented, primaryKey, options.keyed ?? defaultKeyed)
   checkEngine(spec, options.keyed ?? defaultKeyed)
   checkFields(spec, primaryKey, options.keyed ?? defaultKeyed)
 }
@@ -100,7 +113,7 @@ export function checkKeyed(spec: Keyed): void {
 /** Errors: `bad-request` for what cannot be altered. */
 export function checkKeyedStay(names: readonly string[], now: KeyedOptions | undefined, wanted: KeyedOptions | undefined): void {
   if (now === undefined || sameKeyed(now, wanted)) return
-  const option = names.find(isKeyedOption) ?? 'merge-engine'
+  const option = names.find(isFixedOption) ?? 'merge-engine'
   throw new SluiceError(
     'bad-request',
     `option ${option} is fixed when a table is created: rows that are there were merged by it; create another table with it`,
@@ -109,10 +122,13 @@ export function checkKeyedStay(names: readonly string[], now: KeyedOptions | und
 }
 
 const sameKeyed = (a: KeyedOptions, b: KeyedOptions | undefined): boolean =>
-  b !== undefined && JSON.stringify(printKeyed(a)) === JSON.stringify(printKeyed(b))
+  b !== undefined && JSON.stringify(fixedOptions(a)) === JSON.stringify(fixedOptions(b))
 
-const keyedOptions: readonly string[] = ['merge-engine', 'merge-engine.version-column', 'changelog.image', 'delete.behavior']
-const isKeyedOption = (name: string): boolean => keyedOptions.includes(name) || name.startsWith('fields.')
+/** How many numbers are taken at once is of no row. */
+const fixedOptions = ({ cacheSize: _, ...keyed }: KeyedOptions): Record<string, string> => printKeyed(keyed)
+
+const namedOptions: readonly string[] = ['merge-engine', 'merge-engine.version-column', 'changelog.image', 'delete.behavior']
+const isFixedOption = (name: string): boolean => namedOptions.includes(name) || name.startsWith('fields.')
 
 /** As Iceberg's identifier fields: nothing nested, and nothing of which one number has two forms. */
 const keyless: ReadonlySet<DataType['kind']> = new Set(['float', 'double', 'array', 'map', 'row', 'vector'])
@@ -151,9 +167,12 @@ function checkBucketKey({ partitionBy, buckets }: Keyed, primaryKey: readonly st
     )
 }
 
-function checkIncremented(incremented: readonly KeyedColumn[], primaryKey: readonly string[]): void {
+function checkIncremented(incremented: readonly KeyedColumn[], primaryKey: readonly string[], { cacheSize }: KeyedOptions): void {
   const [first, second] = incremented
-  if (first === undefined) return
+  if (first === undefined) {
+    if (cacheSize !== undefined) throw wrong(cacheSizeOption, 'the table has no autoIncrement column: leave it out')
+    return
+  }
   const { name, type } = first
   if (second !== undefined)
     throw invalid(`a table has at most one autoIncrement column, not ${quoted(name)} and ${quoted(second.name)}`, {

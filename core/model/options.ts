@@ -6,6 +6,8 @@ import { SluiceError } from '../kernel/errors.ts'
 import { type AggregateFunction, aggregateTypes, isAggregate } from './aggregate.ts'
 import { type AutoPartition, defaultAutoPartition, numPrecreateMax, numRetentionMax } from './auto-partition.ts'
 import {
+  cacheSizeMax,
+  cacheSizeOption,
   changelogImages,
   defaultKeyed,
   deleteBehaviors,
@@ -173,6 +175,9 @@ const readers: Readonly<Record<string, Reader>> = {
   })),
   'delete.behavior': keyed(({ deleteBehavior: _, ...options }, value, key) =>
     value === null ? options : { ...options, deleteBehavior: oneOf(value, deleteBehaviors, key) },
+  ),
+  [cacheSizeOption]: keyed(({ cacheSize: _, ...options }, value, key) =>
+    value === null ? options : { ...options, cacheSize: integerOf(value, key, 1, cacheSizeMax) },
   ),
 }
 

@@ -71,11 +71,6 @@ test.each<[string, TableBody, string]>([
   ['a bad name', { columns: [{ name: '__id', type: 'int' }] }, 'invalid-name'],
   ['a bad type', { columns: [{ name: 'id', type: 'integer' }] }, 'invalid-schema'],
   ['a primary key and a lake', { columns, primaryKey: ['id'], options: { 'lake.format': 'iceberg' } }, 'not-supported'],
-  [
-    'auto increment',
-    { columns: [...columns, { name: 'n', type: 'int', autoIncrement: true }], primaryKey: ['id'] },
-    'not-supported',
-  ],
   ['a partition column that is not there', { columns, partitionBy: ['idd'] }, 'invalid-schema'],
   ['a partition column named twice', { columns, partitionBy: ['id', 'id'] }, 'invalid-schema'],
   ['a partition column that is a bucket key', { columns, partitionBy: ['id'], buckets: { key: ['id'] } }, 'invalid-schema'],

@@ -30,18 +30,15 @@ export interface ColumnBody {
   readonly autoIncrement?: boolean | undefined
 }
 
-/** Errors: `invalid-schema`, `invalid-name`, `unknown-field`, `bad-request`, `not-supported`. */
+/**
+ * Columns of a primary key are not nullable, and without another key it buckets the rows. Errors: `invalid-schema`, `invalid-name`,
+ * `unknown-field`, `bad-request`, `not-supported`.
+ */
 export function tableSpecOf(body: TableBody): TableSpec {
-  const spec = specOfBody(body)
-  if (spec.columns.some(({ autoIncrement }) => autoIncrement === true)) throw unsupported('autoIncrement')
-  return spec
-}
-
-/** Also of a table with a primary key. Columns of the key are not nullable, and without another key it buckets the rows. */
-export function specOfBody(body: TableBody): TableSpec {
   if (body.columns.length > limits.columnsMax) throw invalid(`a table has at most ${limits.columnsMax} columns`)
   const { primaryKey = [], partitionBy = [] } = body
   const isKeyed = primaryKey.length > 0
+  const isCounted = body.columns.some(({ autoIncrement }) => autoIncrement === true)
   const named = body.buckets?.key ?? []
   const key = isKeyed && named.length === 0 ? primaryKey.filter((name) => !partitionBy.includes(name)) : named
   return validateSpec({
@@ -51,7 +48,7 @@ export function specOfBody(body: TableBody): TableSpec {
     ...(isKeyed ? { primaryKey: [...primaryKey] } : {}),
     partitionBy: [...partitionBy],
     buckets: { count: body.buckets?.count ?? 1, ...(key.length === 0 ? {} : { key: [...key] }) },
-    options: settledKeyed(settled(parseOptions(body.options ?? {}), partitionBy.length), isKeyed),
+    options: settledKeyed(settled(parseOptions(body.options ?? {}), partitionBy.length), { isKeyed, isCounted }),
   })
 }
 
@@ -272,5 +269,3 @@ function nested(type: DataType): readonly DataType[] {
 
 const invalid = (message: string, facts: Readonly<Record<string, unknown>> = {}): SluiceError =>
   new SluiceError('invalid-schema', message, { facts })
-const unsupported = (field: string): SluiceError =>
-  new SluiceError('not-supported', `${field} is not in this build`, { facts: { field } })

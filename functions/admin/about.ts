@@ -19,6 +19,7 @@ const capabilities = [
   'retention',
   'backfill',
   'primary-keys',
+  'auto-increment',
   'lookup',
   'prefix-lookup',
   'rows',

@@ -156,12 +156,6 @@ describe('specifications that are refused, by name', () => {
     ],
     ['a partition column that is not there', { columns: [id], partitionBy: ['idd'] }, 400, 'invalid-schema'],
     ['auto-increment', { columns: [{ ...id, autoIncrement: true }] }, 400, 'invalid-schema'],
-    [
-      'auto-increment with a key',
-      { columns: [id, { name: 'n', type: 'int', autoIncrement: true }], primaryKey: ['id'] },
-      501,
-      'not-supported',
-    ],
     ['a Lance lake', { columns: [id], options: { 'lake.format': 'lance' } }, 501, 'not-supported'],
     ['a changelog image', { columns: [id], options: { 'changelog.image': 'wal' } }, 400, 'invalid-schema'],
   ])('%s', async (_what, json, status, code) => {

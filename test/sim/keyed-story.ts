@@ -17,7 +17,7 @@ import { producerOf } from '../../core/log/producer.ts'
 import { routeRows } from '../../core/log/route.ts'
 import { defaultOptions } from '../../core/model/options.ts'
 import { unpartitioned } from '../../core/model/partition.ts'
-import { specOfBody } from '../../core/model/spec.ts'
+import { tableSpecOf } from '../../core/model/spec.ts'
 import type { Table } from '../../core/model/table.ts'
 import { codeOf, tableCache } from './actors/ingest.ts'
 import { startWorkers, sweepOnce, trigger } from './actors/jobs.ts'
@@ -39,6 +39,7 @@ const body = {
     { name: 'v', type: 'bigint' },
     { name: 's', type: 'string' },
     { name: 'k', type: 'string' },
+    { name: 'n', type: 'bigint', autoIncrement: true },
   ],
   primaryKey: ['k'],
 }
@@ -54,7 +55,8 @@ interface Shared {
 
 export async function tellKeyed(stage: Stage, fates: SeededFates): Promise<void> {
   const { swarm, cluster, random, scheduler, history } = stage
-  const spec = specOfBody({ ...body, buckets: { count: swarm.buckets } })
+  const cacheSize = random.pick(['1', '3', '20', '1000'])
+  const spec = tableSpecOf({ ...body, buckets: { count: swarm.buckets }, options: { 'auto-increment.cache-size': cacheSize } })
   const columns = spec.columns.map((column, i) => ({ ...column, id: i + 4 }))
   const watch = new KeyedWatch(history, stage.stores, { columns, now: () => scheduler.now })
   const common = stage.stores.items.onWrite
@@ -165,7 +167,7 @@ async function upsert({ stage, acked, byProducer }: Shared, sent: Sent): Promise
       const opField = { id: -2, name: '__op', type: { kind: 'tinyint' }, nullable: false } as const
       const batch = batchOf(
         [...table.schema.columns, opField],
-        operations.map(({ key, value, isDelete }) => [value, bytesOrNull(textOf(value)), utf8(key), isDelete ? 4 : 3]),
+        operations.map(({ key, value, isDelete }) => [value, bytesOrNull(textOf(value)), utf8(key), null, isDelete ? 4 : 3]),
       )
       const parts = routeRows(table, [batch], { rotate: () => 0 })
       const appended = await environment.kv.upsert(table, { op: 'upsert', parts, ...(producer && { producer }) })

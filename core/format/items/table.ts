@@ -1,6 +1,6 @@
 /**
  * A table's one item: partition `db/<database>`, sort `<name>`. i table id · g gc label · x state · d the definition as JSON,
- * versioned · b retention waits for the lake since, ms. The conditions of every write name the table id, never only the name.
+ * versioned · b retention waits for the lake since, ms · n the next number of its autoIncrement column, from 1. The conditions of every write name the table id, never only the name.
  */
 import { assert } from '../../kernel/assert.ts'
 import { type Label, labelPattern, type TableId } from '../../kernel/ids.ts'
@@ -14,7 +14,13 @@ export const tableKey = (database: string, name: string): ItemKey => ({ partitio
 export function encodeTable(table: Table): Item {
   return {
     key: tableKey(table.database, table.name),
-    attributes: { i: table.tableId, g: table.gc, x: table.state, d: encodeDefinition(table) },
+    attributes: {
+      i: table.tableId,
+      g: table.gc,
+      x: table.state,
+      d: encodeDefinition(table),
+      ...(table.schema.columns.some(({ autoIncrement }) => autoIncrement === true) && { n: 1n }),
+    },
   }
 }
 

@@ -3,12 +3,12 @@ import fc from 'fast-check'
 import { numbersOf, roaring32Of } from '../../format/roaring/roaring.case.ts'
 import { decodeRoaring32, encodeRoaring32 } from '../../format/roaring/roaring32.ts'
 import { compareBytes, concat, utf8 } from '../../kernel/bytes.ts'
-import { assignIds, specOfBody, type TableBody } from '../../model/spec.ts'
+import { assignIds, type TableBody, tableSpecOf } from '../../model/spec.ts'
 import type { Row, Value } from '../values.ts'
 import { type MergedTable, type Operation, targetsOf } from './operation.ts'
 
 export function mergedTable(body: TableBody): MergedTable {
-  const spec = specOfBody(body)
+  const spec = tableSpecOf(body)
   return { ...spec, schema: { schemaId: 1, columns: assignIds(spec).columns } }
 }
 

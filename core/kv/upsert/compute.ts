@@ -1,7 +1,7 @@
 /**
  * What a group's operations do to a bucket, pure: the old rows of their keys go in, the changelog of each request comes out, and the
- * state of each key after it. Each operation sees those before it. A request that cannot be done (`invalid-rows`) leaves nothing and fails
- * alone. Where a record takes back a row of the same group it says how many records before, because the group's base is not known yet.
+ * state of each key after it. Each operation sees those before it. A request that cannot be done (`invalid-rows`, `full`) leaves nothing
+ * and fails alone. Where a record takes back a row of the same group it says how many records before, because the group's base is not known yet.
  */
 import type { KeyState } from '../../format/run/block.ts'
 import { isSluiceError, SluiceError } from '../../kernel/errors.ts'
@@ -12,7 +12,7 @@ import { quoted } from '../../model/nearest.ts'
 import type { Schema, Table } from '../../model/table.ts'
 import { conformOf } from '../conform.ts'
 import { type Change, changesOf } from '../merge/changes.ts'
-import { type Merger, mergerOf } from '../merge/merger.ts'
+import { type Draw, type Merger, mergerOf } from '../merge/merger.ts'
 import { targetsOf } from '../merge/operation.ts'
 import { decodeRow, encodeRow } from '../row.ts'
 import type { Row, Value } from '../values.ts'
@@ -24,6 +24,8 @@ export interface ComputeRequest {
   readonly members: readonly Pick<KeyedRows, 'table' | 'operations' | 'targets'>[]
   readonly states: ReadonlyMap<string, KeyState>
   readonly schemaOf: (schemaId: number) => Schema
+  /** For each row that is new. */
+  readonly draw: Draw
 }
 
 export interface Computed {
@@ -69,14 +71,14 @@ class Group {
     const changed = new Map<string, Current>()
     const records: Row[] = []
     let rows = 0
-    const { table } = this.#request
+    const { table, draw } = this.#request
     const conform = conformOf(member.table.schema, table.schema)
     try {
       const targets = member.targets && targetsOf(table, member.targets)
       for (const operation of member.operations) {
         const before = changed.get(operation.key) ?? this.#current.get(operation.key) ?? this.#oldOf(operation.key)
         const { kind, row } = operation
-        const after = this.#merger.merge(before.row, { kind, row: conform(row), ...(targets && { targets }) }, drawNothing)
+        const after = this.#merger.merge(before.row, { kind, row: conform(row), ...(targets && { targets }) }, draw)
         if (after !== undefined && after !== before.row) checkSize(table, after)
         const done = changesOf(this.#image, before.row, after)
         if (done.length === 0) continue
@@ -163,9 +165,4 @@ const codes: Readonly<Record<Change['kind'], ChangeCode>> = {
   '-U': changes.updateBefore,
   '+U': changes.updateAfter,
   '-D': changes.delete,
-}
-
-/** Columns that draw their values are refused when a table is created. */
-const drawNothing = (): never => {
-  throw new SluiceError('not-supported', 'autoIncrement is not in this build')
 }

@@ -45,10 +45,12 @@ import type { KvBucket } from '../bucket.ts'
 import type { KvBuckets } from '../buckets.ts'
 import { batchOf } from '../values.ts'
 import { computeChanges } from './compute.ts'
+import type { Numbers } from './numbers.ts'
 import type { KeyedRows } from './operations.ts'
 
 export interface KeyedContext extends GroupContext {
   readonly buckets: KvBuckets
+  readonly numbers: Numbers
   readonly schemaOf: (table: Table, schemaId: number) => Promise<Schema>
   /** Of this process, in turns. */
   readonly holder: string
@@ -133,7 +135,7 @@ class Round {
   }
 
   async #prepare(bucket: KvBucket, at: Placed<KeyedRows>, members: readonly KeyedPart[]): Promise<Prepared> {
-    const { table, memos, buckets, world } = this.#context
+    const { table, memos, buckets, numbers, world } = this.#context
     const memo = memos.get(table.tableId, idOf(at)) ?? memos.learn(table.tableId, idOf(at), await openHead(world, table, at))
     await bucket.catchUp(table, memo.head)
     buckets.checkRoom(bucket, at)
@@ -141,12 +143,10 @@ class Round {
     const { end, states } = await bucket.find(table, touched)
     const schemas = await this.#schemasOf(states)
     const schemaOf = (schemaId: number): Schema => present(schemas.get(schemaId), 'the schema of a row')
-    const { rows, keys, ...computed } = computeChanges({
-      table,
-      states,
-      schemaOf,
-      members: members.map(({ encoded }) => encoded),
-    })
+    const rowsOfMembers = members.map(({ encoded }) => encoded)
+    const reserved = await numbers.reserve(table, rowsOfMembers, states)
+    const { rows, keys, ...computed } = computeChanges({ table, states, schemaOf, members: rowsOfMembers, draw: reserved.draw })
+    reserved.release()
     const parts: GroupPart[] = []
     for (const [i, member] of members.entries()) {
       const records = present(computed.members[i], 'what a member has become')

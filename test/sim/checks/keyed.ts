@@ -2,7 +2,8 @@
  * What a keyed bucket says, judged as it is written. The changelog is kept record by record as heads grow, so that the state at every
  * offset is known: each record must be one that the state before it allows, with the origin of the row that it takes back (fold); each
  * snapshot must be the state at its offset, with as many rows, and its changelog must begin at or below it; a lookup must be the state at
- * one offset between the end when it began and the end when it was answered; a request's rows are there once.
+ * one offset between the end when it began and the end when it was answered; a request's rows are there once; a number is drawn once in
+ * the table, and a row keeps it.
  */
 
 import type { Field } from '../../../core/format/arrow/column.ts'
@@ -16,7 +17,7 @@ import { decodeRunMeta } from '../../../core/format/run/run.ts'
 import { decodeBlock } from '../../../core/format/segment/block.ts'
 import { keyOf } from '../../../core/kv/key.ts'
 import { decodeRow } from '../../../core/kv/row.ts'
-import { rowsOf } from '../../../core/kv/values.ts'
+import { type Row, rowsOf } from '../../../core/kv/values.ts'
 import { changes, opColumn, prevColumn } from '../../../core/model/changelog.ts'
 import type { Attributes, ItemKey } from '../../../core/ports/items.ts'
 import type { History } from '../history.ts'
@@ -32,6 +33,8 @@ interface Version {
   readonly offset: bigint
   /** Undefined: gone. */
   readonly value: bigint | undefined
+  /** Of its autoIncrement column. */
+  readonly number: bigint | undefined
 }
 
 export class KeyedBucketHistory {
@@ -69,6 +72,8 @@ export class KeyedWatch {
   readonly #history: History
   readonly #stores: Stores
   readonly #rules: KeyedRules
+  /** By what the autoIncrement column drew: where. */
+  readonly #numbers = new Map<bigint, string>()
   readonly buckets = new Map<string, KeyedBucketHistory>()
 
   constructor(history: History, stores: Stores, rules: KeyedRules) {
@@ -148,15 +153,31 @@ export class KeyedWatch {
       else if (there !== value) say(`the row before was ${there}, not ${value}`)
       if (origin !== current?.offset) say(`the row before was written at ${current?.offset}, not at ${origin}`)
     }
+    this.#number(bucket, { op, number: row[3] as bigint | null, current, offset })
     if (op === changes.updateAfter && bucket.pendingUpdate !== key) say('no -U of the key stands before it')
     bucket.pendingUpdate = op === changes.updateBefore ? key : undefined
     if (op === changes.updateBefore) return
     const isThere = op !== changes.delete
     bucket.rows += Number(isThere) - Number(there !== undefined)
     const versions = bucket.versions.get(key) ?? []
-    versions.push({ offset, value: isThere ? value : undefined })
+    versions.push({ offset, value: isThere ? value : undefined, number: isThere ? (row[3] as bigint) : undefined })
     bucket.versions.set(key, versions)
     if (isThere) bucket.written.set(value, [...(bucket.written.get(value) ?? []), offset])
+  }
+
+  #number(
+    { name }: KeyedBucketHistory,
+    { op, number, current, offset }: { op: number; number: bigint | null; current: Version | undefined; offset: bigint },
+  ): void {
+    const say = (what: string): void => this.#history.break('G7', 'numbers', `${name} at ${offset}: ${what}`)
+    if (number === null) return say('a row without a number')
+    if (op !== changes.insert) {
+      if (number !== current?.number) say(`the row's number was ${current?.number} and is ${number}`)
+      return
+    }
+    const before = this.#numbers.get(number)
+    if (before !== undefined) say(`${number} is of ${before}`)
+    this.#numbers.set(number, `${name} at ${offset}`)
   }
 
   #snapshot(key: ItemKey, before: Attributes | undefined, after: Attributes): void {
@@ -179,6 +200,7 @@ export class KeyedWatch {
       if (found?.value !== wanted?.value) say(`${JSON.stringify(each)} has ${found?.value}, not ${wanted?.value}`)
       else if (found !== undefined && wanted?.value !== undefined && found.offset !== wanted.offset)
         say(`${JSON.stringify(each)} was written at ${wanted.offset}, not at ${found.offset}`)
+      else if (found?.number !== wanted?.number) say(`${JSON.stringify(each)} has number ${found?.number}, not ${wanted?.number}`)
       rows.delete(each)
     }
     if (rows.size > 0) say(`it has ${rows.size} keys that never were`)
@@ -201,13 +223,15 @@ export class KeyedWatch {
           const { key, row, offset } = block.at(j)
           if (rows.has(key) || gone.has(key)) continue
           if (row === undefined) gone.add(key)
-          else rows.set(key, { offset, value: decodeRow(types, row)[0] as bigint })
+          else rows.set(key, versionOf(offset, decodeRow(types, row)))
         }
       }
     }
     return rows
   }
 }
+
+const versionOf = (offset: bigint, row: Row): Version => ({ offset, value: row[0] as bigint, number: row[3] as bigint })
 
 /** A lease that has run out on every clock keeps nothing. */
 const leastOf = (item: KvItem, now: number): bigint =>

@@ -126,4 +126,24 @@ export const keyedBugs: readonly PlantedBug[] = [
     scenario: 'keyed',
     seedsMax: 100,
   },
+  {
+    id: 'V10',
+    what: 'a range of numbers is handed out twice: an update whose answer was lost is taken for one that happened',
+    file: 'core/catalog/auto-increment.ts',
+    find: `  }) // COMMIT POINT
+  const { i, x, n } = item?.attributes ?? {}`,
+    replace: `  }).catch(async () => ({ done: true, item: await world.items.get(tableKey(table.database, table.name)) }))
+  const { i, x, n } = item?.attributes ?? {}`,
+    scenario: 'keyed',
+    seedsMax: 300,
+  },
+  {
+    id: 'V11',
+    what: 'an update of a row draws a number as an insert does',
+    file: 'core/kv/merge/merger.ts',
+    find: '        return targets?.isKeyOnly === true ? old : upsert(old, row, targets)',
+    replace: '        return targets?.isKeyOnly === true ? old : upsert(inserted(columns, old, undefined, draw), row, targets)',
+    scenario: 'keyed',
+    seedsMax: 100,
+  },
 ]
