@@ -81,7 +81,13 @@ const keys = z
 const columnNames = z.optional(z.array(text).check(atMost(limits.columnsMax, `has more than ${limits.columnsMax} entries`)))
 export const lookupIn = z
   .strictObject({ keys, columns: columnNames, stale: z.optional(z.boolean()), insert: z.optional(z.boolean()) })
-  .check(z.meta({ id: 'Lookup', description: 'keys have the columns of the primary key; stale asks no one how far the log is' }))
+  .check(
+    z.meta({
+      id: 'Lookup',
+      description:
+        'keys have the columns of the primary key; stale asks no one how far the log is; insert makes rows of the key, the next number of an autoIncrement column and nulls where there are none, and needs the right to write',
+    }),
+  )
 export const prefixIn = z
   .strictObject({
     keys,

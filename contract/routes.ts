@@ -303,8 +303,9 @@ export const routes = {
     ...base,
     method: 'POST',
     path: `${tablePath}/lookup`,
-    summary: 'Rows by primary key',
-    function: 'read',
+    summary: 'Rows by primary key; with insert=true those that are not there are inserted',
+    // It may insert, and the read function writes nothing.
+    function: 'ingest',
     operation: 'READ',
     body: jsonBody(lookupIn),
     produces: [media.json, media.arrow],
@@ -314,7 +315,7 @@ export const routes = {
         content: { [media.json]: lookupOut, [media.arrow]: undefined },
       },
     },
-    errors: ['not-found', 'invalid-rows', 'gone', 'changed'],
+    errors: ['not-found', 'invalid-rows', 'conflict', 'gone', 'full', 'changed'],
   },
   lookupPrefix: {
     ...base,

@@ -1,8 +1,7 @@
 /**
  * The functions that answer requests. Produce and fetch differ by path, so the edge can send them apart.
- * ingest can add to the log and cannot take from it, and leases snapshots to whoever reads rows; read writes nothing; admin changes metadata and starts jobs;
- * catalog shows lakes to engines
- * and commits their maintenance.
+ * ingest can add to the log and cannot take from it, leases snapshots to whoever reads rows, and looks rows up, which may insert them;
+ * read writes nothing; admin changes metadata and starts jobs; catalog shows lakes to engines and commits their maintenance.
  */
 import { items, keys, objects, sendJobs } from './grants.ts'
 import { room } from './room.ts'

@@ -80,6 +80,12 @@ const defaultAction: Partial<Record<ErrorCode, Action>> = {
   conflict: 'refresh',
 }
 
+/** The same, where more is known of the effect. */
+export function withEffect(error: SluiceError, effect: Effect): SluiceError {
+  if (error.effect === effect) return error
+  return new SluiceError(error.code, error.message, { effect, action: error.action, facts: error.facts, cause: error })
+}
+
 export function isSluiceError(error: unknown, code?: ErrorCode): error is SluiceError {
   return error instanceof SluiceError && (code === undefined || error.code === code)
 }

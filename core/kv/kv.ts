@@ -13,11 +13,12 @@ import type { Table } from '../model/table.ts'
 import type { World } from '../ports/world.ts'
 import { KvBuckets } from './buckets.ts'
 import { KvCache } from './cache.ts'
+import { type LookedUpOrInserted, lookupOrInsert } from './insert.ts'
 import { bringToEnd, type LookupOptions, lookup, lookupPrefix } from './lookup.ts'
 import { dropLease, type ScanContext, type ScanPart, type ScanPlace, type ScanRequest, scanBucket } from './scan.ts'
 import { runKeyedGroup } from './upsert/group.ts'
 import { Numbers } from './upsert/numbers.ts'
-import { type KeyedRows, operationsOf } from './upsert/operations.ts'
+import { type KeyedRows, operationsOf, type WrittenColumns } from './upsert/operations.ts'
 import type { Row } from './values.ts'
 
 export interface KvConfig extends BatcherConfig {
@@ -32,8 +33,7 @@ export interface UpsertRequest {
   readonly parts: readonly BucketRows[]
   /** Of rows that do not say it themselves. */
   readonly op: 'upsert' | 'delete'
-  /** Names of the columns that are written; absent: all. */
-  readonly targets?: readonly string[]
+  readonly targets?: WrittenColumns
   readonly producer?: Producer
 }
 
@@ -91,6 +91,12 @@ export class Kv {
   /** As `lookup` says. */
   lookup(table: Table, keys: Batch, options: LookupOptions): Promise<readonly (Row | undefined)[]> {
     return lookup(this.#context, table, keys, options)
+  }
+
+  /** As `lookupOrInsert` says. */
+  lookupOrInsert(table: Table, keys: Batch, options: LookupOptions): Promise<LookedUpOrInserted> {
+    const insert = (parts: UpsertRequest['parts']) => this.upsert(table, { parts, op: 'upsert', targets: 'key' })
+    return lookupOrInsert({ ...this.#context, insert }, table, keys, options)
   }
 
   /** As `lookupPrefix` says. */

@@ -115,7 +115,7 @@ interface Place {
   readonly rows: number[]
 }
 
-function placesOf(table: Table, keys: Batch): readonly Place[] {
+export function placesOf(table: Table, keys: Batch): readonly Place[] {
   if (keys.rows === 0) return []
   const { count, key } = table.buckets
   const buckets = key === undefined ? new Uint16Array(keys.rows) : bucketRows(keys, key, count)

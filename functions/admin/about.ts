@@ -21,6 +21,7 @@ const capabilities = [
   'primary-keys',
   'auto-increment',
   'lookup',
+  'lookup-insert',
   'prefix-lookup',
   'rows',
   'tier',

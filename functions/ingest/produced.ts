@@ -4,7 +4,8 @@
  * the same sequence finishes. `facts.buckets` always says which are done.
  */
 import { errorBody, jsonText, statusOf } from '../../contract/errors.ts'
-import { type Effect, SluiceError } from '../../core/kernel/errors.ts'
+import { SluiceError } from '../../core/kernel/errors.ts'
+import { effectOf, failuresOf } from '../../core/log/outcomes.ts'
 import type { BucketAppended } from '../../core/log/types.ts'
 import type { Reply } from '../call.ts'
 import { jsonReply } from '../http/reply.ts'
@@ -16,12 +17,6 @@ export function producedReply(appended: readonly BucketAppended[]): Reply {
     return jsonReply(200, { buckets: appended.map(appended.length === 1 ? onlyBucket : bucketOf), duplicate })
   }
   throw appended.length === 1 ? (failures[0] as SluiceError) : combined(appended, failures)
-}
-
-function failuresOf(appended: readonly BucketAppended[]): readonly SluiceError[] {
-  const failures: SluiceError[] = []
-  for (const { outcome } of appended) if (!outcome.done) failures.push(outcome.error)
-  return failures
 }
 
 function onlyBucket({ partition, bucket, outcome }: BucketAppended): object {
@@ -63,9 +58,4 @@ function combined(appended: readonly BucketAppended[], failures: readonly Sluice
     action: 'retry',
     facts,
   })
-}
-
-function effectOf(appended: readonly BucketAppended[], failures: readonly SluiceError[]): Effect {
-  if (failures.length < appended.length) return 'partial'
-  return failures.every((error) => error.effect === 'none') ? 'none' : 'unknown'
 }

@@ -1,7 +1,7 @@
 /** The calls of the read function. */
 import type { Handlers } from '../call.ts'
 import { fetchLog } from './log.ts'
-import { lookup, lookupPrefix } from './lookup.ts'
+import { lookupPrefix } from './lookup.ts'
 import { offsets } from './offsets.ts'
 
-export const readHandlers: Handlers = { fetch: fetchLog, offsets, lookup, lookupPrefix }
+export const readHandlers: Handlers = { fetch: fetchLog, offsets, lookupPrefix }

@@ -1,7 +1,7 @@
 /** POST …/lookup and …/lookup/prefix: rows by key, in the order of the keys. */
 import { media } from '../../contract/media.ts'
 import { present } from '../../core/kernel/assert.ts'
-import { SluiceError } from '../../core/kernel/errors.ts'
+import { type Effect, SluiceError } from '../../core/kernel/errors.ts'
 import { limits } from '../../core/kernel/limits.ts'
 import type { Row } from '../../core/kv/values.ts'
 import type { Table } from '../../core/model/table.ts'
@@ -12,23 +12,26 @@ import { answerBatch, arrowBody, assertKeyed, columnsNamed, jsonRows, keysOf } f
 export const lookup: Handler<'lookup'> = ({ params, value, wants }, world) =>
   withTable(world.tables, params, async (table) => {
     assertKeyed(table)
-    if (value.insert === true)
-      throw new SluiceError('not-supported', 'insert: lookups that insert are not in this build', { facts: { field: 'insert' } })
     const columns = columnsNamed(table, value.columns)
     const keys = keysOf(table, table.primaryKey ?? [], value.keys)
     const options = { stale: value.stale ?? false, bytesMax: limits.fetchBodyBytesMax }
-    const found = await world.kv.lookup(table, keys, options)
+    const { rows: found, inserted } =
+      value.insert === true
+        ? await world.kv.lookupOrInsert(table, keys, options) // COMMIT POINT
+        : { rows: await world.kv.lookup(table, keys, options), inserted: 0 }
     world.meter.add('keys.looked-up', keys.rows)
+    world.meter.add('rows.received', inserted)
     const there = [...found.keys()].filter((index) => found[index] !== undefined)
     const batch = answerBatch(
       table,
       columns,
       there.map((index) => present(found[index], 'a row that was found')),
     )
-    if (wants === media.arrow) return rowsReply(wants, arrowBody(batch, there))
+    const effect = inserted > 0 ? 'done' : 'none'
+    if (wants === media.arrow) return rowsReply(wants, arrowBody(batch, there), effect)
     const texts = new Array<string>(found.length).fill('null')
     for (const [i, text] of jsonRows(batch).entries()) texts[present(there[i], 'the index of a key')] = text
-    return rowsReply(wants, [Buffer.from(`{"rows":[${texts.join(',')}]}`)])
+    return rowsReply(wants, [Buffer.from(`{"rows":[${texts.join(',')}]}`)], effect)
   })
 
 const prefixRowsDefault = 1_000
@@ -63,10 +66,17 @@ function prefixColumns({ primaryKey = [], partitionBy, buckets, database, name }
   )
 }
 
-const rowsReply = (type: string, body: readonly Uint8Array[]): Reply => {
+/** `effect`: of the call before its answer. */
+const rowsReply = (type: string, body: readonly Uint8Array[], effect: Effect = 'none'): Reply => {
   const bytes = body.reduce((sum, { length }) => sum + length, 0)
   if (bytes > answerBytesMax)
-    throw new SluiceError('too-large', `the answer has more than ${answerBytesMax} bytes: ask for fewer keys or columns at once`)
+    throw new SluiceError(
+      'too-large',
+      `the answer has more than ${answerBytesMax} bytes: ask for fewer keys or columns at once`,
+      {
+        effect,
+      },
+    )
   return { status: 200, headers: { 'Content-Type': type }, body }
 }
 

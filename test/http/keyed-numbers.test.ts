@@ -1,4 +1,6 @@
-/** autoIncrement columns over HTTP: what is drawn, what is kept, and what is refused. */
+/** autoIncrement columns and lookups that insert, over HTTP: what is drawn, what is kept, and what is refused. */
+
+import { tableFromIPC } from 'apache-arrow'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { lines, makeTable, memorySite, ndjson, readLines, type Site } from './harness.ts'
 
@@ -156,5 +158,84 @@ describe('what is refused', () => {
       ).status,
     ).toBe(200)
     expect((await lookup(path, { keys: [{ city: 'oslo' }] })).json.rows[0].id).toBe('1')
+  })
+})
+
+describe('lookups that insert', () => {
+  const insert = (path: string, keys: readonly object[], more: object = {}) => lookup(path, { keys, insert: true, ...more })
+
+  test('a dictionary: each key has one number, whoever asks, and one insert in the changelog', async () => {
+    const path = await makeTable(site.client, 'dictionary', { ...counted, buckets: { count: 4 } })
+    const cities = Array.from({ length: 30 }, (_, i) => ({ city: `city-${i}` }))
+    const answers = await Promise.all(
+      Array.from({ length: 6 }, (_, i) => insert(path, [...cities.slice(i), ...cities.slice(0, i)])),
+    )
+    const found = answers.map(({ json }) => new Map(json.rows.map(({ city, id }: Record<string, string>) => [city, id])))
+    for (const each of found) expect(each).toEqual(found[0])
+    expect(new Set(found[0]?.values()).size).toBe(30)
+    const { text } = await site.client.get(`${path}/log?offset=earliest`)
+    expect(readLines(text).map(({ __op }) => __op)).toEqual(Array(30).fill('+I'))
+  })
+
+  test('a row that is there is answered as it is; columns, Arrow and stale are as in other lookups', async () => {
+    const path = await makeTable(site.client, 'mixed', counted)
+    await send(path, [{ city: 'oslo', note: 'a' }])
+    const keys = [{ city: 'rome' }, { city: 'oslo' }]
+    expect((await insert(path, keys)).json.rows).toEqual([
+      { city: 'rome', id: '2', note: null },
+      { city: 'oslo', id: '1', note: 'a' },
+    ])
+    expect((await insert(path, keys, { columns: ['id'], stale: true })).json.rows).toEqual([{ id: '2' }, { id: '1' }])
+    const arrow = await site.client.send('POST', `${path}/lookup`, {
+      json: { keys: [{ city: 'bern' }, ...keys], insert: true },
+      headers: { Accept: 'application/vnd.apache.arrow.stream' },
+    })
+    const table = tableFromIPC(arrow.bytes)
+    expect([...table].map((row) => row.toJSON()).map(({ __key, city, id }) => [__key, city, id])).toEqual([
+      [0, 'bern', 3n],
+      [1, 'rome', 2n],
+      [2, 'oslo', 1n],
+    ])
+    expect((await insert(path, [])).json).toEqual({ rows: [] })
+    expect((await lookup(path, { keys: [{ city: 'none' }], insert: false })).json.rows).toEqual([null])
+  })
+
+  test('a partition that is not there is made, and a table without a column that counts has nulls', async () => {
+    const path = await makeTable(site.client, 'plain', {
+      columns: [
+        { name: 'day', type: 'date' },
+        { name: 'city', type: 'string' },
+        { name: 'note', type: 'string' },
+      ],
+      primaryKey: ['day', 'city'],
+      partitionBy: ['day'],
+    })
+    const oslo = { day: '2026-11-21', city: 'oslo' }
+    expect((await insert(path, [oslo])).json.rows).toEqual([{ ...oslo, note: null }])
+    expect((await site.client.get(`${path}/partitions`)).json.partitions).toEqual(['day=2026-11-21'])
+  })
+
+  test('is refused, with nothing changed, where a row needs more than its key, and where the keys are wrong', async () => {
+    const path = await makeTable(site.client, 'needs', {
+      ...counted,
+      columns: [...columns, { name: 'w', type: 'int', nullable: false }],
+    })
+    const needs = await insert(path, [{ city: 'oslo' }])
+    expect([needs.status, needs.json.error]).toMatchObject([
+      400,
+      { code: 'bad-request', effect: 'none', facts: { field: 'insert', column: 'w' } },
+    ])
+    expect(needs.json.error.message).toMatch(/"w" is not nullable.*leave insert out/)
+    expect((await site.client.get(`${path}/rows?count=true`)).json).toEqual({ count: '0' })
+    const dictionary = await makeTable(site.client, 'wrong-keys', counted)
+    for (const key of [{}, { city: null }, { city: 5 }, { city: 'oslo', id: '1' }, { city: 'x'.repeat(9_000) }]) {
+      const { status, json } = await insert(dictionary, [{ city: 'rome' }, key])
+      expect([status, json.error.effect]).toEqual([400, 'none'])
+    }
+    expect((await insert(dictionary, Array(1_001).fill({ city: 'oslo' }))).status).toBe(400)
+    expect((await site.client.get(`${dictionary}/rows?count=true`)).json).toEqual({ count: '0' })
+    expect((await insert('/v1/databases/d/tables/none', [{ city: 'oslo' }])).status).toBe(404)
+    expect((await insert(await makeTable(site.client, 'no-key'), [{ id: '1' }])).json.error.message).toMatch(/no primary key/)
+    expect((await lookup(dictionary, { keys: [], insert: 'yes' })).status).toBe(400)
   })
 })

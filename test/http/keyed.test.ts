@@ -331,7 +331,6 @@ describe('what is refused, with nothing changed', () => {
     expect((await lookup(path, { keys: [{ city: 'oslo' }] })).json.error.message).toMatch(/day/)
     expect((await lookup(path, { keys: [{ ...oslo, cty: 1 }] })).json.error.code).toBe('unknown-field')
     expect((await lookup(path, { keys: [oslo], columns: ['nte'] })).json.error.message).toMatch(/note/)
-    expect((await lookup(path, { keys: [oslo], insert: true })).status).toBe(501)
     expect((await lookup(path, { keys: [] })).json).toEqual({ rows: [] })
     expect((await site.client.get(`${path}/log?bucket=0&offset=0&form=binlog`)).status).toBe(501)
     expect((await lookup('/v1/databases/d/tables/none', { keys: [oslo] })).status).toBe(404)

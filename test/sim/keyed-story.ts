@@ -12,7 +12,7 @@ import { utf8 } from '../../core/kernel/bytes.ts'
 import { isSluiceError } from '../../core/kernel/errors.ts'
 import { keyFormOf, keyOf } from '../../core/kv/key.ts'
 import type { ScanPlace } from '../../core/kv/scan.ts'
-import { batchOf } from '../../core/kv/values.ts'
+import { batchOf, type Row } from '../../core/kv/values.ts'
 import { producerOf } from '../../core/log/producer.ts'
 import { routeRows } from '../../core/log/route.ts'
 import { defaultOptions } from '../../core/model/options.ts'
@@ -21,7 +21,7 @@ import { tableSpecOf } from '../../core/model/spec.ts'
 import type { Table } from '../../core/model/table.ts'
 import { codeOf, tableCache } from './actors/ingest.ts'
 import { startWorkers, sweepOnce, trigger } from './actors/jobs.ts'
-import { checkLookup, type KeyedBucketHistory, KeyedWatch } from './checks/keyed.ts'
+import { checkLookup, isSame, type KeyedBucketHistory, KeyedWatch, seenOf, shown } from './checks/keyed.ts'
 import type { SeededFates } from './fates.ts'
 import { textOf } from './rows.ts'
 import { databaseName, type Stage, tableName } from './stage.ts'
@@ -226,9 +226,10 @@ async function lookUpOnce({ stage, keys, watch }: Shared): Promise<void> {
   const { random, cluster, swarm, history } = stage
   const wanted = [...new Set(Array.from({ length: random.between(1, 4) }, () => random.pick(keys)))]
   const stale = random.chance(0.2)
+  const inserts = random.chance(0.3)
   await cluster.invoke({
-    role: random.pick(['ingest', 'read']),
-    name: `look up ${wanted.join(' ')}${stale ? ' stale' : ''}`,
+    role: inserts ? 'ingest' : random.pick(['ingest', 'read']),
+    name: `look up ${wanted.join(' ')}${stale ? ' stale' : ''}${inserts ? ' or insert' : ''}`,
     timeoutMs: requestTimeoutMs,
     repeatable: true,
     run: async (environment) => {
@@ -239,7 +240,11 @@ async function lookUpOnce({ stage, keys, watch }: Shared): Promise<void> {
         table.schema.columns,
         wanted.map((key) => [null, null, utf8(key)]),
       )
-      const rows = await environment.kv.lookup(table, batch, { stale, bytesMax: 1 << 30 }).catch((error: unknown) => {
+      const options = { stale, bytesMax: 1 << 30 }
+      const looking: Promise<readonly (Row | undefined)[]> = inserts
+        ? environment.kv.lookupOrInsert(table, batch, options).then((done) => done.rows)
+        : environment.kv.lookup(table, batch, options)
+      const rows = await looking.catch((error: unknown) => {
         if (codeOf(error) === 'unexpected' || (codeOf(error) === 'internal' && swarm.rates.corrupt === 0))
           history.break('harness', 'error', `lookup: ${error instanceof Error ? error.stack : String(error)}`)
         return undefined
@@ -249,19 +254,20 @@ async function lookUpOnce({ stage, keys, watch }: Shared): Promise<void> {
       for (const part of routeRows(table, [batch], { rotate: () => 0 })) {
         const own = part.batches.flatMap((each) => keysIn(table, each))
         const bucket = watch.buckets.get(nameOf(part.bucket))
-        const values = own.map((key) => rows[wanted.indexOf(key)]?.[0] as bigint | undefined)
+        const found = own.map((key) => {
+          const row = rows[wanted.indexOf(key)]
+          return row && seenOf(row)
+        })
+        if (inserts && found.includes(undefined)) history.break('G6', 'lookup', 'a lookup that inserts has found no row')
         if (bucket === undefined) {
-          if (values.some((value) => value !== undefined)) history.break('G6', 'lookup', 'rows of a bucket that never was')
+          if (found.some((row) => row !== undefined)) history.break('G6', 'lookup', 'rows of a bucket that never was')
           continue
         }
         const texts = own.map((key) => keyOf(form, [null, null, utf8(key)]))
-        checkLookup(
-          history,
-          bucket,
-          { keys: texts, values },
-          stale ? bucket.floor : (from[part.bucket] ?? bucket.floor),
-          bucket.end,
-        )
+        const begin = stale ? bucket.floor : (from[part.bucket] ?? bucket.floor)
+        // What was there and what was inserted are of two moments.
+        const looks = inserts ? texts.map((key, i) => ({ keys: [key], rows: [found[i]] })) : [{ keys: texts, rows: found }]
+        for (const look of looks) checkLookup(history, bucket, look, begin, bucket.end)
       }
     },
   })
@@ -275,7 +281,7 @@ async function scan(shared: Shared, isWorking: () => boolean): Promise<void> {
     await cluster.sleep(random.magnitude(100, Math.max(5_000, 8 * swarm.thinkMs)))
     const bucket = random.below(swarm.buckets)
     const at = { partition: unpartitioned, bucket }
-    const found = new Map<string, bigint>()
+    const found = new Map<string, ReturnType<typeof seenOf>>()
     const read: { place: ScanPlace | undefined; name: string } = { place: undefined, name: '' }
     const rowsMax = random.between(1, 4)
     for (let pages = 0; pages < 40; pages++) {
@@ -295,7 +301,7 @@ async function scan(shared: Shared, isWorking: () => boolean): Promise<void> {
         await cluster.sleep(random.magnitude(10, 60_000))
         continue
       }
-      for (const { key, row } of outcome.value.rows) found.set(key, row[0] as bigint)
+      for (const { key, row } of outcome.value.rows) found.set(key, seenOf(row))
       read.place = outcome.value.place
       if (!outcome.value.isDone) continue
       if (read.place !== undefined) checkScan(shared, watch.buckets.get(read.name), read.place.at, found)
@@ -308,13 +314,17 @@ function checkScan(
   { stage }: Shared,
   bucket: KeyedBucketHistory | undefined,
   at: bigint,
-  found: ReadonlyMap<string, bigint>,
+  found: ReadonlyMap<string, ReturnType<typeof seenOf>>,
 ): void {
   if (bucket === undefined) return stage.history.break('G6', 'scan', 'a scan of a bucket that never was')
   for (const key of new Set([...bucket.versions.keys(), ...found.keys()])) {
     const wanted = bucket.at(key, at)
-    if (wanted !== found.get(key))
-      stage.history.break('G6', 'scan', `${bucket.name} at ${at}: ${JSON.stringify(key)} has ${found.get(key)}, not ${wanted}`)
+    if (!isSame(wanted, found.get(key)))
+      stage.history.break(
+        'G6',
+        'scan',
+        `${bucket.name} at ${at}: ${JSON.stringify(key)} has ${shown(found.get(key))}, not ${shown(wanted)}`,
+      )
   }
 }
 

@@ -1,7 +1,7 @@
 /** What a row asks of the key that it has: to be there, to be there in part, to be gone, to be gone in part. */
 import { SluiceError } from '../../kernel/errors.ts'
 import { quoted, suggestion } from '../../model/nearest.ts'
-import type { Table } from '../../model/table.ts'
+import type { Column, Table } from '../../model/table.ts'
 import type { Row } from '../values.ts'
 
 /** What of a table decides how rows merge. */
@@ -42,26 +42,34 @@ export function targetsOf(table: MergedTable, names: readonly string[]): Targets
   const drawn = table.schema.columns.find(({ name, autoIncrement }) => autoIncrement === true && targets.has(name))
   if (drawn !== undefined)
     throw refused(`columns: ${quoted(drawn.name)} is autoIncrement and rows bring no value: leave it out`, drawn.name)
-  return targetsNamed(table, targets)
-}
-
-/** Of a lookup that inserts the keys that it does not find, with any merge engine: a key that is there stays as it is. */
-export const keyTargets = (table: MergedTable): Targets => targetsNamed(table, new Set(table.primaryKey))
-
-function targetsNamed({ schema, primaryKey = [] }: MergedTable, targets: ReadonlySet<string>): Targets {
-  const whole = schema.columns.find(
-    ({ name, nullable, autoIncrement }) => !nullable && autoIncrement !== true && !primaryKey.includes(name),
-  )
+  const whole = alwaysThere(table)
   if (whole !== undefined)
     throw refused(
       `the column ${quoted(whole.name)} is not nullable, so rows are written as a whole: leave columns out`,
       whole.name,
     )
-  return {
-    isTarget: schema.columns.map(({ name }) => targets.has(name)),
-    isKeyOnly: targets.size === primaryKey.length,
-  }
+  return targetsNamed(table, targets)
 }
+
+/**
+ * Of a lookup that inserts the keys that it does not find, with any merge engine: a key that is there stays as it is. Errors:
+ * `bad-request`: a column besides those of the key has to be there.
+ */
+export function keyTargets(table: MergedTable): Targets {
+  const column = alwaysThere(table)?.name
+  if (column === undefined) return targetsNamed(table, new Set(table.primaryKey))
+  const message = `insert: the column ${quoted(column)} is not nullable, and a row that a lookup inserts has only its key: leave insert out`
+  throw new SluiceError('bad-request', message, { facts: { field: 'insert', column } })
+}
+
+/** A column that every row has to bring besides its key. */
+const alwaysThere = ({ schema, primaryKey = [] }: MergedTable): Column | undefined =>
+  schema.columns.find(({ name, nullable, autoIncrement }) => !nullable && autoIncrement !== true && !primaryKey.includes(name))
+
+const targetsNamed = ({ schema, primaryKey = [] }: MergedTable, targets: ReadonlySet<string>): Targets => ({
+  isTarget: schema.columns.map(({ name }) => targets.has(name)),
+  isKeyOnly: targets.size === primaryKey.length,
+})
 
 const refused = (message: string, column?: string): SluiceError =>
   new SluiceError('bad-request', message, { facts: column === undefined ? { field: 'columns' } : { field: 'columns', column } })

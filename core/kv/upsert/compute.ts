@@ -13,7 +13,7 @@ import type { Schema, Table } from '../../model/table.ts'
 import { conformOf } from '../conform.ts'
 import { type Change, changesOf } from '../merge/changes.ts'
 import { type Draw, type Merger, mergerOf } from '../merge/merger.ts'
-import { targetsOf } from '../merge/operation.ts'
+import { keyTargets, targetsOf } from '../merge/operation.ts'
 import { decodeRow, encodeRow } from '../row.ts'
 import type { Row, Value } from '../values.ts'
 import type { KeyedRows } from './operations.ts'
@@ -74,7 +74,7 @@ class Group {
     const { table, draw } = this.#request
     const conform = conformOf(member.table.schema, table.schema)
     try {
-      const targets = member.targets && targetsOf(table, member.targets)
+      const targets = member.targets && (member.targets === 'key' ? keyTargets(table) : targetsOf(table, member.targets))
       for (const operation of member.operations) {
         const before = changed.get(operation.key) ?? this.#current.get(operation.key) ?? this.#oldOf(operation.key)
         const { kind, row } = operation

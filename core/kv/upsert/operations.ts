@@ -16,13 +16,15 @@ export interface Operation {
   readonly row: Row
 }
 
+/** Names of the columns that a request writes · `key`: only keys that are not there. Absent: all columns. */
+export type WrittenColumns = readonly string[] | 'key'
+
 /** One request's operations for one bucket, in order. */
 export interface KeyedRows extends NamedPart {
   /** As the request's rows were read. */
   readonly table: Table
   readonly operations: readonly Operation[]
-  /** Names of the columns that the request writes; absent: all. */
-  readonly targets: readonly string[] | undefined
+  readonly targets: WrittenColumns | undefined
 }
 
 /** `batches`: the table's columns in their order, then `__op` where rows have one. Errors: `invalid-rows`: a key that cannot be one. */

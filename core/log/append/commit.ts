@@ -4,7 +4,7 @@
  * the sweep deletes; a crash after it leaves rows that the producer's retry finds as its own.
  */
 import { decodeHead, type Head } from '../../format/items/head.ts'
-import { isSluiceError, SluiceError } from '../../kernel/errors.ts'
+import { isSluiceError, SluiceError, withEffect } from '../../kernel/errors.ts'
 import { type Offset, offsetOf } from '../../kernel/ids.ts'
 import { limits } from '../../kernel/limits.ts'
 import { idOf } from '../../model/partition.ts'
@@ -270,9 +270,4 @@ class BucketCommit {
 function lasting(decided: Outcome | undefined): Outcome | undefined {
   if (decided === undefined || decided.done || decided.error.code !== 'sequence-gap') return decided
   return { done: false, error: withEffect(decided.error, 'unknown') }
-}
-
-function withEffect(error: SluiceError, effect: 'none' | 'unknown'): SluiceError {
-  if (error.effect === effect) return error
-  return new SluiceError(error.code, error.message, { effect, action: error.action, facts: error.facts, cause: error })
 }

@@ -63,8 +63,8 @@ export class KeyedBucketHistory {
     return this.versions.get(key)?.at(-1)
   }
 
-  at(key: string, offset: bigint): bigint | undefined {
-    return this.versions.get(key)?.findLast((version) => version.offset < offset)?.value
+  at(key: string, offset: bigint): Version | undefined {
+    return this.versions.get(key)?.findLast((version) => version.offset < offset)
   }
 }
 
@@ -140,7 +140,7 @@ export class KeyedWatch {
   #record(bucket: KeyedBucketHistory, row: ReturnType<typeof rowsOf>[number], offset: bigint): void {
     const { columns } = this.#rules
     const key = keyOf(keyForm(columns), row)
-    const value = row[0] as bigint
+    const value = valueIn(row)
     const [op, prev] = [row[columns.length] as number, row[columns.length + 1] as bigint | null]
     const current = bucket.current(key)
     const there = current?.value
@@ -155,6 +155,7 @@ export class KeyedWatch {
     }
     this.#number(bucket, { op, number: row[3] as bigint | null, current, offset })
     if (op === changes.updateAfter && bucket.pendingUpdate !== key) say('no -U of the key stands before it')
+    if (op === changes.updateAfter && value === insertedValue) say('a lookup that inserts has written over the row')
     bucket.pendingUpdate = op === changes.updateBefore ? key : undefined
     if (op === changes.updateBefore) return
     const isThere = op !== changes.delete
@@ -162,7 +163,7 @@ export class KeyedWatch {
     const versions = bucket.versions.get(key) ?? []
     versions.push({ offset, value: isThere ? value : undefined, number: isThere ? (row[3] as bigint) : undefined })
     bucket.versions.set(key, versions)
-    if (isThere) bucket.written.set(value, [...(bucket.written.get(value) ?? []), offset])
+    if (isThere && value !== insertedValue) bucket.written.set(value, [...(bucket.written.get(value) ?? []), offset])
   }
 
   #number(
@@ -231,7 +232,13 @@ export class KeyedWatch {
   }
 }
 
-const versionOf = (offset: bigint, row: Row): Version => ({ offset, value: row[0] as bigint, number: row[3] as bigint })
+const versionOf = (offset: bigint, row: Row): Version => ({ offset, value: valueIn(row), number: row[3] as bigint })
+
+/** Of rows that lookups have inserted: writers always bring one. */
+const insertedValue = -1n
+const valueIn = (row: Row): bigint => (row[0] as bigint | null) ?? insertedValue
+/** What of a row that was read is compared. */
+export const seenOf = (row: Row): Seen => ({ value: valueIn(row), number: row[3] as bigint })
 
 /** A lease that has run out on every clock keeps nothing. */
 const leastOf = (item: KvItem, now: number): bigint =>
@@ -247,22 +254,31 @@ const keyForm = (columns: readonly Field[]) => ({
   indices: [2],
 })
 
+type Seen = Pick<Version, 'value' | 'number'>
+
 export interface LookedUp {
   readonly keys: readonly string[]
-  readonly values: readonly (bigint | undefined)[]
+  readonly rows: readonly (Seen | undefined)[]
 }
 
 /** `from`, `to`: ends of the bucket when the lookup began and when it was answered. */
 export function checkLookup(
   history: History,
   bucket: KeyedBucketHistory,
-  { keys, values }: LookedUp,
+  { keys, rows }: LookedUp,
   from: bigint,
   to: bigint,
 ): void {
   const offsets = [...bucket.boundaries].filter((offset) => offset >= from && offset <= to)
-  if (offsets.some((offset) => keys.every((key, i) => bucket.at(key, offset) === values[i]))) return
-  const shown = keys.map((key, i) => `${JSON.stringify(key)} ${values[i]}`).join(', ')
-  const wanted = offsets.map((offset) => `at ${offset}: ${keys.map((key) => bucket.at(key, offset)).join(', ')}`).join(' · ')
-  history.break('G6', 'lookup', `${bucket.name} between ${from} and ${to}: found ${shown}; it was ${wanted}`)
+  if (offsets.some((offset) => keys.every((key, i) => isSame(bucket.at(key, offset), rows[i])))) return
+  const found = keys.map((key, i) => `${JSON.stringify(key)} ${shown(rows[i])}`).join(', ')
+  const wanted = offsets
+    .map((offset) => `at ${offset}: ${keys.map((key) => shown(bucket.at(key, offset))).join(', ')}`)
+    .join(' · ')
+  history.break('G6', 'lookup', `${bucket.name} between ${from} and ${to}: found ${found}; it was ${wanted}`)
 }
+
+export const isSame = (a: Seen | undefined, b: Seen | undefined): boolean => a?.value === b?.value && a?.number === b?.number
+
+export const shown = (seen: Seen | undefined): string =>
+  seen?.value === undefined ? 'none' : `${seen.value} with number ${seen.number}`

@@ -146,4 +146,24 @@ export const keyedBugs: readonly PlantedBug[] = [
     scenario: 'keyed',
     seedsMax: 100,
   },
+  {
+    id: 'V12',
+    what: 'a lookup that inserts writes over a row that came meanwhile',
+    file: 'core/kv/merge/merger.ts',
+    find: '        return targets?.isKeyOnly === true ? old : upsert(old, row, targets)',
+    replace:
+      '        return upsert(old, row, targets?.isKeyOnly === true ? { ...targets, isTarget: columns.isKey.map(() => true) } : targets)',
+    scenario: 'keyed',
+    seedsMax: 300,
+  },
+  {
+    id: 'V13',
+    what: 'a lookup that inserts answers the row that it would have inserted, not the one that stands',
+    file: 'core/kv/insert.ts',
+    find: '      assertDone(appended)',
+    replace: `      assertDone(appended)
+      if (attempt === 1) return { rows: rowsOf(keys).map((row, i) => found[i] ?? row), inserted }`,
+    scenario: 'keyed',
+    seedsMax: 100,
+  },
 ]
