@@ -1,6 +1,7 @@
 /** `columns=a,b,*,__offset`: the columns of an answer, in that order. Names with a comma or a quote stand in double quotes. */
 import { SluiceError } from '../../core/kernel/errors.ts'
 import { isSystemColumn } from '../../core/log/read/system.ts'
+import { isKeyed, opColumn } from '../../core/model/changelog.ts'
 import { quoted, suggestion } from '../../core/model/nearest.ts'
 import { systemColumns } from '../../core/model/system-columns.ts'
 import type { Table } from '../../core/model/table.ts'
@@ -19,10 +20,14 @@ export interface AnswerColumn {
 export const storedColumns = (columns: readonly AnswerColumn[]): readonly AnswerColumn[] =>
   columns.filter((column) => !isSystemColumn(column))
 
-/** All of the table's where `text` is undefined. Errors: `bad-request`. */
+/**
+ * All of the table's where `text` is undefined; of a changelog `__op` is last, named or not. Errors: `bad-request`.
+ */
 export function answerColumns(table: Table, text: string | undefined): readonly AnswerColumn[] {
-  if (text === undefined) return table.schema.columns
-  const known = new Map<string, AnswerColumn>([...table.schema.columns, ...systemColumns].map((column) => [column.name, column]))
+  const own = isKeyed(table) ? [opColumn] : []
+  if (text === undefined) return [...table.schema.columns, ...own]
+  const all: readonly AnswerColumn[] = [...table.schema.columns, ...systemColumns, ...own]
+  const known = new Map(all.map((column) => [column.name, column]))
   const found = new Set<AnswerColumn>()
   for (const { name, isQuoted } of namesIn(text)) {
     const columns = name === '*' && !isQuoted ? table.schema.columns : [known.get(name)]
@@ -32,7 +37,7 @@ export function answerColumns(table: Table, text: string | undefined): readonly 
       found.add(column)
     }
   }
-  return [...found]
+  return [...[...found].filter((column) => column !== opColumn), ...own]
 }
 
 const bad = (message: string): SluiceError =>

@@ -75,13 +75,9 @@ export function refuseDropped(params: { readonly db: string; readonly table: str
     throw gone(params.db, params.table)
 }
 
-/**
- * Rows that a filter picked are not in a row: only columns can say where they lie. What a change is, is always said, behind the table's
- * columns.
- */
+/** Rows that a filter picked are not in a row: only columns can say where they lie. */
 function columnsOf(table: Table, text: string | undefined, isPlaceNeeded: boolean): readonly AnswerColumn[] {
-  const named = answerColumns(table, text)
-  const columns = isKeyed(table) ? [...named, opColumn] : named
+  const columns = answerColumns(table, text)
   return isPlaceNeeded ? [...columns, ...systemColumns.filter((column) => !columns.includes(column))] : columns
 }
 

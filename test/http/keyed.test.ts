@@ -57,6 +57,20 @@ test('rows are put, put again, deleted and found, and the changelog tells it', a
   expect([...(table.getChild('__op') ?? [])]).toEqual([1, 1, 2, 3, 4])
 })
 
+test('what a change is may be named among the columns: it is said once, at the end', async () => {
+  const path = await makeTable(site.client, 'named', { ...keyed, buckets: { count: 1, key: ['city'] } })
+  await send(path, [oslo])
+  const read = (columns: string, accept = 'application/x-ndjson') =>
+    site.client.get(`${path}/log?bucket=0&offset=earliest&columns=${columns}`, { Accept: accept })
+  expect(Object.keys(readLines((await read('__op,city')).text)[0] ?? {})).toEqual(['city', '__offset', '__timestamp', '__op'])
+  expect(readLines((await read('__op')).text)).toMatchObject([{ __op: '+I' }])
+  const table = tableFromIPC((await read('__op,__offset,city', arrow)).bytes)
+  expect(table.schema.fields.map(({ name }) => name)).toEqual(['__offset', 'city', '__op'])
+  expect((await read('__op,__op')).json.error.message).toMatch(/named twice/)
+  const log = await makeTable(site.client, 'no-changes', {})
+  expect((await site.client.get(`${log}/log?bucket=0&offset=earliest&columns=__op`)).json.error.code).toBe('bad-request')
+})
+
 test('a changelog is piped into another table, and makes the same rows', async () => {
   const from = await makeTable(site.client, 'source', keyed)
   const to = await makeTable(site.client, 'copy', keyed)
