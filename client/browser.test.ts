@@ -22,7 +22,7 @@ const webGlobals = {
   clearTimeout,
 }
 
-test('it calls, produces, reads and tails in a browser', async () => {
+test('it calls, produces, reads, looks up and tails in a browser', async () => {
   const { outputFiles } = await build({
     entryPoints: [new URL('client.ts', import.meta.url).pathname],
     bundle: true,
@@ -41,6 +41,7 @@ test('it calls, produces, reads and tails in a browser', async () => {
     const path = input.replace('http://sluice', '')
     paths.push(path)
     if (path.endsWith('/records')) return json(200, { buckets: [], duplicate: false })
+    if (path.endsWith('/lookup')) return json(200, { rows: [{ id: '3' }] })
     if (!path.includes('/log')) return json(200, table)
     if (new Headers(headers as Record<string, string>).get('Accept') === 'text/event-stream')
       return new Response(events, { headers: { 'Content-Type': 'text/event-stream' } })
@@ -53,6 +54,7 @@ test('it calls, produces, reads and tails in a browser', async () => {
   const read: unknown[] = []
   for await (const batch of client.fetch('d', 't', { follow: false })) read.push(batch.rows[0]?.['id'])
   const tailed = await client.tail('d', 't').next()
-  expect([...read, tailed.value?.rows[0]?.['id']].map(String)).toEqual(['1', '2'])
+  read.push((await client.lookup('d', 't', { id: 3n }))?.['id'])
+  expect([...read, tailed.value?.rows[0]?.['id']].map(String)).toEqual(['1', '3', '2'])
   expect(paths).toContain('/v1/databases/d/tables/t/records')
 })

@@ -18,10 +18,16 @@ import type {
 import { databasePath, partitionPath, queryText, tablePath } from './paths.ts'
 import { backOffMs, pause } from './pause.ts'
 import { Producer, type ProducerOptions } from './produce/producer.ts'
+import { type ChangeBatch, type ChangelogOptions, changesOf } from './read/changes.ts'
 import { type BytesBatch, type FetchOptions, fetchBytes, fetchRows, type RowBatch, type Source } from './read/log.ts'
+import { LookupPool } from './read/lookup-pool.ts'
+import type { LookupOptions, PrefixOptions } from './read/lookups.ts'
+import type { PageFormat } from './read/page.ts'
+import { type BytesPage, currentBytes, currentRows, type RowsOptions, type RowsPage } from './read/rows.ts'
 import { type TailOptions, tailRows } from './read/tail.ts'
 import { type Answer, type Ask, ask, askOnce, type Connection, type Fetch } from './request.ts'
 import { RowReader } from './schema.ts'
+import type { Row } from './values.ts'
 
 export interface ClientOptions {
   /** Such as `http://127.0.0.1:8080`. */
@@ -35,6 +41,7 @@ export interface ClientOptions {
 
 export class SluiceClient {
   readonly #connection: Connection
+  readonly #lookups = new LookupPool((source) => this.#rowReader(source.db, source.table))
 
   constructor({ url, token, fetch = (input, init) => globalThis.fetch(input, init), retryForMs = 20_000 }: ClientOptions) {
     this.#connection = { url: url.replace(/\/+$/, ''), token, fetch, retryForMs }
@@ -119,9 +126,51 @@ export class SluiceClient {
     return new Producer(this.#connection, await this.describeTable(db, table), options)
   }
 
-  fetch(db: string, table: string, options: FetchOptions & { readonly format: 'arrow' | 'ndjson' }): AsyncGenerator<BytesBatch>
+  /** Resolves when the rows are in the log, once. Who writes often keeps a `producer`. */
+  async upsert(db: string, table: string, rows: Row | readonly Row[], options: ProducerOptions = {}): Promise<void> {
+    const producer = await this.producer(db, table, options)
+    await producer.write(rows)
+    await producer.close()
+  }
+
+  /** Of rows whose keys these are; likewise. With `columns`: empties them. */
+  async delete(db: string, table: string, keys: Row | readonly Row[], options: ProducerOptions = {}): Promise<void> {
+    const producer = await this.producer(db, table, options)
+    await producer.delete(keys)
+    await producer.close()
+  }
+
+  /** The row of a primary key, which is that of every acked write or newer; undefined: there is none. Lookups at once share requests. */
+  lookup(db: string, table: string, key: Row, options: LookupOptions = {}): Promise<Row | undefined> {
+    return this.#lookups.lookup(this.#source(db, table), key, options)
+  }
+
+  /** The rows of a bucket key that is the beginning of the primary key, in key order. */
+  lookupPrefix(db: string, table: string, key: Row, options: PrefixOptions = {}): Promise<readonly Row[]> {
+    return this.#lookups.lookupPrefix(this.#source(db, table), key, options)
+  }
+
+  rows(db: string, table: string, options: RowsOptions & { readonly format: PageFormat }): AsyncGenerator<BytesPage>
+  rows(db: string, table: string, options?: RowsOptions & { readonly format?: 'rows' }): AsyncGenerator<RowsPage>
+  rows(db: string, table: string, options: RowsOptions & { readonly format?: 'rows' | PageFormat } = {}) {
+    const source = this.#source(db, table)
+    const { format = 'rows' } = options
+    return format === 'rows' ? currentRows(source, options, this.#rowReader(db, table)) : currentBytes(source, options, format)
+  }
+
+  /** Without reading them. */
+  async rowCount(db: string, table: string): Promise<bigint> {
+    const { count } = await this.#json<{ readonly count: string }>('GET', `${tablePath(db, table)}/rows?count=true`)
+    return BigInt(count)
+  }
+
+  changelog(db: string, table: string, { live = false, ...options }: ChangelogOptions = {}): AsyncGenerator<ChangeBatch> {
+    return changesOf(live ? this.tail(db, table, options) : this.fetch(db, table, options), options)
+  }
+
+  fetch(db: string, table: string, options: FetchOptions & { readonly format: PageFormat }): AsyncGenerator<BytesBatch>
   fetch(db: string, table: string, options?: FetchOptions & { readonly format?: 'rows' }): AsyncGenerator<RowBatch>
-  fetch(db: string, table: string, options: FetchOptions & { readonly format?: 'rows' | 'arrow' | 'ndjson' } = {}) {
+  fetch(db: string, table: string, options: FetchOptions & { readonly format?: 'rows' | PageFormat } = {}) {
     const source = this.#source(db, table)
     const { format = 'rows' } = options
     return format === 'rows' ? fetchRows(source, options, this.#rowReader(db, table)) : fetchBytes(source, options, format)

@@ -27,6 +27,8 @@ export interface Ask {
   /** Until the whole answer is there; 30 s if absent. */
   readonly timeoutMs?: number
   readonly signal?: AbortSignal | undefined
+  /** Changes nothing, whatever its method. */
+  readonly isRead?: boolean
 }
 
 export interface Answer {
@@ -86,7 +88,7 @@ export async function askOnce(connection: Connection, request: Ask): Promise<Ans
 
 /** `use` takes the answer; the time it may need is part of the request's. Errors of the network become `unavailable`. */
 export async function open<T>(connection: Connection, request: Ask, use: (response: Response) => Promise<T>): Promise<T> {
-  const { method, path, headers = {}, body, timeoutMs = 30_000, signal } = request
+  const { method, path, headers = {}, body, timeoutMs = 30_000, signal, isRead = method === 'GET' } = request
   const end = new AbortController()
   const abort = () => end.abort()
   const timer = setTimeout(abort, timeoutMs)
@@ -101,18 +103,18 @@ export async function open<T>(connection: Connection, request: Ask, use: (respon
     })
     return await use(response)
   } catch (error) {
-    throw error instanceof SluiceError ? error : unreachable(connection, method, error)
+    throw error instanceof SluiceError ? error : unreachable(connection, isRead, error)
   } finally {
     clearTimeout(timer)
     signal?.removeEventListener('abort', abort)
   }
 }
 
-function unreachable({ url }: Connection, method: string, error: unknown): RequestError {
+function unreachable({ url }: Connection, isRead: boolean, error: unknown): RequestError {
   const { message, cause } = error as { message?: string; cause?: { message?: string; code?: string } }
   const isRefused = cause?.code === 'ECONNREFUSED' || cause?.code === 'ENOTFOUND'
   return new RequestError('unavailable', `cannot reach ${url}: ${cause?.message || cause?.code || message}`, {
-    effect: method === 'GET' || isRefused ? 'none' : 'unknown',
+    effect: isRead || isRefused ? 'none' : 'unknown',
     action: 'retry',
     cause: error,
   })

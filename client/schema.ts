@@ -4,8 +4,7 @@ import { systemColumns } from '../core/model/system-columns.ts'
 import { parseType } from '../core/model/type-text.ts'
 import type { DataType } from '../core/model/types.ts'
 import type { TableDescription } from './answers.ts'
-import type { Row, Types } from './values.ts'
-import { readRow } from './values.ts'
+import { type Row, readRow, type Types } from './values.ts'
 
 export function fieldsOf(table: TableDescription): readonly Field[] {
   return table.columns.flatMap(({ id, name, type, nullable }) => {
@@ -16,10 +15,10 @@ export function fieldsOf(table: TableDescription): readonly Field[] {
 
 export function typesOf(table: TableDescription): Types {
   const system = systemColumns.map(({ name, type }) => [name, type] as const)
-  return new Map([...fieldsOf(table).map(({ name, type }) => [name, type] as const), ...system])
+  return new Map([...table.columns.map(({ name, type }) => [name, typeOf(type)] as const), ...system])
 }
 
-/** Undefined for a type that a newer server has: its values pass as they are. */
+/** Undefined for a type that a newer server has. */
 function typeOf(text: string): DataType | undefined {
   try {
     return parseType(text)
@@ -30,20 +29,35 @@ function typeOf(text: string): DataType | undefined {
 
 export class RowReader {
   readonly #describe: () => Promise<TableDescription>
-  #types: Types | undefined
+  #types: Promise<Types> | undefined
   constructor(describe: () => Promise<TableDescription>) {
     this.#describe = describe
   }
 
+  /** As they were when last asked for. */
+  types(): Promise<Types> {
+    this.#types ??= this.#ask()
+    return this.#types
+  }
+
   async read(rows: readonly Row[]): Promise<readonly Row[]> {
     if (rows.length === 0) return []
-    this.#types ??= typesOf(await this.#describe())
-    const known = this.#types
+    const asked = this.types()
+    const known = await asked
     const typed = rows.map((row) => readRow(row, known))
     if (typed.every((row) => row !== undefined)) return typed
-    const fresh = typesOf(await this.#describe())
-    this.#types = fresh
+    // unless another reader of the same rows was quicker
+    if (this.#types === asked) this.#types = this.#ask()
+    const fresh = await this.types()
     // what is still not known passes as it is
     return rows.map((row) => readRow(row, fresh) ?? row)
+  }
+
+  #ask(): Promise<Types> {
+    const types = this.#describe().then(typesOf)
+    types.catch(() => {
+      if (this.#types === types) this.#types = undefined
+    })
+    return types
   }
 }

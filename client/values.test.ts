@@ -31,4 +31,6 @@ test.each(cases)('%s %s is %s, and comes back', (type, value, text, back = value
 
 test('a value that is not of the type that we know says so', () => {
   expect(readValue('5', parseType('int'))).toBe(undefined)
+  expect(readValue('five', parseType('bigint'))).toBe(undefined)
+  expect(readValue(5, parseType('binary'))).toBe(undefined)
 })

@@ -8,12 +8,15 @@ import type { DataType } from '../core/model/types.ts'
 import { base64Length, decodeBase64, putBase64 } from '../core/model/values/base64.ts'
 
 export type Row = Readonly<Record<string, unknown>>
-export type Types = ReadonlyMap<string, DataType>
+/** Undefined: a type that a newer server has; its values pass as they are. */
+export type Types = ReadonlyMap<string, DataType | undefined>
 
 /** One line of NDJSON, with its end. Keys that no column has are sent as they are: the server knows more than we may. */
 export function rowLine(row: Row, types: Types): Uint8Array {
-  return utf8(`${objectText(row, (name) => types.get(name))}\n`)
+  return utf8(`${rowText(row, types)}\n`)
 }
+
+export const rowText = (row: Row, types: Types): string => objectText(row, (name) => types.get(name))
 
 function objectText(row: Row, typeOf: (name: string) => DataType | undefined): string {
   const parts: string[] = []
@@ -74,9 +77,10 @@ export function readValue(value: unknown, type: DataType): unknown {
     case 'double':
       return typeof value === 'number' || typeof value === 'string' ? Number(value) : undefined
     case 'bigint':
-      return BigInt(value as string)
+      return /^-?[0-9]+$/.test(String(value)) ? BigInt(value as string) : undefined
     case 'binary': {
-      const text = utf8(value as string)
+      if (typeof value !== 'string') return undefined
+      const text = utf8(value)
       return decodeBase64(text, 0, text.length)
     }
     case 'array':
@@ -103,8 +107,8 @@ export function readValue(value: unknown, type: DataType): unknown {
 export function readRow(row: Row, types: Types): Row | undefined {
   const out: Record<string, unknown> = {}
   for (const [name, held] of Object.entries(row)) {
+    if (!types.has(name) && !name.startsWith('__')) return undefined
     const type = types.get(name)
-    if (type === undefined && !name.startsWith('__')) return undefined
     const value = type === undefined ? held : readValue(held, type)
     if (value === undefined) return undefined
     // a column may be called as what objects have

@@ -14,8 +14,9 @@ import { assert } from '../../core/kernel/assert.ts'
 import { concat, hex } from '../../core/kernel/bytes.ts'
 import { SluiceError } from '../../core/kernel/errors.ts'
 import { limits } from '../../core/kernel/limits.ts'
+import { opColumn } from '../../core/model/changelog.ts'
 import type { TableDescription } from '../answers.ts'
-import { tablePath } from '../paths.ts'
+import { columnsText, queryText, tablePath } from '../paths.ts'
 import type { Connection } from '../request.ts'
 import { fieldsOf } from '../schema.ts'
 import { type Row, rowLine, type Types } from '../values.ts'
@@ -34,6 +35,8 @@ export interface ProducerOptions {
   readonly producerId?: string
   readonly epoch?: bigint | number
   readonly format?: 'ndjson' | 'arrow'
+  /** Of a partial update or a partial delete, with the primary key among them; the other columns stay. */
+  readonly columns?: readonly string[]
   /** How long a request is repeated; 2 min if absent. */
   readonly retryForMs?: number
   readonly onAcked?: (acked: Acked) => void
@@ -72,18 +75,20 @@ export class Producer {
     const key = table.buckets.key ?? []
     this.#keyFields = this.#fields.filter(({ name }) => key.includes(name)).map((field) => ({ ...field, nullable: true }))
     this.#types = new Map(this.#fields.map(({ name, type }) => [name, type]))
+    const sent = sentFields(table, this.#fields, options.columns)
+    const query = queryText({ columns: options.columns && columnsText(options.columns) })
     this.#options = { lingerMs, batchBytes, bufferBytesMax }
     const id = options.producerId ?? hex(crypto.getRandomValues(new Uint8Array(12)))
     this.#lanes = Array.from({ length: Math.min(lanes, table.buckets.count) }, (_, lane) => {
       return new Lane(
         { ...connection, retryForMs: options.retryForMs ?? 120_000 },
         {
-          path: `${tablePath(table.database, table.name)}/records`,
+          path: `${tablePath(table.database, table.name)}/records${query}`,
           producerId: `${id}-${lane}`,
           epoch: String(options.epoch ?? 0),
           contentType: format === 'arrow' ? media.arrow : media.ndjson,
           batchBytes,
-          encode: format === 'arrow' ? (lines) => arrowOf(lines, this.#fields) : (lines) => lines,
+          encode: format === 'arrow' ? (lines) => arrowOf(lines, sent) : (lines) => lines,
           signal: this.#end.signal,
           onAcked: (acked) => {
             this.#bufferedBytes -= acked.bytes
@@ -96,12 +101,23 @@ export class Producer {
     })
   }
 
-  /** Resolves when the rows are buffered. Errors: what ended the producer before. */
+  /**
+   * Resolves when the rows are buffered. In a table with a primary key they are upserts, but for a row that says something else in
+   * `__op`. Errors: what ended the producer before.
+   */
   async write(rows: Row | readonly Row[]): Promise<void> {
     for (const row of Array.isArray(rows) ? (rows as readonly Row[]) : [rows as Row]) {
       const key = this.#isByKey ? rowLine(this.#keyOf(row), this.#types) : undefined
       await this.#stage({ line: rowLine(row, this.#types), key })
     }
+  }
+
+  /** Rows whose keys these are go, in order with what is written. */
+  async delete(keys: Row | readonly Row[]): Promise<void> {
+    const { database, name, primaryKey } = this.#table
+    if (primaryKey.length === 0) throw wrong(`${database}.${name} has no primary key: nothing can be deleted`)
+    const rows = Array.isArray(keys) ? (keys as readonly Row[]) : [keys as Row]
+    await this.write(rows.map((row) => ({ ...row, [opColumn.name]: 'D' })))
   }
 
   /** Rows as they stand: NDJSON, whole lines. */
@@ -177,7 +193,7 @@ export class Producer {
     if (!this.#isByKey) return new Array(staged.length).fill(this.#turn++ % count)
     const isWhole = staged.some(({ key }) => key === undefined)
     const text = concat(staged.map(({ line, key }) => (isWhole ? line : (key ?? line))))
-    const [batch] = decodeRows(text, isWhole ? this.#fields : this.#keyFields, 'ndjson', {
+    const [batch] = decodeRows(text, isWhole ? sentFields(this.#table, this.#fields) : this.#keyFields, 'ndjson', {
       expandedBytesMax: 8 * text.length + 1024 * 1024,
     })
     assert(batch?.rows === staged.length, 'a line is a row')
@@ -205,6 +221,14 @@ export class Producer {
   #throwFailure(): void {
     if (this.#failure !== undefined) throw this.#failure
   }
+}
+
+/** Of a keyed table only the key must be in every row, and a row may say what it asks. */
+function sentFields({ primaryKey }: TableDescription, fields: readonly Field[], columns?: readonly string[]): readonly Field[] {
+  if (primaryKey.length === 0) return fields
+  const some = columns === undefined ? fields : fields.filter(({ name }) => columns.includes(name))
+  const own = some.map((field) => ({ ...field, nullable: !primaryKey.includes(field.name) }))
+  return [...own, { ...opColumn, type: { kind: 'string' }, nullable: true }]
 }
 
 function arrowOf(lines: Uint8Array, fields: readonly Field[]): Uint8Array {

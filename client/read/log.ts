@@ -2,14 +2,12 @@
  * The log of a table, batch by batch, from wherever a cursor says. The cursor moves only with a whole answer that was handed out, so a
  * lost connection, a cut body or a server that restarts costs a repeat and never a row.
  */
-import { media } from '../../contract/media.ts'
-import { endOfStream } from '../../core/format/arrow/schema.ts'
-import { equalBytes, utf8Text } from '../../core/kernel/bytes.ts'
 import { columnsText, queryText, tablePath } from '../paths.ts'
 import { pause } from '../pause.ts'
-import { type Answer, ask, type Connection, RequestError } from '../request.ts'
+import { type Ask, type Connection, RequestError } from '../request.ts'
 import type { RowReader } from '../schema.ts'
 import type { Row } from '../values.ts'
+import { askPage, linesOf, type Page, type PageFormat } from './page.ts'
 
 export interface FetchOptions {
   /** Where to begin without a cursor; a number is of one bucket. `earliest` if absent. */
@@ -57,38 +55,27 @@ export interface Source {
 }
 
 export async function* fetchRows(source: Source, options: FetchOptions, reader: RowReader): AsyncGenerator<RowBatch> {
-  for await (const { answer, cursor } of pages(source, options, media.ndjson, checkLines))
+  for await (const { answer, cursor } of pages(source, options, 'ndjson'))
     yield { rows: await reader.read(linesOf(answer.bytes)), cursor }
 }
 
 /** The bytes as they come. */
-export async function* fetchBytes(source: Source, options: FetchOptions, format: 'arrow' | 'ndjson'): AsyncGenerator<BytesBatch> {
-  const check = format === 'arrow' ? checkArrow : checkLines
-  for await (const { answer, cursor, rows } of pages(source, options, media[format], check))
-    yield { bytes: answer.bytes, rows, cursor }
+export async function* fetchBytes(source: Source, options: FetchOptions, format: PageFormat): AsyncGenerator<BytesBatch> {
+  for await (const { answer, cursor, rows } of pages(source, options, format)) yield { bytes: answer.bytes, rows, cursor }
 }
 
-interface Page {
-  readonly answer: Answer
-  readonly rows: number
-  readonly cursor: string
-}
+type LogPage = Page & { readonly cursor: string }
 
 /** Only pages with rows. */
-async function* pages(
-  { connection, db, table }: Source,
-  options: FetchOptions,
-  accept: string,
-  check: (answer: Answer, rows: number) => boolean,
-): AsyncGenerator<Page> {
+async function* pages({ connection, db, table }: Source, options: FetchOptions, format: PageFormat): AsyncGenerator<LogPage> {
   const { follow = true, waitMs = 20_000, retryForMs = 120_000, signal } = options
   const patient = { ...connection, retryForMs }
   let { cursor } = options
   while (!signal?.aborted) {
     const startedAt = Date.now()
     const path = `${tablePath(db, table)}/log${logQuery(options, cursor, follow ? waitMs : undefined)}`
-    const request = { method: 'GET', path, headers: { Accept: accept }, timeoutMs: waitMs + 30_000, signal } as const
-    const page = await askPage(patient, request, check).catch((error: unknown) => {
+    const request = { method: 'GET', path, timeoutMs: waitMs + 30_000, signal } as const
+    const page = await askLogPage(patient, request, format).catch((error: unknown) => {
       if (signal?.aborted) return undefined
       throw error
     })
@@ -106,22 +93,11 @@ async function* pages(
 
 const emptyMsMin = 250
 
-async function askPage(
-  connection: Connection,
-  request: Parameters<typeof ask>[1],
-  check: (answer: Answer, rows: number) => boolean,
-): Promise<Page> {
-  for (let attempt = 0; attempt < cutAnswersMax; attempt++) {
-    const answer = await ask(connection, request)
-    const cursor = answer.headers.get('Sluice-Cursor')
-    const rows = Number(answer.headers.get('Sluice-Rows') ?? Number.NaN)
-    if (cursor === null) throw new RequestError('internal', `${connection.url} does not answer as Sluice does: no Sluice-Cursor`)
-    if (Number.isInteger(rows) && check(answer, rows)) return { answer, rows, cursor }
-  }
-  throw new RequestError('internal', `${connection.url} sent ${cutAnswersMax} answers that are cut: is a proxy between?`)
+async function askLogPage(connection: Connection, request: Ask, format: PageFormat): Promise<LogPage> {
+  const { cursor, ...page } = await askPage(connection, request, format)
+  if (cursor !== undefined) return { ...page, cursor }
+  throw new RequestError('internal', `${connection.url} does not answer as Sluice does: no Sluice-Cursor`)
 }
-
-const cutAnswersMax = 4
 
 /** `cursor` beats the rest: it brings the place and the part of the table. */
 export function logQuery(options: FetchOptions, cursor: string | undefined, waitMs: number | undefined): string {
@@ -137,17 +113,3 @@ export function logQuery(options: FetchOptions, cursor: string | undefined, wait
 }
 
 const startText = (from: Start): string => (from instanceof Date ? `@${from.toISOString()}` : String(from))
-
-function linesOf(bytes: Uint8Array): readonly Row[] {
-  const rows: Row[] = []
-  for (const line of utf8Text(bytes).split('\n')) if (line !== '') rows.push(JSON.parse(line) as Row)
-  return rows
-}
-
-function checkLines({ bytes }: Answer, rows: number): boolean {
-  let found = 0
-  for (let at = bytes.indexOf(10); at !== -1; at = bytes.indexOf(10, at + 1)) found++
-  return found === rows
-}
-
-const checkArrow = ({ bytes }: Answer): boolean => equalBytes(bytes.subarray(-endOfStream.length), endOfStream)
