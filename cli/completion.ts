@@ -2,7 +2,7 @@
  * `sluice completion`: scripts that ask the command itself what may come next, by `sluice complete -- <words>`. It knows commands and
  * flags from the commands themselves, and names from the server, if that answers soon.
  */
-import type { Argument, Command } from 'commander'
+import type { Argument, Command, Option } from 'commander'
 import { call, type Remote } from './http.ts'
 
 export const shells = ['bash', 'zsh', 'fish'] as const
@@ -52,9 +52,11 @@ export async function completions(top: Command, words: readonly string[]): Promi
 
 interface Place {
   readonly command: Command
-  /** A flag before waits for its value. */
-  readonly isValue: boolean
+  /** A flag that waits for its value. */
+  readonly flag: Option | undefined
   readonly argument: Argument | undefined
+  /** The first argument. */
+  readonly table: string | undefined
   readonly url: string
 }
 
@@ -62,23 +64,29 @@ function placeOf(top: Command, words: readonly string[]): Place {
   let command = top
   let taken = 0
   let url = process.env.SLUICE_URL ?? 'http://127.0.0.1:8080'
-  let waiting: string | undefined
+  let table: string | undefined
+  let waiting: Option | undefined
   for (const word of words) {
     const inner = command.commands.find((each) => each.name() === word)
     if (waiting !== undefined) {
-      if (waiting === '--url') url = word
+      if (waiting.long === '--url') url = word
       waiting = undefined
     } else if (word.startsWith('-')) {
       const option = command.options.find((each) => each.long === word || each.short === word)
-      waiting = option?.required || option?.optional ? option.long : undefined
+      waiting = option?.required || option?.optional ? option : undefined
     } else if (inner !== undefined) command = inner
-    else taken++
+    else {
+      if (taken === 0) table = word
+      taken++
+    }
   }
-  return { command, isValue: waiting !== undefined, argument: command.registeredArguments[taken], url }
+  const { registeredArguments: all } = command
+  const argument = all[taken] ?? (all.at(-1)?.variadic ? all.at(-1) : undefined)
+  return { command, flag: waiting, argument, table, url }
 }
 
-async function candidates({ command, isValue, argument, url }: Place, last: string): Promise<readonly string[]> {
-  if (isValue) return []
+async function candidates({ command, flag, argument, table, url }: Place, last: string): Promise<readonly string[]> {
+  if (flag !== undefined) return flag.argChoices ?? []
   if (last.startsWith('-')) return [...command.options.flatMap(({ long }) => long ?? []), '--help']
   if (command.commands.length > 0)
     return command
@@ -88,6 +96,7 @@ async function candidates({ command, isValue, argument, url }: Place, last: stri
   if (argument?.argChoices !== undefined) return argument.argChoices
   const isDatabase = argument?.name() === 'database' || (argument?.name() === 'name' && command.parent?.name() === 'db')
   if (isDatabase) return databases({ url })
+  if (argument?.name() === 'pairs') return keyColumns({ url }, table ?? '')
   return argument?.name() === 'table' ? tables({ url }, last) : []
 }
 
@@ -107,10 +116,16 @@ async function tables(remote: Remote, last: string): Promise<readonly string[]> 
   return found.flat()
 }
 
+/** As `city=`, to be gone on with. */
+async function keyColumns(remote: Remote, table: string): Promise<readonly string[]> {
+  const [database = '', name = ''] = table.split('.').map(encodeURIComponent)
+  return (await list(remote, `/v1/databases/${database}/tables/${name}`, 'primaryKey')).map((column) => `${column}=`)
+}
+
 const databases = (remote: Remote): Promise<readonly string[]> => list(remote, '/v1/databases?limit=1000', 'databases')
 
 /** Without a server there are no names, and that is no error of who types. */
-async function list(remote: Remote, path: string, field: 'databases' | 'tables'): Promise<readonly string[]> {
+async function list(remote: Remote, path: string, field: 'databases' | 'tables' | 'primaryKey'): Promise<readonly string[]> {
   try {
     const answer = await call(remote, 'GET', path, { signal: AbortSignal.timeout(answerMsMax) })
     return JSON.parse(Buffer.from(answer.bytes).toString())[field]

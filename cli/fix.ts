@@ -28,6 +28,13 @@ export function fixFor({ code, message, method, path }: Refusal): string | undef
       return `sluice db drop ${quoted(database)} --cascade`
     case 'offset-out-of-range':
       return `sluice offsets ${name}`
+    case 'bad-request':
+      if (!/no primary key|is not the beginning of|^columns: /.test(message)) return undefined
+      return method === 'POST' && path.includes('/records')
+        ? show
+        : message.includes('read its log')
+          ? `sluice fetch ${name}`
+          : show
     case 'exists':
     case 'changed':
     case 'unknown-field':
@@ -44,4 +51,4 @@ function decoded(text: string | undefined): string | undefined {
 }
 
 /** For a shell. */
-const quoted = (text: string): string => (/^[\w.=/%-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`)
+export const quoted = (text: string): string => (/^[\w.=/%-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`)

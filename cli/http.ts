@@ -42,6 +42,10 @@ export async function call(remote: Remote, method: Method, path: string, options
   }
 }
 
+export async function callJson<T>(remote: Remote, method: Method, path: string, options: CallOptions = {}): Promise<T> {
+  return JSON.parse(Buffer.from((await call(remote, method, path, options)).bytes).toString()) as T
+}
+
 /** Of all pages of a list, as one. */
 export async function callList(remote: Remote, path: string, field: string): Promise<Answer> {
   const all: unknown[] = []

@@ -1,7 +1,7 @@
 /** `sluice`: the command. Exit status 0 done, 1 failed, 2 wrong usage. */
 import { Argument, Command, CommanderError } from 'commander'
 import { addDatabase } from './commands/database.ts'
-import { addLookup } from './commands/lookup.ts'
+import { addKeyed } from './commands/keyed.ts'
 import { addPartition } from './commands/partition.ts'
 import { addRows } from './commands/rows.ts'
 import { addServer } from './commands/server.ts'
@@ -50,7 +50,7 @@ function program(): Command {
     .option('--data <directory>', 'where the state is kept')
     .option('--json', 'print JSON')
     .action(async (flags) => (await import('./demo/main.ts')).demo(flags))
-  for (const add of [addDatabase, addTable, addPartition, addRows, addLookup, addServer]) add(top)
+  for (const add of [addDatabase, addTable, addPartition, addRows, addKeyed, addServer]) add(top)
   addCompletion(top)
   for (const name of notYet) {
     top

@@ -13,10 +13,11 @@ const cellWidthMin = 4
 /** No cell needs more, however wide the terminal is. */
 const cellWidthMax = 80
 
-/** The lines of a page, each with its line end; the head is part of them when it is new. */
+/** The lines of a page, each with its line end; the head is part of them when it is new. `paint` changes no width. */
 export function textTable(
   columns: readonly TextColumn[],
   widthMax: number,
+  paint: (line: string, row: Readonly<Record<string, unknown>>) => string = (line) => line,
 ): (rows: readonly Record<string, unknown>[]) => string {
   let needed: readonly number[] = columns.map(({ name }) => widthOf(printable(name)))
   let shown: readonly number[] = []
@@ -26,7 +27,7 @@ export function textTable(
     const widths = fitWidths(needed, widthMax)
     const line = (texts: readonly string[]): string => {
       const parts = widths.map((width, i) => pad(cut(texts[i] ?? '', width), width, columns[i]?.isNumber ?? false))
-      return `${parts.join(gap).trimEnd()}\n`
+      return parts.join(gap).trimEnd()
     }
     const isNew = widths.join() !== shown.join()
     shown = widths
@@ -34,9 +35,10 @@ export function textTable(
     const head = [
       line(columns.map(({ name }) => printable(name))),
       line(widths.map((width) => '─'.repeat(width))),
-      ...(hidden > 0 ? [`… and ${hidden} more columns: choose with --columns\n`] : []),
+      ...(hidden > 0 ? [`… and ${hidden} more columns: choose with --columns`] : []),
     ]
-    return [...(isNew ? head : []), ...cells.map(line)].join('')
+    const lines = [...(isNew ? head : []), ...cells.map((texts, i) => paint(line(texts), rows[i] ?? {}))]
+    return lines.map((each) => `${each}\n`).join('')
   }
 }
 

@@ -11,12 +11,14 @@ import { call, type Remote } from '../http.ts'
 import { arrowBodies, type Body, joinLines, lineBodies } from './bodies.ts'
 
 export interface ProduceFlags extends Remote {
-  readonly format?: string
+  readonly format?: Format
+  readonly op?: string
+  readonly columns?: string
   readonly json?: boolean
 }
 
-const formats = ['ndjson', 'csv', 'arrow', 'parquet'] as const
-type Format = (typeof formats)[number]
+export const produceFormats = ['ndjson', 'csv', 'arrow', 'parquet'] as const
+type Format = (typeof produceFormats)[number]
 
 const formatOfExtension: ReadonlyMap<string, Format> = new Map([
   ['.ndjson', 'ndjson'],
@@ -33,7 +35,7 @@ export async function produce(tablePath: string, file: string | undefined, flags
   const format = formatOf(path, flags.format)
   if (path !== undefined) await access(path)
   const said = meter()
-  const sender = senderTo(flags, `${tablePath}/records`, format)
+  const sender = senderTo(flags, `${tablePath}/records${queryOf(flags)}`, format)
   for await (const body of bodiesOf(format, path, { tablePath, flags })) {
     const bytes = await sender.send(body, said.rows)
     said.add(body.rows, bytes)
@@ -43,10 +45,14 @@ export async function produce(tablePath: string, file: string | undefined, flags
   said.end(flags.json ?? false)
 }
 
-function formatOf(path: string | undefined, format: string | undefined): Format {
+function queryOf({ op, columns }: ProduceFlags): string {
+  const query = new URLSearchParams({ ...(op !== undefined && { op }), ...(columns !== undefined && { columns }) })
+  return query.size === 0 ? '' : `?${query}`
+}
+
+function formatOf(path: string | undefined, format: Format | undefined): Format {
   const extension = path === undefined ? '' : extname(path).toLowerCase()
-  const found = format === undefined ? (formatOfExtension.get(extension) ?? 'ndjson') : formats.find((each) => each === format)
-  if (found === undefined) throw new Failure(`--format must be one of ${formats.join(', ')}, not ${JSON.stringify(format)}`, 2)
+  const found = format ?? formatOfExtension.get(extension) ?? 'ndjson'
   if (found === 'parquet' && path === undefined) throw new Failure('a Parquet file is read from its end: name it as a file', 2)
   return found
 }
