@@ -28,7 +28,7 @@ import {
 import { icebergRoutes } from './iceberg.ts'
 import { media, rowMedia } from './media.ts'
 import { type Answer, noBody, type Route, type Schema, type Shape } from './route.ts'
-import { count, flag, lacking, listQuery, partitionListQuery, uint63, wait } from './values.ts'
+import { count, flag, listQuery, partitionListQuery, uint63, wait } from './values.ts'
 
 const databasePath = '/v1/databases/{db}'
 const tablePath = '/v1/databases/{db}/tables/{table}'
@@ -62,7 +62,11 @@ export const fetchQuery = z.strictObject({
   columns: z.optional(text('columns to read, in that order, such as a,b or *,__offset')),
   where: z.optional(text('a filter: only rows for which it is true')),
   wait: z.optional(wait),
-  form: z.optional(lacking('form of changes')),
+  form: z.optional(
+    z
+      .enum(['binlog'], 'must be binlog')
+      .check(z.meta({ description: 'binlog: one row a change, with the row before and after; tables with a primary key' })),
+  ),
 })
 
 export const produceQuery = z.strictObject({

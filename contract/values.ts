@@ -88,10 +88,6 @@ function waitMs(text: string): number {
   return Number(match[1]) * (match[2] === 'ms' ? 1 : match[2] === 's' ? 1000 : 60_000)
 }
 
-/** A parameter that the contract names and this build lacks: taken as text here, refused as not-supported. */
-export const lacking = (description: string) =>
-  z.string().check(z.meta({ description: `${description}; not in this build: 501` }))
-
 const listOf = (nameLengthMax: number) =>
   z.strictObject({
     limit: z.optional(count(1, limits.listLimitMax, 'entries a page, 100 if absent')),

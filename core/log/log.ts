@@ -16,8 +16,9 @@ import { type EncodedRows, encodeRows } from './append/plan.ts'
 import { Partitions } from './partitions.ts'
 import { fetchBucket } from './read/bucket.ts'
 import { readOffsets } from './read/offsets.ts'
-import { type Page, type PageReading, type PageRequest, readPage } from './read/page.ts'
+import { type Page, type PageRequest, readPage } from './read/page.ts'
 import { Ranges } from './read/ranges.ts'
+import type { ShapeReading } from './read/shape.ts'
 import { Schemas } from './schemas.ts'
 import type { AppendRequest, BucketAppended, BucketOffsets, Fetched, FetchRequest } from './types.ts'
 import { type Watch, Watchers } from './watch.ts'
@@ -41,7 +42,7 @@ export class Log {
   readonly memos = new Memos()
   readonly marks: MarkKeeper
   readonly partitionsKnown: Partitions
-  readonly reading: PageReading
+  readonly reading: ShapeReading
   readonly #watchers: Watchers
   readonly #appender: Appender<EncodedRows>
   #inFlight = 0

@@ -22,6 +22,7 @@ const capabilities = [
   'auto-increment',
   'lookup',
   'lookup-insert',
+  'binlog',
   'prefix-lookup',
   'rows',
   'tier',

@@ -9,8 +9,10 @@ import { utf8 } from '../../core/kernel/bytes.ts'
 import { SluiceError } from '../../core/kernel/errors.ts'
 import { offsetOf } from '../../core/kernel/ids.ts'
 import { limits } from '../../core/kernel/limits.ts'
+import { binlogColumns, binlogPage } from '../../core/kv/binlog.ts'
 import type { Log } from '../../core/log/log.ts'
 import type { Page, PageRequest } from '../../core/log/read/page.ts'
+import { isSystemColumn } from '../../core/log/read/system.ts'
 import type { Position } from '../../core/log/read/walk.ts'
 import { isKeyed, opColumn } from '../../core/model/changelog.ts'
 import type { Filter } from '../../core/model/filter.ts'
@@ -32,6 +34,8 @@ export interface ReadQuery {
   readonly from: PageRequest['from']
   readonly columns: readonly AnswerColumn[]
   readonly filter?: Filter
+  /** Changes of the columns of the table that are asked for, and not records. */
+  readonly changesOf?: readonly AnswerColumn[]
   readonly rowsMax: number
   /** Of the body. */
   readonly bytesMax: number
@@ -39,9 +43,7 @@ export interface ReadQuery {
 
 /** Errors: `bad-request`, `bad-cursor`, `gone`, `invalid-filter`, `not-supported`, `not-found`. */
 export async function readQueryOf(log: Log, table: Table, query: FetchQuery, wants: string): Promise<ReadQuery> {
-  if (query.form !== undefined)
-    throw new SluiceError('not-supported', 'parameter form is not in this build', { facts: { parameter: 'form' } })
-  const { limit, maxBytes, where } = query
+  const { limit, maxBytes, where, form } = query
   if (limit === 0n) throw bad('limit', 'limit must be at least 1')
   const isArrow = wants === media.arrow
   const rowsDefault = isArrow ? limits.fetchRowsDefaultArrow : limits.fetchRowsDefaultJson
@@ -51,7 +53,9 @@ export async function readQueryOf(log: Log, table: Table, query: FetchQuery, wan
       : parseFilter(where, [...table.schema.columns, ...systemColumns, ...(isKeyed(table) ? [opColumn] : [])])
   return {
     ...(await placeOf(log, table, query)),
-    columns: columnsOf(table, query.columns, isArrow && filter !== undefined),
+    ...(form === undefined
+      ? { columns: columnsOf(table, query.columns, isArrow && filter !== undefined) }
+      : changeColumns(table, query.columns, isArrow)),
     ...(filter && { filter }),
     rowsMax: atMost(limit, rowsDefault, limits.fetchRowsMax),
     bytesMax: atMost(maxBytes, limits.fetchBodyBytesMax, limits.fetchBodyBytesMax),
@@ -59,8 +63,24 @@ export async function readQueryOf(log: Log, table: Table, query: FetchQuery, wan
 }
 
 export function readPage(log: Log, table: Table, asked: ReadQuery): Promise<Page> {
-  const { selection, from, columns, filter, rowsMax, bytesMax } = asked
-  return log.readPage(table, { selection, from, fields: storedColumns(columns), rowsMax, bytesMax, ...(filter && { filter }) })
+  const { selection, from, columns, filter, changesOf, rowsMax, bytesMax } = asked
+  const common = { selection, from, bytesMax }
+  if (changesOf === undefined)
+    return log.readPage(table, { ...common, fields: storedColumns(columns), rowsMax, ...(filter && { filter }) })
+  return log.readPage(table, {
+    ...common,
+    ...binlogPage({ columns: changesOf, changesMax: rowsMax, ...(filter && { filter }) }),
+  })
+}
+
+/** Changes are not in a row, so as Arrow their places are always said. */
+function changeColumns(table: Table, text: string | undefined, isArrow: boolean): Pick<ReadQuery, 'columns' | 'changesOf'> {
+  if (!isKeyed(table)) throw bad('form', `${table.database}.${table.name} has no primary key and so no changes: leave out form`)
+  const named = answerColumns(table, text)
+  const changesOf = storedColumns(named).filter((column) => column !== opColumn)
+  if (changesOf.length === 0) throw bad('columns', 'columns: form=binlog needs a column of the table')
+  const places = isArrow ? systemColumns : named.filter(isSystemColumn)
+  return { changesOf, columns: [...binlogColumns(changesOf), ...places] }
 }
 
 /** Where the reader is when it took the first `rows` rows. */

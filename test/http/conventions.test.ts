@@ -70,7 +70,6 @@ describe('what the contract names and this build lacks is said, never ignored', 
     ['PUT', '/v1/tokens/a'],
     ['GET', '/v1/acl'],
     ['POST', `${table}/search`],
-    ['GET', `${table}/log?bucket=0&offset=0&form=binlog`],
   ])('%s %s', async (method, path) => {
     const { status, json } = await site.client.send(method, path)
     expect([status, json.error.code, json.error.message]).toEqual([

@@ -19,6 +19,7 @@ import { defaultOptions } from '../../core/model/options.ts'
 import { unpartitioned } from '../../core/model/partition.ts'
 import { tableSpecOf } from '../../core/model/spec.ts'
 import type { Table } from '../../core/model/table.ts'
+import { readChanges } from './actors/binlog-reader.ts'
 import { codeOf, tableCache } from './actors/ingest.ts'
 import { startWorkers, sweepOnce, trigger } from './actors/jobs.ts'
 import { checkLookup, isSame, type KeyedBucketHistory, KeyedWatch, seenOf, shown } from './checks/keyed.ts'
@@ -96,6 +97,7 @@ export async function tellKeyed(stage: Stage, fates: SeededFates): Promise<void>
   })
   const others = [
     ...Array.from({ length: 1 + swarm.fetchers }, () => lookUp(shared, () => working.yes)),
+    ...Array.from({ length: Math.min(1, swarm.fetchers) }, () => readChanges(stage, watch, () => working.yes)),
     ...Array.from({ length: swarm.tableReaders }, () => scan(shared, () => working.yes)),
     sweepWhile(stage, () => working.yes),
     triggerWhile(stage, 'fold', random.between(0, 24), () => working.yes),

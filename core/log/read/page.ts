@@ -18,10 +18,9 @@ import { isOneBucket, type ReadPosition, type Selection } from '../../model/sele
 import { partitionColumn } from '../../model/system-columns.ts'
 import type { Table } from '../../model/table.ts'
 import type { Partitions } from '../partitions.ts'
-import type { Ranges } from './ranges.ts'
-import type { Reading } from './reading.ts'
 import type { FetchedRows } from './rows.ts'
-import { type Position, positionsAfter, type Walk, walk } from './walk.ts'
+import { type Shape, type ShapeReading, walkShaped } from './shape.ts'
+import { type Position, positionsAfter, type Walk } from './walk.ts'
 
 export interface PageRequest {
   readonly selection: Selection
@@ -33,6 +32,8 @@ export interface PageRequest {
   readonly rowsMax: number
   /** Of Arrow; at least one row comes whatever it says. */
   readonly bytesMax: number
+  /** Makes other rows of those that were read. Then a filter only rules partitions out. */
+  readonly shape?: Shape
 }
 
 export interface Page {
@@ -47,13 +48,9 @@ export interface Page {
   readonly release: () => void
 }
 
-export interface PageReading extends Reading {
-  readonly ranges: Ranges
-}
-
 /** Errors: those of a walk · `bad-request` (too many buckets) · `not-found` (one bucket, of a partition that is not there). */
-export async function readPage(reading: PageReading, partitions: Partitions, table: Table, request: PageRequest): Promise<Page> {
-  const { selection, from, fields, filter, rowsMax, bytesMax } = request
+export async function readPage(reading: ShapeReading, partitions: Partitions, table: Table, request: PageRequest): Promise<Page> {
+  const { selection, from, fields, filter, rowsMax, bytesMax, shape } = request
   const chosen = await choosePartitions(partitions, table, selection, from)
   const read = filter === undefined ? chosen : chosen.filter((partition) => maySelect(table, filter, partition))
   const all = read.flatMap((partition) => bucketsOf(table, selection, partition))
@@ -61,8 +58,8 @@ export async function readPage(reading: PageReading, partitions: Partitions, tab
   const turn = 'first' in from || all.length === 0 ? 0 : from.turn % all.length
   const inTurn = [...all.slice(turn), ...all.slice(0, turn)]
   const buckets = inTurn.map((at) => ({ ...at, from: positionOf(at, from) }))
-  const ranges = reading.ranges.borrow()
-  const walked = await walk({ ...reading, ranges }, table, { buckets, fields, rowsMax, bytesMax, ...(filter && { filter }) })
+  const wanted = { buckets, fields, rowsMax, bytesMax, ...(filter && shape === undefined && { filter }) }
+  const { walked, release } = await walkShaped(reading, table, wanted, shape)
   const gone = walked.buckets.find(({ isGone }) => isGone)
   if (gone !== undefined) {
     partitions.forget(table, gone.partition.name)
@@ -75,13 +72,13 @@ export async function readPage(reading: PageReading, partitions: Partitions, tab
     walk: walked,
     after: (taken) => positionAfter(walked, taken, turn),
     isCaughtUp: rows.length === 0 && isCaughtUp(walked),
-    release: () => ranges.release(),
+    release,
   }
 }
 
 /** Another partition of the name may be there by now: it is another log, which begins where the one before ended. */
 async function readAgain(
-  reading: PageReading,
+  reading: ShapeReading,
   partitions: Partitions,
   table: Table,
   request: PageRequest,

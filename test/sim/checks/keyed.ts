@@ -3,7 +3,7 @@
  * offset is known: each record must be one that the state before it allows, with the origin of the row that it takes back (fold); each
  * snapshot must be the state at its offset, with as many rows, and its changelog must begin at or below it; a lookup must be the state at
  * one offset between the end when it began and the end when it was answered; a request's rows are there once; a number is drawn once in
- * the table, and a row keeps it.
+ * the table, and a row keeps it; changes have the row before and after.
  */
 
 import type { Field } from '../../../core/format/arrow/column.ts'
@@ -282,3 +282,32 @@ export const isSame = (a: Seen | undefined, b: Seen | undefined): boolean => a?.
 
 export const shown = (seen: Seen | undefined): string =>
   seen?.value === undefined ? 'none' : `${seen.value} with number ${seen.number}`
+
+export interface ChangeSeen {
+  readonly offset: bigint
+  readonly key: string
+  readonly before: Seen | undefined
+  readonly after: Seen | undefined
+}
+
+/** A page of changes from `from` that says its reader is at `to`: every change between, each with the row before and after. */
+export function checkBinlog(
+  history: History,
+  bucket: KeyedBucketHistory,
+  { from, to, changes: found }: { readonly from: bigint; readonly to: bigint; readonly changes: readonly ChangeSeen[] },
+): void {
+  const say = (what: string): void => history.break('G7', 'binlog', `${bucket.name} from ${from} to ${to}: ${what}`)
+  const wanted = [...bucket.versions].flatMap(([key, versions]) =>
+    versions.filter(({ offset }) => offset >= from && offset < to).map((after) => ({ key, after })),
+  )
+  if (wanted.length !== found.length) return say(`${found.length} changes, not ${wanted.length}`)
+  const byOffset = new Map(wanted.map((change) => [change.after.offset, change]))
+  for (const { offset, key, before, after } of found) {
+    const change = byOffset.get(offset)
+    const was = bucket.at(key, offset)
+    if (change?.key !== key || !isSame(change.after, after) || !isSame(was, before))
+      say(
+        `at ${offset} ${JSON.stringify(key)} went from ${shown(before)} to ${shown(after)}; it went from ${shown(was)} to ${shown(change?.after)}`,
+      )
+  }
+}

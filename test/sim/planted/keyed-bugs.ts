@@ -166,4 +166,14 @@ export const keyedBugs: readonly PlantedBug[] = [
     scenario: 'keyed',
     seedsMax: 100,
   },
+  {
+    id: 'V14',
+    what: 'a page border tears a change: an update has no row before where its first half is on the page before',
+    file: 'core/kv/binlog.ts',
+    find: 'return this.#halves.get(bucket) ?? this.#readBefore(fetched, offsetAt(fetched, index))',
+    replace:
+      'return this.#halves.get(bucket) ?? (fetched.rows > index ? undefined : this.#readBefore(fetched, offsetAt(fetched, index)))',
+    scenario: 'keyed',
+    seedsMax: 100,
+  },
 ]
