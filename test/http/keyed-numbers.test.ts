@@ -2,6 +2,8 @@
 
 import { tableFromIPC } from 'apache-arrow'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { tableKey } from '../../core/format/items/table.ts'
+import type { ItemStore } from '../../core/ports/items.ts'
 import { lines, makeTable, memorySite, ndjson, readLines, type Site } from './harness.ts'
 
 let site: Site
@@ -159,6 +161,37 @@ describe('what is refused', () => {
     ).toBe(200)
     expect((await lookup(path, { keys: [{ city: 'oslo' }] })).json.rows[0].id).toBe('1')
   })
+})
+
+test('an int that has given its last number refuses rows that are new with 507, until it is widened', async () => {
+  let store: ItemStore | undefined
+  const own = await memorySite({
+    items: (items) => {
+      store = items
+      return items
+    },
+  })
+  const path = await makeTable(own.client, 'last', {
+    ...counted,
+    columns: columns.map((column) => (column.name === 'id' ? { ...column, type: 'int' } : column)),
+  })
+  await store?.update({ key: tableKey('d', 'last'), set: { n: { value: 2n ** 31n - 1n } } })
+  const put = (city: string) => own.client.send('POST', `${path}/records`, { body: lines([{ city }]), headers: ndjson })
+  expect((await put('oslo')).status).toBe(200)
+  const full = await put('rome')
+  expect([full.status, full.json.error]).toMatchObject([
+    507,
+    { code: 'full', effect: 'none', action: 'stop', facts: { column: 'id' } },
+  ])
+  expect(full.json.error.message).toMatch(/every number of int has been drawn: widen it to bigint/)
+  const inserted = await own.client.send('POST', `${path}/lookup`, { json: { keys: [{ city: 'rome' }], insert: true } })
+  expect([inserted.status, inserted.json.error.effect]).toEqual([507, 'none'])
+  expect((await put('oslo')).status).toBe(200)
+  await own.client.send('PATCH', path, { json: { widenColumns: { id: 'bigint' } } })
+  expect((await put('rome')).status).toBe(200)
+  const { json } = await own.client.send('POST', `${path}/lookup`, { json: { keys: [{ city: 'oslo' }, { city: 'rome' }] } })
+  expect(json.rows.map(({ id }: { id: string }) => id)).toEqual(['2147483647', '2147484647'])
+  await own.close()
 })
 
 describe('lookups that insert', () => {

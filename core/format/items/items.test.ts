@@ -141,6 +141,13 @@ test('a table and a database decode as they were', () => {
   const kept = { ...table, options: { ...defaultOptions, logTtlMs: 60_000, logTtlAfterTierMs: 120_000 }, lakeBehindSince: 5 }
   const item = encodeTable(kept)
   expect(decodeTable({ ...item, attributes: { ...item.attributes, b: 5n } })).toEqual(kept)
+  const columns = [
+    ...table.schema.columns,
+    { id: 5, name: 'n', type: { kind: 'int' }, nullable: true, autoIncrement: true },
+  ] as const
+  const counted = { ...table, schema: { schemaId: 1, columns } }
+  expect([encodeTable(counted).attributes['n'], encodeTable(table).attributes['n']]).toEqual([1n, undefined])
+  expect(decodeTable(encodeTable(counted))).toEqual(counted)
   const database = { name: 'd', state: 'dropping', createdAt: 1 } as const
   expect(decodeDatabase(encodeDatabase(database))).toEqual(database)
 })
