@@ -46,10 +46,15 @@ function program(): Command {
   top
     .command('demo')
     .description('stream three million flights into a lake and check them')
-    .option('--keyed', 'into a table with a primary key')
+    .option('--keyed', 'into a table with a primary key instead, looked up while it changes')
+    .option('--rows <n>', 'flights of --keyed (default 1,000,000)')
     .option('--data <directory>', 'where the state is kept')
     .option('--json', 'print JSON')
-    .action(async (flags) => (await import('./demo/main.ts')).demo(flags))
+    .action(async ({ keyed, ...flags }) => {
+      if (keyed) return (await import('./demo/keyed/main.ts')).keyedDemo(flags)
+      if (flags.rows !== undefined) throw new Failure('--rows is of sluice demo --keyed', 2)
+      return (await import('./demo/main.ts')).demo(flags)
+    })
   for (const add of [addDatabase, addTable, addPartition, addRows, addKeyed, addServer]) add(top)
   addCompletion(top)
   for (const name of notYet) {

@@ -47,11 +47,16 @@ const microsOfHour = (msOfDay * 1_000) / 24
 /** By day since 1970. */
 const months = new Map<number, string>()
 
-export function loadFlights(): Flights {
+/** The file as an Arrow stream, or its first rows. */
+export function flightsStream(limit?: number): Uint8Array {
   const require = createRequire(import.meta.url)
   initSync({ module: readFileSync(require.resolve('parquet-wasm/esm/parquet_wasm_bg.wasm')) })
   const file = readFileSync(join(dirname(require.resolve('vega-datasets')), '..', 'data', 'flights-3m.parquet'))
-  const table = tableFromIPC(readParquet(file).intoIPCStream())
+  return readParquet(file, limit === undefined ? {} : { limit }).intoIPCStream()
+}
+
+export function loadFlights(): Flights {
+  const table = tableFromIPC(flightsStream())
   const groups = groupBatches(table.batches)
   const half = Math.floor(groups.length / 2)
   return {

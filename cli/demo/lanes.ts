@@ -4,10 +4,10 @@
  * written down is sent again under the same sequence, and the log answers that it has it. Half-way the table gets a
  * column more.
  */
-import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { parentPort, workerData } from 'node:worker_threads'
 import { hourColumn, loadFlights } from './flights.ts'
-import { call, type TableBody, tablePath } from './server-calls.ts'
+import { newProgress, readProgress, writeProgress } from './progress.ts'
+import { call, sendArrow, type TableBody, tablePath } from './server-calls.ts'
 import type { Sums } from './sums.ts'
 
 export interface LanesInput {
@@ -22,18 +22,9 @@ export type LanesMessage =
   | { readonly kind: 'done'; readonly sums: Sums }
   | { readonly kind: 'failed'; readonly message: string }
 
-export interface Progress {
-  /** The next sequence of each lane. */
-  readonly next: number[]
-  /** Rows acked so far. */
-  rows: number
-}
-
-const attemptsMax = 60
-
 async function run(input: LanesInput): Promise<void> {
   const flights = loadFlights()
-  const progress = readProgress(input)
+  const progress = readProgress(input.progressFile) ?? newProgress(input.lanes)
   post({ kind: 'loaded', rows: flights.rows, sent: progress.rows })
   const upTo = (end: number): Promise<unknown> =>
     Promise.all(
@@ -43,7 +34,7 @@ async function run(input: LanesInput): Promise<void> {
           const index = sequence * input.lanes + lane
           if (index >= end) return
           const { bytes, rows } = flights.body(index)
-          await send(input.url, { lane, sequence, bytes })
+          await sendArrow(input.url, tablePath, { producer: `lane-${lane}`, sequence, bytes })
           progress.next[lane] = sequence + 1
           progress.rows += rows
           writeProgress(input.progressFile, progress)
@@ -63,41 +54,6 @@ async function addColumn(url: string): Promise<void> {
   if (columns.some(({ name }) => name === hourColumn.name)) return
   await call(url, 'POST', `${tablePath}/tier?wait=20s`)
   await call(url, 'PATCH', tablePath, { addColumns: [hourColumn] })
-}
-
-async function send(
-  url: string,
-  body: { readonly lane: number; readonly sequence: number; readonly bytes: Uint8Array },
-): Promise<void> {
-  for (let attempt = 1; ; attempt++) {
-    const response = await fetch(`${url}${tablePath}/records`, {
-      method: 'POST',
-      headers: {
-        'content-type': 'application/vnd.apache.arrow.stream',
-        'producer-id': `lane-${body.lane}`,
-        'producer-seq': String(body.sequence),
-      },
-      body: body.bytes as Uint8Array<ArrayBuffer>,
-    })
-    const text = await response.text()
-    if (response.ok) return
-    const retryable = response.status === 429 || response.status === 503
-    if (!retryable || attempt >= attemptsMax) throw new Error(`the server answered ${response.status}: ${text}`)
-    await new Promise((resolve) => setTimeout(resolve, 100))
-  }
-}
-
-function readProgress({ progressFile, lanes }: LanesInput): Progress {
-  try {
-    return JSON.parse(readFileSync(progressFile, 'utf8')) as Progress
-  } catch {
-    return { next: Array.from({ length: lanes }, () => 0), rows: 0 }
-  }
-}
-
-function writeProgress(file: string, progress: Progress): void {
-  writeFileSync(`${file}.new`, JSON.stringify(progress))
-  renameSync(`${file}.new`, file)
 }
 
 const post = (message: LanesMessage): void => parentPort?.postMessage(message)

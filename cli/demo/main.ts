@@ -5,20 +5,17 @@
 import { join, resolve } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { Listr } from 'listr2'
-import { isSluiceError } from '../../core/kernel/errors.ts'
-import { serveConfig } from '../../serve/config.ts'
 import type { Running } from '../../serve/server.ts'
-import { startServer } from '../../serve/start.ts'
 import { Failure } from '../failure.ts'
 import { flightsSpec } from './flights.ts'
 import type { LanesMessage } from './lanes.ts'
+import { endWithLauncher, listen, rate, startDemoServer, writer } from './run.ts'
 import { call, ensureTable, type TierBody, tablePath } from './server-calls.ts'
 import { progressLine, readLine, summaryOf } from './show.ts'
 import { type Comparison, compareSums, type Sums } from './sums.ts'
 import type { LakeFacts, VerifyMessage } from './verify.ts'
 
 export interface DemoFlags {
-  readonly keyed?: boolean
   readonly data?: string
   readonly json?: boolean
 }
@@ -39,7 +36,6 @@ const lanes = 4
 const tierWaitMax = 60
 
 export async function demo(flags: DemoFlags): Promise<void> {
-  if (flags.keyed) throw new Failure('sluice demo --keyed is not in this build: run sluice demo')
   endWithLauncher()
   const directory = resolve(flags.data ?? '.sluice-demo')
   const terminal = process.stdout.isTTY === true
@@ -79,21 +75,9 @@ export async function demo(flags: DemoFlags): Promise<void> {
   }
 }
 
-/** Whoever kills the launcher means the demo: it is safe at any point, and two at once would share the lanes. */
-function endWithLauncher(): void {
-  const launcher = Number(process.env.SLUICE_LAUNCHER_PID)
-  if (launcher > 0) setInterval(() => process.ppid !== launcher && process.exit(1), 500).unref()
-}
-
 async function start(context: Context, directory: string, title: (text: string) => void): Promise<void> {
-  try {
-    context.server = await startServer(serveConfig({ port: '0', data: directory }, {}))
-  } catch (error) {
-    if (isSluiceError(error)) throw new Failure(`cannot start: ${error.message}`)
-    throw error
-  }
-  await call(context.server.url, 'PUT', '/v1/databases/demo')
-  const { tableId, partitionBy } = await ensureTable(context.server.url, flightsSpec)
+  context.server = await startDemoServer(directory)
+  const { tableId, partitionBy } = await ensureTable(context.server.url, tablePath, flightsSpec)
   if (partitionBy.join() !== flightsSpec.partitionBy.join())
     throw new Failure(`${directory} holds the demo of another version: delete it, or give another --data`)
   context.tableId = tableId
@@ -185,33 +169,6 @@ async function verify(context: Context, directory: string, show: (line: string) 
   }
 }
 
-/** Resolves when `take` says that this was the last message. */
-function listen<M>(worker: Worker, take: (message: M) => boolean): Promise<void> {
-  return new Promise((resolve, reject) => {
-    worker.on('error', reject)
-    worker.on('exit', () => reject(new Failure('the worker ended too early')))
-    worker.on('message', (message: M) => {
-      try {
-        if (take(message)) resolve()
-      } catch (error) {
-        reject(error)
-      }
-    })
-  })
-}
-
-/** A terminal is redrawn; a log gets a line every two seconds. */
-function writer(task: { output: string }, terminal: boolean): (line: string) => void {
-  let last = 0
-  return (line) => {
-    const now = Date.now()
-    if (!terminal && now - last < 2_000) return
-    last = now
-    task.output = line
-  }
-}
-
-const rate = (rows: number, since: number): number => Math.round((rows / Math.max(1, Date.now() - since)) * 1000)
 const lakeFolder = (directory: string, tableId: string): string => join(directory, 'objects', 'lake', tableId)
 
 function toJson({

@@ -1,5 +1,6 @@
 /** The demo's calls of its own server. */
 import { Failure } from '../failure.ts'
+import { call as callServer } from '../http.ts'
 
 export const tablePath = '/v1/databases/demo/tables/flights'
 
@@ -24,10 +25,25 @@ export async function call<T>(url: string, method: string, path: string, body?: 
 }
 
 /** The table as it is, created where there is none. */
-export async function ensureTable(url: string, spec: unknown): Promise<TableBody> {
-  const { status } = await ask(url, 'GET', tablePath)
-  if (status === 404) await call(url, 'PUT', tablePath, spec)
-  return call<TableBody>(url, 'GET', tablePath)
+export async function ensureTable(url: string, path: string, spec: unknown): Promise<TableBody> {
+  const { status } = await ask(url, 'GET', path)
+  if (status === 404) await call(url, 'PUT', path, spec)
+  return call<TableBody>(url, 'GET', path)
+}
+
+export interface ArrowBody {
+  readonly producer: string
+  readonly sequence: number
+  readonly bytes: Uint8Array
+}
+
+const retryForMs = 60_000
+
+/** Until it is in the table, once: a repeat has the same sequence. */
+export async function sendArrow(url: string, path: string, { producer, sequence, bytes }: ArrowBody): Promise<void> {
+  const type = 'application/vnd.apache.arrow.stream'
+  const headers = { 'Content-Type': type, 'Producer-Id': producer, 'Producer-Seq': String(sequence) }
+  await callServer({ url }, 'POST', `${path}/records`, { body: bytes, headers, retryForMs })
 }
 
 async function ask(url: string, method: string, path: string, body?: unknown) {

@@ -23,7 +23,7 @@ export interface Summary {
 
 const barWidth = 24
 const snapshotsShown = 8
-const number = (value: number): string => Math.round(value).toLocaleString('en-US')
+export const number = (value: number): string => Math.round(value).toLocaleString('en-US')
 
 export function progressLine({ rows, sent, rowsPerSecond, lagRows, snapshots }: ProgressFacts): string {
   return `${share(sent, rows)} ${number(sent)} rows · ${number(rowsPerSecond)} rows/s · lag ${number(lagRows)} rows · ${snapshots} snapshots`
@@ -32,7 +32,7 @@ export function progressLine({ rows, sent, rowsPerSecond, lagRows, snapshots }: 
 export const readLine = (rows: number, total: number): string =>
   `${share(rows, total)} ${number(rows)} of ${number(total)} rows read`
 
-function share(part: number, whole: number): string {
+export function share(part: number, whole: number): string {
   const filled = Math.min(barWidth, Math.round((part / Math.max(1, whole)) * barWidth))
   return '█'.repeat(filled) + '░'.repeat(barWidth - filled)
 }
@@ -111,7 +111,7 @@ function snapshotTable({ snapshots }: LakeFacts): string[] {
 
 const gap = '   '
 
-function table(rows: readonly (readonly string[])[]): string[] {
+export function table(rows: readonly (readonly string[])[]): string[] {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => (row[column] ?? '').length)))
   return rows.map((row) =>
     row.map((cell, column) => (column === 0 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0))).join(gap),
