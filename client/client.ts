@@ -140,7 +140,7 @@ export class SluiceClient {
     await producer.close()
   }
 
-  /** The row of a primary key, which is that of every acked write or newer; undefined: there is none. Lookups at once share requests. */
+  /** The row of a primary key, as of every acked write or newer; undefined: there is none. Those of one moment share requests. */
   lookup(db: string, table: string, key: Row, options: LookupOptions = {}): Promise<Row | undefined> {
     return this.#lookups.lookup(this.#source(db, table), key, options)
   }

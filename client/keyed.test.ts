@@ -99,6 +99,14 @@ test('a lookup is repeated while it fails in passing, and a lost one had no effe
   await expect(hopeless.lookup('d', 't', { city: 'a' })).rejects.toMatchObject({ code: 'unavailable', effect: 'none' })
 })
 
+test('a lookup that inserts is repeated too, and a lost one may have made the row', async () => {
+  const { client, sent } = clientOf([json(200, old.table), lost(), found()])
+  expect(await client.lookup('d', 't', { city: 'a' }, { insert: true })).toMatchObject({ city: 'a' })
+  expect(JSON.parse(sent[2]?.body ?? '')).toEqual({ keys: [{ city: 'a' }], insert: true })
+  const hopeless = clientOf([json(200, old.table), lost()], 0).client
+  await expect(hopeless.lookup('d', 't', { city: 'a' }, { insert: true })).rejects.toMatchObject({ effect: 'unknown' })
+})
+
 test('rows of a prefix are those of their caller', async () => {
   const { client, sent } = clientOf([json(200, old.table), json(200, old.prefix)])
   const [oslo, rome] = await Promise.all(['oslo', 'rome'].map((city) => client.lookupPrefix('d', 't', { city }, { limit: 2 })))

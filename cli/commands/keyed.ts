@@ -16,6 +16,7 @@ interface KeyFlags extends Flags {
 interface LookupFlags extends KeyFlags {
   readonly prefix?: boolean
   readonly stale?: boolean
+  readonly insert?: boolean
   readonly limit?: string
 }
 
@@ -30,6 +31,7 @@ export function addKeyed(top: Command): void {
     .option('--columns <names>', 'these columns, in this order, as a,b')
     .option('--limit <n>', 'rows of --prefix at most')
     .option('--stale', 'do not ask how far the log is: cheaper, and perhaps a moment old')
+    .addOption(new Option('--insert', 'make the row where there is none, of its key alone').conflicts('prefix'))
     .action(lookup)
   remote(top, 'delete <table>', 'delete the row of a primary key')
     .addArgument(pairs('columns of the key, as city=oslo day=2026-11-21'))
@@ -54,6 +56,7 @@ async function lookup(table: string, given: Pairs, flags: LookupFlags): Promise<
     ...(flags.columns !== undefined && { columns: flags.columns.split(',') }),
     ...(flags.limit !== undefined && { limit: Number(flags.limit) }),
     ...(flags.stale && { stale: true }),
+    ...(flags.insert && { insert: true }),
   })
   const asked = callJson<Found>(flags, 'POST', `${path}/lookup${flags.prefix ? '/prefix' : ''}`, { body, retryForMs: 10_000 })
   const found = (await asked).rows[0]

@@ -20,9 +20,9 @@ export class LookupPool {
     this.#readerOf = readerOf
   }
 
-  lookup(source: Source, key: Row, { columns, stale }: LookupOptions): Promise<Row | undefined> {
+  lookup(source: Source, key: Row, { columns, stale, insert }: LookupOptions): Promise<Row | undefined> {
     const path = `${tablePath(source.db, source.table)}/lookup`
-    return this.#find(source, { path, options: { columns, stale }, keysMax: keysMax.lookup, read: readFound }, key)
+    return this.#find(source, { path, options: { columns, stale, insert }, keysMax: keysMax.lookup, read: readFound }, key)
   }
 
   lookupPrefix(source: Source, key: Row, { columns, stale, limit }: PrefixOptions): Promise<readonly Row[]> {

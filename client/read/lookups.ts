@@ -14,9 +14,11 @@ export interface LookupOptions {
   readonly columns?: readonly string[] | undefined
   /** Does not ask how far the log is: cheaper, and perhaps a moment old. */
   readonly stale?: boolean | undefined
+  /** Makes the row where there is none, of its key and the next number of an `autoIncrement` column. */
+  readonly insert?: boolean | undefined
 }
 
-export interface PrefixOptions extends LookupOptions {
+export interface PrefixOptions extends Omit<LookupOptions, 'insert'> {
   /** Rows of a key at most; 1,000 if absent. */
   readonly limit?: number | undefined
 }
@@ -26,7 +28,7 @@ export interface LookupTarget<T> {
   /** That lookups of these options are sent to. */
   readonly path: string
   /** Beside the keys. */
-  readonly options: PrefixOptions
+  readonly options: LookupOptions & PrefixOptions
   readonly keysMax: number
   readonly reader: RowReader
   /** An answer for each key, as it came, and how its rows are read. */
@@ -97,7 +99,8 @@ export class Lookups<T> {
     const rest = JSON.stringify(options).slice(1)
     const body = `{"keys":[${keys}]${rest === '}' ? '' : ','}${rest}`
     const headers = { 'Content-Type': 'application/json', Accept: 'application/json' }
-    const answer = await ask(connection, { method: 'POST', path, headers, body, isRead: true })
+    // a row that an answer that was lost has made is found by the repeat
+    const answer = await ask(connection, { method: 'POST', path, headers, body, isRead: !options.insert })
     const { rows } = JSON.parse(utf8Text(answer.bytes)) as { readonly rows?: unknown }
     if (Array.isArray(rows) && rows.length === batch.length) return read(rows, reader)
     throw new RequestError('internal', `${connection.url} answered something else than ${batch.length} keys`)

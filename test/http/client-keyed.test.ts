@@ -94,6 +94,21 @@ test('one wrong key among many is the error of its caller, over HTTP too', async
   ])
 })
 
+test('lookups of one key that insert get one number, whoever asks', async () => {
+  const { running } = await opened(memorySite())
+  const columns = [
+    { name: 'city', type: 'string' },
+    { name: 'id', type: 'bigint', autoIncrement: true },
+  ]
+  const client = await clientOn(running.url, { columns, primaryKey: ['city'] })
+  const ask = (city: string) => client.lookup('d', 't', { city }, { insert: true })
+  const [a, b, c] = await Promise.all(['oslo', 'oslo', 'rome'].map(ask))
+  expect([a, new Set([a?.['id'], c?.['id']]).size]).toEqual([b, 2])
+  await client.upsert('d', 't', { city: 'ulm' }, { format: 'arrow' })
+  expect(await ask('oslo')).toEqual(a)
+  expect(await client.rowCount('d', 't')).toBe(3n)
+})
+
 test('sums count each row once while the server restarts, and lookups and rows go on', async () => {
   let site = await opened(diskSite())
   const url = () => site.running.url

@@ -38,6 +38,14 @@ test('the row of a key, some of its columns, and all rows of a bucket key', asyn
   expect(prefix).toMatchObject({ status: 0, out: '{"n":1}\n{"n":2}\n' })
 })
 
+test('a row that is not there is made where that is asked for', async () => {
+  const table = await made('inserted')
+  const asked = await run('lookup', table, 'city=rome', 'n=1', '--insert', '--json')
+  expect(asked).toMatchObject({ status: 0, out: '{"city":"rome","n":1,"flights":null}\n' })
+  expect((await run('rows', table, '--count')).out).toBe('3\n')
+  expect(await run('lookup', table, 'city=rome', '--insert', '--prefix')).toMatchObject({ status: 2 })
+})
+
 test('no row, half a key and a column that is not there are said', async () => {
   const fix = 'try: sluice rows d.keyed --limit 10\n'
   expect(await lookup('city=oslo', 'n=3')).toMatchObject({ status: 1, out: '', err: `no row has this key\n${fix}` })
