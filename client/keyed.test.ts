@@ -84,6 +84,19 @@ test('a key that is refused is the error of its caller alone', async () => {
   ])
 })
 
+test('a key that JSON cannot say is not sent, and is the error of its caller alone', async () => {
+  const { client, sent } = clientOf([json(200, old.table), found()])
+  const cities = ['a', Symbol('b'), new Date(Number.NaN), () => 'c']
+  const settled = await Promise.allSettled(cities.map((city) => client.lookup('d', 't', { city })))
+  expect(settled.map((each) => (each.status === 'fulfilled' ? each.value?.['city'] : each.reason.message))).toEqual([
+    'a',
+    'a symbol is no value of a column',
+    'an invalid Date is no value of a column',
+    'a function is no value of a column',
+  ])
+  expect(keysIn(sent[1] as Sent)).toEqual([{ city: 'a' }])
+})
+
 test('what is wrong with all keys is said to all of them, once', async () => {
   const { client, sent } = clientOf([json(200, old.table), refusal(400, 'bad-request')])
   const settled = await Promise.allSettled(['a', 'b'].map((city) => client.lookup('d', 't', { city }, { columns: ['x'] })))

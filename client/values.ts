@@ -4,6 +4,7 @@
  */
 
 import { utf8, utf8Text } from '../core/kernel/bytes.ts'
+import { SluiceError } from '../core/kernel/errors.ts'
 import type { DataType } from '../core/model/types.ts'
 import { base64Length, decodeBase64, putBase64 } from '../core/model/values/base64.ts'
 
@@ -11,7 +12,10 @@ export type Row = Readonly<Record<string, unknown>>
 /** Undefined: a type that a newer server has; its values pass as they are. */
 export type Types = ReadonlyMap<string, DataType | undefined>
 
-/** One line of NDJSON, with its end. Keys that no column has are sent as they are: the server knows more than we may. */
+/**
+ * One line of NDJSON, with its end. Keys that no column has are sent as they are: the server knows more than we may. Errors:
+ * `invalid-rows`: what JSON cannot say.
+ */
 export function rowLine(row: Row, types: Types): Uint8Array {
   return utf8(`${rowText(row, types)}\n`)
 }
@@ -31,6 +35,7 @@ function valueText(value: unknown, type: DataType | undefined): string {
   if (value === null || value === undefined) return 'null'
   if (typeof value === 'bigint') return type?.kind === 'string' ? `"${value}"` : value.toString()
   if (typeof value === 'number') return Number.isFinite(value) ? (Object.is(value, -0) ? '-0' : String(value)) : `"${value}"`
+  if (typeof value === 'function' || typeof value === 'symbol') throw noValue(`a ${typeof value}`)
   if (typeof value !== 'object') return JSON.stringify(value)
   if (value instanceof Uint8Array && type?.kind !== 'vector' && type?.kind !== 'array') return `"${base64Of(value)}"`
   if (value instanceof Date) return `"${dateText(value, type)}"`
@@ -51,7 +56,10 @@ function pairText(key: unknown, value: unknown, type: DataType | undefined): str
 
 const listText = <T>(values: Iterable<T>, text: (value: T) => string): string => `[${Array.from(values, text).join(',')}]`
 
+const noValue = (text: string): SluiceError => new SluiceError('invalid-rows', `${text} is no value of a column`)
+
 function dateText(value: Date, type: DataType | undefined): string {
+  if (Number.isNaN(value.getTime())) throw noValue('an invalid Date')
   const text = value.toISOString()
   if (type?.kind === 'date') return text.slice(0, 10)
   if (type?.kind === 'time') return text.slice(11, -1)

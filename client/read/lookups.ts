@@ -8,7 +8,7 @@ import { utf8Text } from '../../core/kernel/bytes.ts'
 import { isSluiceError } from '../../core/kernel/errors.ts'
 import { ask, type Connection, RequestError } from '../request.ts'
 import type { RowReader } from '../schema.ts'
-import { type Row, rowText } from '../values.ts'
+import { type Row, rowText, type Types } from '../values.ts'
 
 export interface LookupOptions {
   readonly columns?: readonly string[] | undefined
@@ -42,6 +42,11 @@ interface Waiting<T> {
   readonly reject: (error: unknown) => void
 }
 
+interface Asking<T> extends Waiting<T> {
+  /** The key as JSON. */
+  readonly text: string
+}
+
 const lingerMs = 1
 /** Requests; more callers wait, and gather meanwhile. */
 const inFlightMax = 8
@@ -69,7 +74,7 @@ export class Lookups<T> {
     this.#timer = undefined
     while (this.#waiting.length > 0 && this.#inFlight < inFlightMax) {
       this.#inFlight++
-      void this.#answer(this.#waiting.splice(0, this.#target.keysMax)).then(() => this.#answered())
+      void this.#answerAll(this.#waiting.splice(0, this.#target.keysMax)).then(() => this.#answered())
     }
   }
 
@@ -79,7 +84,17 @@ export class Lookups<T> {
     if (this.#waiting.length === 0 && this.#inFlight === 0) this.#target.onIdle()
   }
 
-  async #answer(batch: readonly Waiting<T>[]): Promise<void> {
+  async #answerAll(batch: readonly Waiting<T>[]): Promise<void> {
+    try {
+      const types = await this.#target.reader.types()
+      const asked = batch.flatMap((each) => asking(each, types))
+      if (asked.length > 0) await this.#answer(asked)
+    } catch (error) {
+      for (const { reject } of batch) reject(error)
+    }
+  }
+
+  async #answer(batch: readonly Asking<T>[]): Promise<void> {
     try {
       const found = await this.#ask(batch)
       for (const [i, { resolve }] of batch.entries()) resolve(found[i] as T)
@@ -92,10 +107,9 @@ export class Lookups<T> {
     }
   }
 
-  async #ask(batch: readonly Waiting<T>[]): Promise<readonly T[]> {
+  async #ask(batch: readonly Asking<T>[]): Promise<readonly T[]> {
     const { connection, path, options, reader, read } = this.#target
-    const types = await reader.types()
-    const keys = batch.map(({ key }) => rowText(key, types)).join(',')
+    const keys = batch.map(({ text }) => text).join(',')
     const rest = JSON.stringify(options).slice(1)
     const body = `{"keys":[${keys}]${rest === '}' ? '' : ','}${rest}`
     const headers = { 'Content-Type': 'application/json', Accept: 'application/json' }
@@ -104,6 +118,16 @@ export class Lookups<T> {
     const { rows } = JSON.parse(utf8Text(answer.bytes)) as { readonly rows?: unknown }
     if (Array.isArray(rows) && rows.length === batch.length) return read(rows, reader)
     throw new RequestError('internal', `${connection.url} answered something else than ${batch.length} keys`)
+  }
+}
+
+/** Nothing of a key that is no JSON: its caller hears of it. */
+function asking<T>(waiting: Waiting<T>, types: Types): readonly Asking<T>[] {
+  try {
+    return [{ ...waiting, text: rowText(waiting.key, types) }]
+  } catch (error) {
+    waiting.reject(error)
+    return []
   }
 }
 
