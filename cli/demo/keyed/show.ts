@@ -47,13 +47,13 @@ function topTable(top: KeyedSummary['top']): string[] {
 
 export function keyedSummaryOf(summary: KeyedSummary): string {
   const { rows, rowsPerSecond, routes, lookups, lookupsPerSecond, changes, conflicts, differences, top, cost, seconds } = summary
-  const verdict =
-    differences.length === 0
-      ? styleText(
-          'green',
-          `the changelog folded = the rows = the lookups = the source: ${number(rows)} flights, ${number(routes)} routes, all values`,
-        )
-      : styleText('red', `the table DIFFERS from the source:\n  ${differences.slice(0, 10).join('\n  ')}`)
+  const isEqual = differences.length === 0
+  const verdict = isEqual
+    ? styleText(
+        'green',
+        `the changelog folded = the rows = the lookups = the source: ${number(rows)} flights, ${number(routes)} routes, all values`,
+      )
+    : styleText('red', `the table DIFFERS from the source:\n  ${differences.slice(0, 10).join('\n  ')}`)
   const requests = Object.entries(cost.requests).map(([name, count]) => `${name}=${count}`)
   const lines = [
     '',
@@ -64,8 +64,8 @@ export function keyedSummaryOf(summary: KeyedSummary): string {
     rowsPerSecond > 0
       ? `upserted     ${number(rows)} rows at ${number(rowsPerSecond)} rows/s, ${number(conflicts)} conflicts`
       : `upserted     ${number(rows)} rows, all of them in an earlier run`,
-    `looked up    ${number(lookups)} keys at ${number(lookupsPerSecond)} a second while they changed, none went back`,
-    `changelog    ${number(changes)} changes, each takes back exactly what was there`,
+    `looked up    ${number(lookups)} keys at ${number(lookupsPerSecond)} a second while they changed${isEqual ? ', none went back' : ''}`,
+    `changelog    ${number(changes)} changes${isEqual ? ', each takes back exactly what was there' : ''}`,
     `requests     ${requests.join(' ')}`,
     `on AWS       $${cost.usd.toFixed(4)} for these requests at list prices (docs/limits.md)`,
     `time         ${seconds.toFixed(1)} s`,
