@@ -164,8 +164,9 @@ export const producedOut = z
   })
   .check(z.meta({ id: 'Produced', description: 'endOffset is exclusive' }))
 
-export const lookupOut = z.looseObject({ rows: z.array(z.nullable(row)) })
-export const prefixOut = z.looseObject({ rows: z.array(z.array(row)) })
+const lookedAt = z.array(z.looseObject({ partition: text, bucket: z.int(), offset: decimal }))
+export const lookupOut = z.looseObject({ rows: z.array(z.nullable(row)), buckets: lookedAt })
+export const prefixOut = z.looseObject({ rows: z.array(z.array(row)), buckets: lookedAt })
 export const rowsOut = z.looseObject({ rows: z.array(row) })
 
 const bucketOffsets = z

@@ -6,7 +6,7 @@ import { doneOf, foldNow, keyedTable, plainOf, type TestKv, testKv, testWorld, u
 
 async function lookedUp({ kv }: TestKv, table: Table, key: string): Promise<unknown> {
   const batch = batchOf(table.schema.columns, [[key, null, null]])
-  return plainOf((await kv.lookup(table, batch, { stale: false, bytesMax: 1 << 20 }))[0])
+  return plainOf((await kv.lookup(table, batch, { stale: false, bytesMax: 1 << 20 })).rows[0])
 }
 
 test('who reads a changelog that has gone takes the snapshot in its place, and answers from it', async () => {

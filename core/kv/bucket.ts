@@ -18,8 +18,9 @@ import { type BucketId, type BucketRef, idOf } from '../model/partition.ts'
 import type { Table } from '../model/table.ts'
 import type { World } from '../ports/world.ts'
 import type { KvCache } from './cache.ts'
+import { type Keep, Kept } from './keep.ts'
 import { keyFormOf } from './key.ts'
-import { findInRuns, mergedRecords, recordsOf, runsOf } from './snapshot.ts'
+import { findInRuns, mergedRecords, recordsOf, runsOf, type SnapshotReading } from './snapshot.ts'
 import { readTail, Tail } from './tail.ts'
 
 export interface KvReading {
@@ -28,10 +29,16 @@ export interface KvReading {
 }
 
 /** Of keys at one offset. */
-export interface Found {
+export interface Found<T> {
   readonly end: Offset
-  /** A key without a state never was, or is gone. */
-  readonly states: ReadonlyMap<string, KeyState>
+  /** What was kept of their states; a key that is not here never was. */
+  readonly kept: ReadonlyMap<string, T>
+}
+
+export interface FoundPrefixes<T> {
+  readonly end: Offset
+  /** By prefix, in key order. */
+  readonly kept: ReadonlyMap<string, readonly T[]>
 }
 
 /** What a commit did to the keys, at offsets that count from its base. */
@@ -102,54 +109,72 @@ export class KvBucket {
     })
   }
 
-  /** All at the one offset that is `end` now. The bucket has been caught up once. */
-  async find(table: Table, keys: Iterable<string>): Promise<Found> {
+  /** All at the one offset that is `end` now. The bucket has been caught up once. Errors: that of `keep.room`. */
+  find<T>(table: Table, keys: Iterable<string>, keep: Keep<T>): Promise<Found<T>> {
     const wanted = [...keys]
-    for (let attempt = 1; ; attempt++) {
-      const { snapshot, end, states, missing } = await this.#alone(async () => {
+    return this.#reading(table, keep, async (reading, kept) => {
+      const { snapshot, end, known, missing } = await this.#alone(async () => {
         const { snapshot, tail } = this.#whole()
-        const states = new Map<string, KeyState>()
+        const known: [string, KeyState][] = []
         const missing: string[] = []
         for (const key of wanted) {
           const state = tail.keys.get(key)
           if (state === undefined) missing.push(key)
-          else states.set(key, state)
+          else known.push([key, state])
         }
-        return { snapshot, end: tail.end, states, missing }
+        return { snapshot, end: tail.end, known, missing }
       })
-      if (missing.length === 0 || snapshot.manifest === undefined) return { end, states }
-      try {
-        const reading = { objects: this.#kv.reading.world.objects, cache: this.#kv.cache, tableId: table.tableId }
-        for (const [key, state] of await findInRuns(reading, await runsOf(reading, snapshot), missing)) states.set(key, state)
-        return { end, states }
-      } catch (error) {
-        if (attempt === attemptsMax || !isSluiceError(error, 'not-found')) throw superseded(error)
-        await this.#alone(() => this.#refresh(table))
-      }
-    }
+      const found = new Map<string, T>()
+      const put = (key: string, value: T): void => void found.set(key, value)
+      await kept.take(known, put)
+      if (missing.length > 0)
+        await findInRuns(reading, await runsOf(reading, snapshot), missing, (records) => kept.take(records, put))
+      return { end, kept: found }
+    })
   }
 
-  /** Live rows whose keys begin so, in key order, at the one offset that is `end` now; at most `rowsMax`. */
-  async findPrefix(table: Table, prefix: string, rowsMax: number): Promise<readonly RunRecord[]> {
-    for (let attempt = 1; ; attempt++) {
-      const { snapshot, changed } = await this.#alone(async () => {
+  /**
+   * Live rows whose keys begin with one of `prefixes`, none of which begins with another; in key order, at most `rowsMax` of each, all at
+   * the one offset that is `end` now. Errors: that of `keep.room`.
+   */
+  findPrefixes<T>(table: Table, prefixes: Iterable<string>, rowsMax: number, keep: Keep<T>): Promise<FoundPrefixes<T>> {
+    const sorted = [...prefixes].sort()
+    return this.#reading(table, keep, async (reading, kept) => {
+      const { snapshot, end, changed } = await this.#alone(async () => {
         const { snapshot, tail } = this.#whole()
-        const changed: RunRecord[] = []
-        for (const [key, state] of tail.keys) if (key.startsWith(prefix)) changed.push({ key, ...state })
-        return { snapshot, changed }
-      })
-      changed.sort((a, b) => (a.key < b.key ? -1 : 1))
-      const found: RunRecord[] = []
-      try {
-        const reading = { objects: this.#kv.reading.world.objects, cache: this.#kv.cache, tableId: table.tableId }
-        const after = textAfter(prefix)
-        const runs = (await runsOf(reading, snapshot)).filter(({ first }) => after === undefined || first < after)
-        for await (const record of mergedRecords([changed, recordsOf(reading, runs, prefix)])) {
-          if (!record.key.startsWith(prefix) || found.length >= rowsMax) break
-          if (record.row !== undefined) found.push(record)
+        const changed = new Map(sorted.map((prefix): [string, RunRecord[]] => [prefix, []]))
+        for (const [key, state] of tail.keys) {
+          const prefix = prefixOf(sorted, key)
+          if (prefix !== undefined) changed.get(prefix)?.push({ key, ...state })
         }
-        return found
+        return { snapshot, end: tail.end, changed }
+      })
+      const runs = await runsOf(reading, snapshot)
+      const found = new Map<string, readonly T[]>()
+      for (const [prefix, own] of changed) {
+        own.sort((a, b) => (a.key < b.key ? -1 : 1))
+        const values: T[] = []
+        const after = textAfter(prefix)
+        const stored = recordsOf(reading, after === undefined ? runs : runs.filter(({ first }) => first < after), prefix)
+        for await (const record of mergedRecords([own, stored])) {
+          if (!record.key.startsWith(prefix) || values.length >= rowsMax) break
+          if (record.row !== undefined) await kept.take([[prefix, record]], (_, value) => void values.push(value))
+        }
+        found.set(prefix, values)
+      }
+      return { end, kept: found }
+    })
+  }
+
+  /** What is superseded while it is read is read anew in the newest snapshot. */
+  async #reading<T, R>(table: Table, keep: Keep<T>, read: (reading: SnapshotReading, kept: Kept<T>) => Promise<R>): Promise<R> {
+    const reading = { objects: this.#kv.reading.world.objects, cache: this.#kv.cache, tableId: table.tableId }
+    for (let attempt = 1; ; attempt++) {
+      const kept = new Kept(keep)
+      try {
+        return await read(reading, kept)
       } catch (error) {
+        kept.giveUp()
         if (attempt === attemptsMax || !isSluiceError(error, 'not-found')) throw superseded(error)
         await this.#alone(() => this.#refresh(table))
       }
@@ -246,6 +271,19 @@ export class KvBucket {
     this.#lock = done.catch(() => undefined)
     return done
   }
+}
+
+/** The one that `key` begins with, if any does, is the greatest that is not above it. */
+function prefixOf(sorted: readonly string[], key: string): string | undefined {
+  let low = 0
+  let high = sorted.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if ((sorted[middle] as string) <= key) low = middle + 1
+    else high = middle
+  }
+  const prefix = sorted[low - 1]
+  return prefix !== undefined && key.startsWith(prefix) ? prefix : undefined
 }
 
 /** An object that stays away although the newest snapshot names it. */

@@ -8,7 +8,7 @@ import { isSluiceError, SluiceError, withEffect } from '../kernel/errors.ts'
 import { effectOf, failuresOf } from '../log/outcomes.ts'
 import type { BucketAppended, BucketRows } from '../log/types.ts'
 import type { Table } from '../model/table.ts'
-import { type LookupContext, type LookupOptions, lookup, placesOf } from './lookup.ts'
+import { type LookedUp, type LookupContext, type LookupOptions, lookup, placesOf } from './lookup.ts'
 import { keyTargets } from './merge/operation.ts'
 import { batchOf, type Row, rowsOf } from './values.ts'
 
@@ -17,9 +17,7 @@ export interface InsertContext extends LookupContext {
   readonly insert: (parts: readonly BucketRows[]) => Promise<readonly BucketAppended[]>
 }
 
-export interface LookedUpOrInserted {
-  /** In the order of the keys. */
-  readonly rows: readonly Row[]
+export interface LookedUpOrInserted extends LookedUp<Row> {
   /** Keys that were not there when they were looked up. */
   readonly inserted: number
 }
@@ -39,9 +37,9 @@ export async function lookupOrInsert(
   try {
     for (let attempt = 1; attempt <= attemptsMax; attempt++) {
       // A bucket that has just been written to is known up to that write or further.
-      const found = await lookup(context, table, keys, attempt === 1 ? options : { ...options, stale: true })
+      const { rows: found, buckets } = await lookup(context, table, keys, attempt === 1 ? options : { ...options, stale: true })
       const rows = found.filter((row) => row !== undefined)
-      if (rows.length === found.length) return { rows, inserted }
+      if (rows.length === found.length) return { rows, buckets, inserted }
       const parts = partsOf(table, keys, found)
       const appended = await context.insert(parts) // COMMIT POINT
       assertDone(appended)

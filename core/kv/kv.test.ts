@@ -88,7 +88,7 @@ test('lookups, scans, counts and the changelog all equal a naive map, across fol
         all.map((k) => [k, null, null]),
       )
       for (const { kv, log } of [...processes, testKv(world), testKv(world, 1)]) {
-        expect((await kv.lookup(table, batch, { stale: false, bytesMax: 1 << 20 })).map(plainOf)).toEqual(expected)
+        expect((await kv.lookup(table, batch, { stale: false, bytesMax: 1 << 20 })).rows.map(plainOf)).toEqual(expected)
         expect(await scanned(kv, table, page)).toEqual(sorted)
         expect(await kv.count(table, { partition: unpartitioned, bucket: 0 })).toBe(BigInt(naive.size))
         expect(folded(await changelogOf(log, table))).toEqual(new Map(sorted.map((row) => [row[0], row])))

@@ -14,7 +14,7 @@ import type { World } from '../ports/world.ts'
 import { KvBuckets } from './buckets.ts'
 import { KvCache } from './cache.ts'
 import { type LookedUpOrInserted, lookupOrInsert } from './insert.ts'
-import { bringToEnd, type LookupOptions, lookup, lookupPrefix } from './lookup.ts'
+import { bringToEnd, type LookedUp, type LookupOptions, lookup, lookupPrefix } from './lookup.ts'
 import { dropLease, type ScanContext, type ScanPart, type ScanPlace, type ScanRequest, scanBucket } from './scan.ts'
 import { runKeyedGroup } from './upsert/group.ts'
 import { Numbers } from './upsert/numbers.ts'
@@ -89,7 +89,7 @@ export class Kv {
   }
 
   /** As `lookup` says. */
-  lookup(table: Table, keys: Batch, options: LookupOptions): Promise<readonly (Row | undefined)[]> {
+  lookup(table: Table, keys: Batch, options: LookupOptions): Promise<LookedUp<Row | undefined>> {
     return lookup(this.#context, table, keys, options)
   }
 
@@ -100,7 +100,7 @@ export class Kv {
   }
 
   /** As `lookupPrefix` says. */
-  lookupPrefix(table: Table, keys: Batch, options: Parameters<typeof lookupPrefix>[3]): Promise<readonly (readonly Row[])[]> {
+  lookupPrefix(table: Table, keys: Batch, options: Parameters<typeof lookupPrefix>[3]): Promise<LookedUp<readonly Row[]>> {
     return lookupPrefix(this.#context, table, keys, options)
   }
 

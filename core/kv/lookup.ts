@@ -8,9 +8,9 @@ import { findTable, tableNotFound } from '../catalog/tables.ts'
 import { bucketRows } from '../format/arrow/bucket.ts'
 import type { Batch } from '../format/arrow/column.ts'
 import { partitionRows } from '../format/partition/rows.ts'
-import type { KeyState } from '../format/run/block.ts'
 import { present } from '../kernel/assert.ts'
 import { isSluiceError, SluiceError } from '../kernel/errors.ts'
+import type { Offset } from '../kernel/ids.ts'
 import { mapAtOnce } from '../kernel/parallel.ts'
 import { readHead } from '../log/head/birth.ts'
 import type { Log } from '../log/log.ts'
@@ -19,9 +19,9 @@ import type { Table } from '../model/table.ts'
 import type { World } from '../ports/world.ts'
 import type { KvBucket } from './bucket.ts'
 import type { KvBuckets } from './buckets.ts'
-import { type Conform, conformOf } from './conform.ts'
+import { type Keep, keepAnswers } from './keep.ts'
 import { keyFormOf, keyOf, keyPrefixOf } from './key.ts'
-import { decodeRow } from './row.ts'
+import { Room } from './room.ts'
 import { type Row, rowsOf, type Value } from './values.ts'
 
 export interface LookupContext {
@@ -34,40 +34,34 @@ const bucketsAtOnce = 16
 
 export interface LookupOptions {
   readonly stale: boolean
-  /** Of the rows as they are stored. */
+  /** Names of the columns that are answered, the others are null; absent: all. */
+  readonly columns?: readonly string[]
+  /** Of what is answered. */
   readonly bytesMax: number
 }
 
+export interface LookedUp<T> {
+  /** In the order of the keys. */
+  readonly rows: readonly T[]
+  /** Each bucket that was looked at, and the one offset at which all its keys were. */
+  readonly buckets: readonly { readonly partition: string; readonly bucket: number; readonly offset: Offset }[]
+}
+
 /**
- * Rows in the order of `keys`, whose columns are at least those of the key; undefined: there is none. Errors: `not-found` (the table),
+ * The row of each of `keys`, whose columns are at least those of the key; undefined: there is none. Errors: `not-found` (the table),
  * `changed`, `invalid-rows` (a null in a key), `too-large`.
  */
 export async function lookup(
   context: LookupContext,
   table: Table,
   keys: Batch,
-  { stale, bytesMax }: LookupOptions,
-): Promise<readonly (Row | undefined)[]> {
+  options: LookupOptions,
+): Promise<LookedUp<Row | undefined>> {
   const form = keyFormOf(table, keys.fields)
   const texts = rowsOf(keys).map((row) => keyOf(form, row))
-  const found = new Array<Row | undefined>(keys.rows)
-  let bytes = 0
-  await mapAtOnce(placesOf(table, keys), bucketsAtOnce, async ({ partition, bucket, rows }) => {
-    const own = rows.map((row) => present(texts[row], 'the key of a row'))
-    const states = await inBucket(context, table, { partition, bucket }, stale, async (known) => {
-      return (await known.find(table, own)).states
-    })
-    if (states === undefined) return
-    const decode = await rowDecoder(context, table, states.values())
-    for (const [i, row] of rows.entries()) {
-      const state = states.get(own[i] as string)
-      if (state?.row === undefined) continue
-      bytes += state.row.length
-      if (bytes > bytesMax) throw tooLarge(bytesMax)
-      found[row] = decode(state)
-    }
-  })
-  return found
+  return inBuckets(context, table, { keys, texts, missing: undefined }, options, (bucket, own, keep) =>
+    bucket.find(table, own, keep),
+  )
 }
 
 /**
@@ -78,35 +72,67 @@ export async function lookupPrefix(
   context: LookupContext,
   table: Table,
   keys: Batch,
-  { rowsMax, bytesMax, stale }: LookupOptions & { readonly rowsMax: number },
-): Promise<readonly (readonly Row[])[]> {
+  options: LookupOptions & { readonly rowsMax: number },
+): Promise<LookedUp<readonly Row[]>> {
   const names = table.buckets.key ?? []
   const form = keyFormOf(table)
   const indices = names.map((name) => keys.fields.findIndex((field) => field.name === name))
-  const prefixes = rowsOf(keys).map((row) =>
+  const texts = rowsOf(keys).map((row) =>
     keyPrefixOf(
       form,
       indices.map((index) => row[index] as Value),
     ),
   )
-  const found = prefixes.map((): readonly Row[] => [])
-  let bytes = 0
-  await mapAtOnce(placesOf(table, keys), bucketsAtOnce, async ({ partition, bucket, rows }) => {
-    await inBucket(context, table, { partition, bucket }, stale, async (known) => {
-      for (const row of rows) {
-        const records = await known.findPrefix(table, present(prefixes[row], 'the prefix of a key'), rowsMax)
-        const decode = await rowDecoder(context, table, records)
-        bytes += records.reduce((sum, record) => sum + (record.row?.length ?? 0), 0)
-        if (bytes > bytesMax) throw tooLarge(bytesMax)
-        found[row] = records.map(decode)
-      }
-    })
+  const { rows, buckets } = await inBuckets<readonly (Row | undefined)[]>(
+    context,
+    table,
+    { keys, texts, missing: [] },
+    options,
+    (bucket, own, keep) => bucket.findPrefixes(table, own, options.rowsMax, keep),
+  )
+  return { rows: rows.map((own) => own.map((row) => present(row, 'a live row'))), buckets }
+}
+
+interface Sought<T> {
+  readonly keys: Batch
+  /** Key or prefix of each. */
+  readonly texts: readonly string[]
+  /** What is answered where nothing is. */
+  readonly missing: T
+}
+
+type Find<T> = (
+  bucket: KvBucket,
+  own: Iterable<string>,
+  keep: Keep<Row | undefined>,
+) => Promise<{ readonly end: Offset; readonly kept: ReadonlyMap<string, T> }>
+
+/** All keys of a bucket at once, so that they are answered at one offset. */
+async function inBuckets<T>(
+  context: LookupContext,
+  table: Table,
+  { keys, texts, missing }: Sought<T>,
+  { stale, columns, bytesMax }: LookupOptions,
+  find: Find<T>,
+): Promise<LookedUp<T>> {
+  const rows = new Array<T>(keys.rows).fill(missing)
+  const buckets: LookedUp<T>['buckets'][number][] = []
+  const room = new Room(bytesMax, () => tooLarge(bytesMax))
+  const asked = columns && new Set(columns.map((name) => table.schema.columns.findIndex((column) => column.name === name)))
+  await mapAtOnce(placesOf(table, keys), bucketsAtOnce, async (place) => {
+    const own = Map.groupBy(place.rows, (row) => present(texts[row], 'the key of a row'))
+    const timesOf = (text: string): number => own.get(text)?.length ?? 1
+    const keep = keepAnswers(context.log, table, { room, timesOf, ...(asked && { asked }) })
+    const found = await inBucket(context, table, place, stale, (bucket) => find(bucket, own.keys(), keep))
+    if (found === undefined) return
+    for (const [text, value] of found.kept) for (const row of own.get(text) ?? []) rows[row] = value
+    buckets.push({ partition: place.partition, bucket: place.bucket, offset: found.end })
   })
-  return found
+  return { rows, buckets }
 }
 
 const tooLarge = (bytesMax: number): SluiceError =>
-  new SluiceError('too-large', `the rows have more than ${bytesMax} bytes: ask for fewer keys at once`)
+  new SluiceError('too-large', `the rows have more than ${bytesMax} bytes: ask for fewer keys or columns at once`)
 
 interface Place {
   readonly partition: string
@@ -184,25 +210,4 @@ export async function isThere(world: World, table: Table, partition: Partition):
   if (partition.id === '') return true
   const own = await findPartition(world, table, partition.name)
   return own?.id === partition.id && own.state === 'alive'
-}
-
-/** Rows of the schemas of these states in the columns of the table at hand. Errors: `changed`. */
-export async function rowDecoder(
-  { log }: Pick<LookupContext, 'log'>,
-  table: Table,
-  states: Iterable<KeyState>,
-): Promise<(state: KeyState) => Row> {
-  const forms = new Map<
-    number,
-    { readonly types: readonly Table['schema']['columns'][number]['type'][]; readonly conform: Conform }
-  >()
-  for (const { schemaId } of states) {
-    if (forms.has(schemaId)) continue
-    const schema = await log.reading.schemas.ofTable(table, schemaId)
-    forms.set(schemaId, { types: schema.columns.map(({ type }) => type), conform: conformOf(schema, table.schema) })
-  }
-  return ({ schemaId, row }) => {
-    const { types, conform } = present(forms.get(schemaId), 'the schema of a row')
-    return conform(decodeRow(types, present(row, 'a row that is there')))
-  }
 }

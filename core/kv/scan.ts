@@ -12,7 +12,7 @@ import {
   readLeasesMax,
   type Snapshot,
 } from '../format/items/kv.ts'
-import type { KeyState, RunRecord } from '../format/run/block.ts'
+import type { RunRecord } from '../format/run/block.ts'
 import { decide } from '../jobs/decide.ts'
 import { isSluiceError, SluiceError } from '../kernel/errors.ts'
 import { type Offset, randomId } from '../kernel/ids.ts'
@@ -23,8 +23,9 @@ import type { World } from '../ports/world.ts'
 import { readKvItem } from './bucket.ts'
 import type { KvCache } from './cache.ts'
 import { bearKvItem } from './fold/publish.ts'
+import { ownState, RowDecoder } from './keep.ts'
 import { keyFormOf } from './key.ts'
-import { isThere, type LookupContext, rowDecoder } from './lookup.ts'
+import { isThere, type LookupContext } from './lookup.ts'
 import { mergedRecords, recordsOf, runsOf } from './snapshot.ts'
 import { readTail, Tail } from './tail.ts'
 import type { Row } from './values.ts'
@@ -66,7 +67,8 @@ export interface ScanRequest {
 export const scanLeaseMs = 600_000
 /** Looked at in one part, selected or not. */
 const lookedAtMax = 200_000
-const decodedAtOnce = 1_000
+/** Rows that are held until it is known which of them are wanted. */
+const decodedAtOnce = { rows: 1_000, bytes: 1024 * 1024 }
 const leaseAttemptsMax = 4
 
 /** Undefined `place`: from the first row. Errors: `gone`, `throttled` (too many scans of the bucket), those of lookups. */
@@ -82,9 +84,11 @@ export async function scanBucket(
   const rows: { key: string; row: Row }[] = []
   let looked = 0
   let bytes = 0
+  const decoder = new RowDecoder(context.log, table)
   try {
-    for await (const records of inChunks(liveRecords(context, table, scan), decodedAtOnce)) {
-      const decoded = records.map(await rowDecoder(context, table, records))
+    for await (const records of inChunks(liveRecords(context, table, scan))) {
+      await decoder.learn(records)
+      const decoded = records.map((record) => decoder.decode(record))
       const isWanted = select?.(decoded)
       for (const [i, { key, row }] of records.entries()) {
         looked += 1
@@ -196,13 +200,17 @@ async function* liveRecords(
   for await (const record of mergedRecords([changed, stored])) if (record.row !== undefined) yield record
 }
 
-async function* inChunks<T extends KeyState>(all: AsyncIterable<T>, size: number): AsyncIterable<readonly T[]> {
-  let chunk: T[] = []
-  for await (const one of all) {
-    chunk.push(one)
-    if (chunk.length < size) continue
+/** Copies: a row that is wanted would hold the whole block in which it lies. */
+async function* inChunks(all: AsyncIterable<RunRecord>): AsyncIterable<readonly RunRecord[]> {
+  let chunk: RunRecord[] = []
+  let bytes = 0
+  for await (const record of all) {
+    chunk.push(ownState(record))
+    bytes += record.row?.length ?? 0
+    if (chunk.length < decodedAtOnce.rows && bytes < decodedAtOnce.bytes) continue
     yield chunk
     chunk = []
+    bytes = 0
   }
   if (chunk.length > 0) yield chunk
 }

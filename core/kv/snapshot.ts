@@ -9,6 +9,7 @@ import type { Snapshot } from '../format/items/kv.ts'
 import { decodeRunBlock, type KeyState, type RunBlock, type RunRecord } from '../format/run/block.ts'
 import { decodeManifest, type RunRef } from '../format/run/manifest.ts'
 import { decodeRunMeta, type RunMeta } from '../format/run/run.ts'
+import { present } from '../kernel/assert.ts'
 import { isSluiceError, SluiceError } from '../kernel/errors.ts'
 import { mapAtOnce } from '../kernel/parallel.ts'
 import type { ByteRange, ObjectStore } from '../ports/objects.ts'
@@ -37,53 +38,70 @@ export async function runsOf(reading: SnapshotReading, { manifest }: Snapshot): 
   )
 }
 
-/** States by key; a key of which the runs know nothing is not there. */
+/** A block in which keys may lie. */
+interface Place {
+  readonly run: RunRef
+  readonly range: ByteRange
+}
+
+/**
+ * Tells `found` of the newest state of each key, some at a time, in views of what was read; of a key of which the runs know nothing it
+ * tells nothing. Of each key the newest block that may have it is read first: the next only where it is not there, so what was told is
+ * final, and no block is held behind it.
+ */
 export async function findInRuns(
   reading: SnapshotReading,
   runs: readonly RunRef[],
-  keys: Iterable<string>,
-): Promise<ReadonlyMap<string, KeyState>> {
-  const found = new Map<string, KeyState>()
-  const sought = [...keys]
-  const metas = await metasFor(reading, runs, sought)
-  const places = new Map<string, { readonly run: RunRef; readonly meta: RunMeta; readonly block: number }>()
-  const placesOf = new Map<string, string[]>()
-  for (const key of sought)
-    for (const [i, run] of runs.entries()) {
-      const meta = key >= run.first && key <= run.last ? metas.get(i) : undefined
-      if (meta?.mayHave(key) !== true) continue
-      const block = meta.blockOf(key)
-      const id = `${i}#${block}`
-      places.set(id, { run, meta, block })
-      const own = placesOf.get(key)
-      if (own === undefined) placesOf.set(key, [id])
-      else own.push(id)
-    }
-  const blocks = new Map<string, RunBlock>()
-  await mapAtOnce([...places], readsAtOnce, async ([id, { run, meta, block }]) => {
-    blocks.set(id, await readBlock(reading, run, meta, block))
-  })
-  for (const [key, ids] of placesOf)
-    for (const id of ids) {
-      const record = blocks.get(id)?.find(key)
-      if (record === undefined) continue
-      found.set(key, record)
-      break
-    }
-  return found
+  keys: readonly string[],
+  found: (records: readonly (readonly [string, KeyState])[]) => Promise<void>,
+): Promise<void> {
+  const placesOf = await placesFor(reading, runs, keys)
+  let left = [...placesOf.keys()]
+  for (let depth = 0; left.length > 0; depth++) {
+    const byPlace = Map.groupBy(left, (key) => present(placesOf.get(key)?.[depth], 'the place of a key'))
+    const missed: string[] = []
+    await mapAtOnce([...byPlace], readsAtOnce, async ([place, own]) => {
+      const block = await readBlock(reading, place)
+      const records: (readonly [string, KeyState])[] = []
+      for (const key of own) {
+        const record = block.find(key)
+        if (record !== undefined) records.push([key, record])
+        else if ((placesOf.get(key)?.length ?? 0) > depth + 1) missed.push(key)
+      }
+      await found(records)
+    })
+    left = missed
+  }
 }
 
-async function metasFor(
+/** Newest first. The metas of all runs together may be large: each is let go at once. */
+async function placesFor(
   reading: SnapshotReading,
   runs: readonly RunRef[],
   keys: readonly string[],
-): Promise<ReadonlyMap<number, RunMeta>> {
-  const metas = new Map<number, RunMeta>()
-  const needed = [...runs.entries()].filter(([, { first, last }]) => keys.some((key) => key >= first && key <= last))
-  await mapAtOnce(needed, readsAtOnce, async ([i, run]) => {
-    metas.set(i, await readMeta(reading, run))
+): Promise<ReadonlyMap<string, readonly Place[]>> {
+  const placed = await mapAtOnce(runs, readsAtOnce, async (run): Promise<readonly (readonly [string, Place])[]> => {
+    const own = keys.filter((key) => key >= run.first && key <= run.last)
+    if (own.length === 0) return []
+    const meta = await readMeta(reading, run)
+    const blocks = new Map<number, Place>()
+    return own
+      .filter((key) => meta.mayHave(key))
+      .map((key): [string, Place] => {
+        const index = meta.blockOf(key)
+        const place = blocks.get(index) ?? { run, range: meta.range(index) }
+        blocks.set(index, place)
+        return [key, place]
+      })
   })
-  return metas
+  const placesOf = new Map<string, Place[]>()
+  for (const own of placed)
+    for (const [key, place] of own) {
+      const known = placesOf.get(key)
+      if (known === undefined) placesOf.set(key, [place])
+      else known.push(place)
+    }
+  return placesOf
 }
 
 /**
@@ -102,7 +120,7 @@ async function* chained(reading: SnapshotReading, runs: readonly RunRef[], from:
   for (const run of runs) {
     const meta = await readMeta(reading, run)
     for (let block = meta.blockOf(from); block < meta.blocks; block++) {
-      const records = await readBlock(reading, run, meta, block)
+      const records = await readBlock(reading, { run, range: meta.range(block) })
       for (let i = records.lowerBound(from); i < records.count; i++) yield records.at(i)
     }
   }
@@ -138,11 +156,10 @@ function readMeta(reading: SnapshotReading, run: RunRef): Promise<RunMeta> {
   )
 }
 
-function readBlock(reading: SnapshotReading, run: RunRef, meta: RunMeta, block: number): Promise<RunBlock> {
+function readBlock(reading: SnapshotReading, { run, range }: Place): Promise<RunBlock> {
   const key = objectKey(reading.tableId, run.object)
-  return reading.cache.get(`${key}#${block}`, () =>
+  return reading.cache.get(`${key}#${range.start}`, () =>
     readAgain(async () => {
-      const range = meta.range(block)
       const bytes = await readRange(reading, key, range)
       return { value: decodeRunBlock(bytes, range.start, key), bytes: bytes.length }
     }),

@@ -11,7 +11,7 @@ async function lookedUp(kv: Kv, table: Table, keys: readonly string[]): Promise<
     table.schema.columns,
     keys.map((key) => [key, null, null]),
   )
-  return (await kv.lookup(table, batch, { stale: false, bytesMax: 1 << 20 })).map(plainOf)
+  return (await kv.lookup(table, batch, { stale: false, bytesMax: 1 << 20 })).rows.map(plainOf)
 }
 
 test('each operation has its changes, a retraction says where its row was written, and a lookup finds what is left', async () => {

@@ -54,6 +54,16 @@ export function equalValues(a: Value, b: Value): boolean {
   return a.length === b.length && a.every((value, i) => equalValues(value, b[i]))
 }
 
+/** In bytes, about. */
+export const sizeOf = (value: Value): number =>
+  value instanceof Uint8Array ? value.length : Array.isArray(value) ? sizeOfAll(value) : 8
+
+export const sizeOfAll = (values: readonly Value[]): number => values.reduce<number>((sum, value) => sum + sizeOf(value), 8)
+
+/** No view of anything. */
+export const copyOf = (value: Value): Value =>
+  value instanceof Uint8Array ? value.slice() : Array.isArray(value) ? (value as Row).map(copyOf) : value
+
 export function valuesOf(column: ColumnData): Value[] {
   const out = filledValues(column)
   if (column.nullCount > 0) for (let row = 0; row < out.length; row++) if (!isValid(column, row)) out[row] = null

@@ -31,7 +31,7 @@ export const keyedBody: TableBody = {
 
 export async function keyedTable(world: World, body: TableBody = keyedBody, buckets = 1): Promise<Table> {
   await createDatabase(world, 'd')
-  return (await createTable(world, 'd', 't', tableSpecOf({ ...body, buckets: { count: buckets } }))).table
+  return (await createTable(world, 'd', 't', tableSpecOf({ ...body, buckets: { ...body.buckets, count: buckets } }))).table
 }
 
 export interface TestKv {

@@ -9,6 +9,7 @@ import { encodeRows } from '../../core/format/json/encode.ts'
 import { utf8 } from '../../core/kernel/bytes.ts'
 import { SluiceError } from '../../core/kernel/errors.ts'
 import { limits } from '../../core/kernel/limits.ts'
+import type { LookedUp } from '../../core/kv/lookup.ts'
 import { batchOf, type Row } from '../../core/kv/values.ts'
 import { isKeyed } from '../../core/model/changelog.ts'
 import { quoted, suggestion } from '../../core/model/nearest.ts'
@@ -104,12 +105,24 @@ export function jsonRows(batch: Batch): readonly string[] {
 
 const keyIndexField: Field = { name: '__key', type: { kind: 'int' }, nullable: false, id: 0 }
 
-/** Rows behind the index of their key; without indices, rows alone. */
-export function arrowBody(batch: Batch, keyIndices?: readonly number[]): readonly Uint8Array[] {
-  const whole = keyIndices === undefined ? batch : withKeyIndices(batch, keyIndices)
-  const frames = whole.rows === 0 ? [] : splitBatch(whole, limits.frameBytesMax)
-  return [encodeSchemaMessage(whole.fields), ...frames.flatMap((frame) => encodeFramePieces(frame).pieces), endOfStream]
+export interface Answered {
+  /** Of the key of each row. */
+  readonly keyIndices: readonly number[]
+  readonly buckets: LookedUp<unknown>['buckets']
 }
+
+/** Rows; of a lookup behind the index of their key, with the offsets in the metadata of the schema. */
+export function arrowBody(batch: Batch, answered?: Answered): readonly Uint8Array[] {
+  const whole = answered === undefined ? batch : withKeyIndices(batch, answered.keyIndices)
+  const frames = whole.rows === 0 ? [] : splitBatch(whole, limits.frameBytesMax)
+  const metadata = answered && { 'sluice.buckets': bucketsText(answered.buckets) }
+  const schema = encodeSchemaMessage(whole.fields, metadata && { metadata })
+  return [schema, ...frames.flatMap((frame) => encodeFramePieces(frame).pieces), endOfStream]
+}
+
+/** At which offset each bucket was looked at. */
+export const bucketsText = (buckets: Answered['buckets']): string =>
+  JSON.stringify(buckets.map(({ offset, ...at }) => ({ ...at, offset: `${offset}` })))
 
 function withKeyIndices(batch: Batch, indices: readonly number[]): Batch {
   const keys = batchOf(

@@ -3,22 +3,27 @@ import { media } from '../../contract/media.ts'
 import { present } from '../../core/kernel/assert.ts'
 import { type Effect, SluiceError } from '../../core/kernel/errors.ts'
 import { limits } from '../../core/kernel/limits.ts'
+import type { LookupOptions } from '../../core/kv/lookup.ts'
 import type { Row } from '../../core/kv/values.ts'
 import type { Table } from '../../core/model/table.ts'
 import type { Handler, Reply } from '../call.ts'
 import { withTable } from '../tables.ts'
-import { answerBatch, arrowBody, assertKeyed, columnsNamed, jsonRows, keysOf } from './keyed.ts'
+import { answerBatch, arrowBody, assertKeyed, bucketsText, columnsNamed, jsonRows, keysOf } from './keyed.ts'
 
 export const lookup: Handler<'lookup'> = ({ params, value, wants }, world) =>
   withTable(world.tables, params, async (table) => {
     assertKeyed(table)
     const columns = columnsNamed(table, value.columns)
     const keys = keysOf(table, table.primaryKey ?? [], value.keys)
-    const options = { stale: value.stale ?? false, bytesMax: limits.fetchBodyBytesMax }
-    const { rows: found, inserted } =
-      value.insert === true
-        ? await world.kv.lookupOrInsert(table, keys, options) // COMMIT POINT
-        : { rows: await world.kv.lookup(table, keys, options), inserted: 0 }
+    const options = optionsOf(value)
+    const inserts = value.insert === true
+    const {
+      rows: found,
+      buckets,
+      inserted,
+    } = inserts
+      ? await world.kv.lookupOrInsert(table, keys, options) // COMMIT POINT
+      : { ...(await world.kv.lookup(table, keys, options)), inserted: 0 }
     world.meter.add('keys.looked-up', keys.rows)
     world.meter.add('rows.received', inserted)
     const there = [...found.keys()].filter((index) => found[index] !== undefined)
@@ -28,11 +33,19 @@ export const lookup: Handler<'lookup'> = ({ params, value, wants }, world) =>
       there.map((index) => present(found[index], 'a row that was found')),
     )
     const effect = inserted > 0 ? 'done' : 'none'
-    if (wants === media.arrow) return rowsReply(wants, arrowBody(batch, there), effect)
+    if (wants === media.arrow) return rowsReply(wants, arrowBody(batch, { keyIndices: there, buckets }), effect)
     const texts = new Array<string>(found.length).fill('null')
     for (const [i, text] of jsonRows(batch).entries()) texts[present(there[i], 'the index of a key')] = text
-    return rowsReply(wants, [Buffer.from(`{"rows":[${texts.join(',')}]}`)], effect)
+    return rowsReply(wants, [Buffer.from(`{"rows":[${texts.join(',')}],"buckets":${bucketsText(buckets)}}`)], effect)
   })
+
+type Asked = Pick<Parameters<Handler<'lookup'>>[0]['value'], 'stale' | 'columns'>
+
+const optionsOf = ({ stale = false, columns }: Asked): LookupOptions => ({
+  stale,
+  ...(columns && { columns }),
+  bytesMax: limits.fetchBodyBytesMax,
+})
 
 const prefixRowsDefault = 1_000
 
@@ -41,14 +54,14 @@ export const lookupPrefix: Handler<'lookupPrefix'> = ({ params, value, wants }, 
     assertKeyed(table)
     const columns = columnsNamed(table, value.columns)
     const keys = keysOf(table, prefixColumns(table), value.keys)
-    const { stale = false, limit: rowsMax = prefixRowsDefault } = value
-    const found = await world.kv.lookupPrefix(table, keys, { stale, rowsMax, bytesMax: limits.fetchBodyBytesMax })
+    const { limit: rowsMax = prefixRowsDefault } = value
+    const { rows: found, buckets } = await world.kv.lookupPrefix(table, keys, { ...optionsOf(value), rowsMax })
     world.meter.add('keys.looked-up', keys.rows)
     const batch = answerBatch(table, columns, found.flat())
-    if (wants === media.arrow) return rowsReply(wants, arrowBody(batch, indicesOf(found)))
+    if (wants === media.arrow) return rowsReply(wants, arrowBody(batch, { keyIndices: indicesOf(found), buckets }))
     const texts = jsonRows(batch).values()
     const lists = found.map((rows) => `[${rows.map(() => texts.next().value).join(',')}]`)
-    return rowsReply(wants, [Buffer.from(`{"rows":[${lists.join(',')}]}`)])
+    return rowsReply(wants, [Buffer.from(`{"rows":[${lists.join(',')}],"buckets":${bucketsText(buckets)}}`)])
   })
 
 const indicesOf = (found: readonly (readonly Row[])[]): readonly number[] => found.flatMap((rows, i) => rows.map(() => i))

@@ -11,6 +11,7 @@ import { textOf as binaryText } from '../../core/format/run/text.ts'
 import { utf8 } from '../../core/kernel/bytes.ts'
 import { isSluiceError } from '../../core/kernel/errors.ts'
 import { keyFormOf, keyOf } from '../../core/kv/key.ts'
+import type { LookedUp } from '../../core/kv/lookup.ts'
 import type { ScanPlace } from '../../core/kv/scan.ts'
 import { batchOf, type Row } from '../../core/kv/values.ts'
 import { producerOf } from '../../core/log/producer.ts'
@@ -243,15 +244,16 @@ async function lookUpOnce({ stage, keys, watch }: Shared): Promise<void> {
         wanted.map((key) => [null, null, utf8(key)]),
       )
       const options = { stale, bytesMax: 1 << 30 }
-      const looking: Promise<readonly (Row | undefined)[]> = inserts
-        ? environment.kv.lookupOrInsert(table, batch, options).then((done) => done.rows)
+      const looking: Promise<LookedUp<Row | undefined>> = inserts
+        ? environment.kv.lookupOrInsert(table, batch, options)
         : environment.kv.lookup(table, batch, options)
-      const rows = await looking.catch((error: unknown) => {
+      const answered = await looking.catch((error: unknown) => {
         if (codeOf(error) === 'unexpected' || (codeOf(error) === 'internal' && swarm.rates.corrupt === 0))
           history.break('harness', 'error', `lookup: ${error instanceof Error ? error.stack : String(error)}`)
         return undefined
       })
-      if (rows === undefined) return
+      if (answered === undefined) return
+      const { rows, buckets } = answered
       const form = keyFormOf(table)
       for (const part of routeRows(table, [batch], { rotate: () => 0 })) {
         const own = part.batches.flatMap((each) => keysIn(table, each))
@@ -267,9 +269,8 @@ async function lookUpOnce({ stage, keys, watch }: Shared): Promise<void> {
         }
         const texts = own.map((key) => keyOf(form, [null, null, utf8(key)]))
         const begin = stale ? bucket.floor : (from[part.bucket] ?? bucket.floor)
-        // What was there and what was inserted are of two moments.
-        const looks = inserts ? texts.map((key, i) => ({ keys: [key], rows: [found[i]] })) : [{ keys: texts, rows: found }]
-        for (const look of looks) checkLookup(history, bucket, look, begin, bucket.end)
+        const at = buckets.find((each) => each.bucket === part.bucket)?.offset
+        checkLookup(history, bucket, { keys: texts, rows: found }, { from: begin, to: bucket.end, at })
       }
     },
   })

@@ -43,6 +43,8 @@ import { type BucketRef, bucketKey, idOf } from '../../model/partition.ts'
 import type { Schema, Table } from '../../model/table.ts'
 import type { KvBucket } from '../bucket.ts'
 import type { KvBuckets } from '../buckets.ts'
+import { keepOffsets, keepStates } from '../keep.ts'
+import { Room } from '../room.ts'
 import { batchOf } from '../values.ts'
 import { computeChanges } from './compute.ts'
 import type { Numbers } from './numbers.ts'
@@ -140,7 +142,7 @@ class Round {
     await bucket.catchUp(table, memo.head)
     buckets.checkRoom(bucket, at)
     const touched = new Set(members.flatMap(({ encoded }) => encoded.operations.map(({ key }) => key)))
-    const { end, states } = await bucket.find(table, touched)
+    const { end, kept: states } = await bucket.find(table, touched, keepStates(unbounded()))
     const schemas = await this.#schemasOf(states)
     const schemaOf = (schemaId: number): Schema => present(schemas.get(schemaId), 'the schema of a row')
     const rowsOfMembers = members.map(({ encoded }) => encoded)
@@ -223,8 +225,8 @@ class Round {
     const { table, buckets } = this.#context
     await bucket.catchUp(table, memo.head)
     buckets.checkRoom(bucket, plan)
-    const now = await bucket.find(table, touched)
-    const isSame = [...touched].every((key) => rowOffset(states.get(key)) === rowOffset(now.states.get(key)))
+    const now = await bucket.find(table, touched, keepOffsets(unbounded()))
+    const isSame = [...touched].every((key) => rowOffset(states.get(key)) === now.kept.get(key))
     return isSame ? now.end : undefined
   }
 
@@ -263,6 +265,8 @@ class Round {
 
 /** A commit without rows refers to no object, and so to none that could be collected. */
 const emptyLabelMs = 10 * 365 * 86_400_000
+
+const unbounded = (): Room => new Room(Number.POSITIVE_INFINITY, () => new Error('no bound'))
 
 /** Equal: the same row, or none. */
 const rowOffset = (state: KeyState | undefined): bigint | undefined => (state?.row === undefined ? undefined : state.offset)

@@ -39,7 +39,7 @@ async function numbersOf(kv: Kv, table: Table, ...keys: string[]): Promise<unkno
     table.schema.columns,
     keys.map((key) => [key, null, null]),
   )
-  return (await kv.lookup(table, batch, { stale: false, bytesMax: 1 << 20 })).map((row) => plainOf(row?.[2]))
+  return (await kv.lookup(table, batch, { stale: false, bytesMax: 1 << 20 })).rows.map((row) => plainOf(row?.[2]))
 }
 
 const nextOf = async ({ items }: World, { database, name }: Table) => (await items.get(tableKey(database, name)))?.attributes['n']

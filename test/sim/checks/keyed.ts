@@ -261,21 +261,20 @@ export interface LookedUp {
   readonly rows: readonly (Seen | undefined)[]
 }
 
-/** `from`, `to`: ends of the bucket when the lookup began and when it was answered. */
+/** `from`, `to`: ends of the bucket when the lookup began and when it was answered; `at`: the offset that was answered. */
 export function checkLookup(
   history: History,
   bucket: KeyedBucketHistory,
   { keys, rows }: LookedUp,
-  from: bigint,
-  to: bigint,
+  { from, to, at }: { readonly from: bigint; readonly to: bigint; readonly at: bigint | undefined },
 ): void {
-  const offsets = [...bucket.boundaries].filter((offset) => offset >= from && offset <= to)
+  const offsets = [...bucket.boundaries].filter((offset) => offset === at && offset >= from && offset <= to)
   if (offsets.some((offset) => keys.every((key, i) => isSame(bucket.at(key, offset), rows[i])))) return
   const found = keys.map((key, i) => `${JSON.stringify(key)} ${shown(rows[i])}`).join(', ')
   const wanted = offsets
     .map((offset) => `at ${offset}: ${keys.map((key) => shown(bucket.at(key, offset))).join(', ')}`)
     .join(' · ')
-  history.break('G6', 'lookup', `${bucket.name} between ${from} and ${to}: found ${found}; it was ${wanted}`)
+  history.break('G6', 'lookup', `${bucket.name} at ${at}, between ${from} and ${to}: found ${found}; it was ${wanted}`)
 }
 
 export const isSame = (a: Seen | undefined, b: Seen | undefined): boolean => a?.value === b?.value && a?.number === b?.number

@@ -31,7 +31,7 @@ export const keyedBugs: readonly PlantedBug[] = [
     id: 'V2',
     what: 'a stale delta: what came in between is taken to leave the keys alone',
     file: group,
-    find: 'const isSame = [...touched].every((key) => rowOffset(states.get(key)) === rowOffset(now.states.get(key)))',
+    find: 'const isSame = [...touched].every((key) => rowOffset(states.get(key)) === now.kept.get(key))',
     replace: 'const isSame = touched.size > 0',
     scenario: 'keyed',
     seedsMax: 100,

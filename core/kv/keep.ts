@@ -1,0 +1,125 @@
+/**
+ * What a reader keeps of the states that it finds, as they come: a row lies in a block of many, so what is kept is a copy, and its bytes
+ * are counted before the next block is read.
+ */
+import type { KeyState } from '../format/run/block.ts'
+import { present } from '../kernel/assert.ts'
+import type { Log } from '../log/log.ts'
+import type { Table } from '../model/table.ts'
+import { type Conform, conformOf } from './conform.ts'
+import type { Room } from './room.ts'
+import { decodeRow } from './row.ts'
+import { copyOf, type Row, sizeOf } from './values.ts'
+
+export interface Keep<T> {
+  readonly room: Room
+  /** Before the first look at these. */
+  readonly learn?: (states: readonly KeyState[]) => Promise<void>
+  /** `sought`: the key, or the prefix that it begins with. `bytes`: as the room counts. */
+  readonly of: (sought: string, state: KeyState) => { readonly value: T; readonly bytes: number }
+}
+
+/** The states of one attempt, so that another one may begin anew. */
+export class Kept<T> {
+  readonly #keep: Keep<T>
+  #bytes = 0
+
+  constructor(keep: Keep<T>) {
+    this.#keep = keep
+  }
+
+  /** Errors: that of the room. */
+  async take(found: readonly (readonly [string, KeyState])[], each: (sought: string, value: T) => void): Promise<void> {
+    await this.#keep.learn?.(found.map(([, state]) => state))
+    for (const [sought, state] of found) {
+      const { value, bytes } = this.#keep.of(sought, state)
+      this.#keep.room.take(bytes)
+      this.#bytes += bytes
+      each(sought, value)
+    }
+  }
+
+  giveUp(): void {
+    this.#keep.room.give(this.#bytes)
+    this.#bytes = 0
+  }
+}
+
+/** Only where a key was written, and whether it is there. */
+export const keepOffsets = (room: Room): Keep<bigint | undefined> => ({
+  room,
+  of: (_, { offset, row }) => ({ value: row === undefined ? undefined : offset, bytes: 0 }),
+})
+
+/** Whole states. */
+export const keepStates = (room: Room): Keep<KeyState> => ({
+  room,
+  of: (_, state) => ({ value: ownState(state), bytes: state.row?.length ?? 0 }),
+})
+
+/** Its row is no part of larger memory. */
+export function ownState<T extends KeyState>(state: T): T {
+  const { row } = state
+  return row === undefined || row.byteLength === row.buffer.byteLength ? state : { ...state, row: row.slice() }
+}
+
+/** What is answered of a row: the columns in `asked`, null in the others; absent: all. Counted as often as `timesOf` says. */
+export function keepAnswers(
+  log: Pick<Log, 'reading'>,
+  table: Table,
+  {
+    room,
+    asked,
+    timesOf,
+  }: { readonly room: Room; readonly asked?: ReadonlySet<number>; readonly timesOf: (sought: string) => number },
+): Keep<Row | undefined> {
+  const decoder = new RowDecoder(log, table)
+  const of = (state: KeyState): { value: Row | undefined; bytes: number } => {
+    if (state.row === undefined) return { value: undefined, bytes: 0 }
+    if (asked === undefined) return { value: decoder.decode(ownState(state)), bytes: state.row.length + perRowBytes }
+    const value = decoder.decode(state).map((each, i) => (asked.has(i) ? copyOf(each) : null))
+    return { value, bytes: value.reduce<number>((sum, each) => sum + (each === null ? 0 : sizeOf(each)), perRowBytes) }
+  }
+  return {
+    room,
+    learn: (states) => decoder.learn(states),
+    of: (sought, state) => {
+      const { value, bytes } = of(state)
+      return { value, bytes: bytes * timesOf(sought) }
+    },
+  }
+}
+
+/** A row is something, even of no columns. */
+const perRowBytes = 16
+
+/** Rows of any schema in the columns of the table at hand. */
+export class RowDecoder {
+  readonly #log: Pick<Log, 'reading'>
+  readonly #table: Table
+  readonly #forms = new Map<
+    number,
+    { readonly types: readonly Table['schema']['columns'][number]['type'][]; readonly conform: Conform }
+  >()
+
+  constructor(log: Pick<Log, 'reading'>, table: Table) {
+    this.#log = log
+    this.#table = table
+  }
+
+  /** Errors: `changed`. */
+  async learn(states: readonly KeyState[]): Promise<void> {
+    for (const { schemaId } of states) {
+      if (this.#forms.has(schemaId)) continue
+      const schema = await this.#log.reading.schemas.ofTable(this.#table, schemaId)
+      const types = schema.columns.map(({ type }) => type)
+      this.#forms.set(schemaId, { types, conform: conformOf(schema, this.#table.schema) })
+    }
+  }
+
+  /** Of a state that was learned: its row, a view of what is stored. */
+  decode({ schemaId, row }: KeyState): Row {
+    const { types, conform } = present(this.#forms.get(schemaId), 'the schema of a row')
+    return conform(decodeRow(types, present(row, 'a row that is there')))
+  }
+}

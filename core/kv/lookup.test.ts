@@ -1,0 +1,113 @@
+/** Lookups by key and by prefix: at which offset they are, and how much of the rows they hold. */
+import { expect, test } from 'vitest'
+import { MemoryObjects } from '../../stores/objects/memory.ts'
+import type { Plain } from '../format/arrow/batch.case.ts'
+import { batchOf } from '../format/arrow/batch.case.ts'
+import type { ByteRange } from '../ports/objects.ts'
+import { doneOf, foldNow, keyedBody, keyedTable, plainOf, testKv, testWorld, upsertOf } from './world.case.ts'
+
+class WatchedObjects extends MemoryObjects {
+  bytesRead = 0
+  /** Before the next read, once. */
+  next: (() => Promise<void>) | undefined
+
+  override async read(key: string, range?: ByteRange): Promise<Uint8Array> {
+    const { next } = this
+    this.next = undefined
+    await next?.()
+    const bytes = await super.read(key, range)
+    this.bytesRead += bytes.length
+    return bytes
+  }
+}
+
+const note = (length: number): string => 'n'.repeat(length)
+const options = { stale: false, bytesMax: 1 << 20 }
+
+async function world() {
+  const objects = new WatchedObjects()
+  const made = testWorld({ objects })
+  return { objects, world: made, table: await keyedTable(made) }
+}
+
+test('of large rows the columns that are asked for are counted, and no more is read than may be answered', async () => {
+  const { objects, world: made, table } = await world()
+  const keys = Array.from({ length: 60 }, (_, i) => `k${i}`)
+  const writer = testKv(made, 1 << 26)
+  for (const k of keys) doneOf(await writer.kv.upsert(table, upsertOf(table, [[k, 1n, note(100_000)]])))
+  await foldNow(made, writer, table)
+  const asked = batchOf(
+    table.schema.columns,
+    keys.map((k) => [k, null, null]),
+  )
+  const few = await testKv(made, 1).kv.lookup(table, asked, { ...options, columns: ['v'] })
+  expect(few.rows.map(plainOf)).toEqual(keys.map(() => [null, 1n, null]))
+  const { kv } = testKv(made, 1)
+  objects.bytesRead = 0
+  await expect(kv.lookup(table, asked, options)).rejects.toMatchObject({ code: 'too-large' })
+  expect(objects.bytesRead).toBeLessThan(35 * 110_000)
+})
+
+test('a key that is asked for twice is counted twice', async () => {
+  const { world: made, table } = await world()
+  const { kv } = testKv(made)
+  doneOf(await kv.upsert(table, upsertOf(table, [['a', 1n, note(600_000)]])))
+  const of = (keys: readonly string[]) =>
+    batchOf(
+      table.schema.columns,
+      keys.map((k) => [k, null, null]),
+    )
+  expect((await kv.lookup(table, of(['a', 'b']), options)).rows).toHaveLength(2)
+  await expect(kv.lookup(table, of(['a', 'a']), options)).rejects.toMatchObject({ code: 'too-large' })
+})
+
+test('all prefixes of a bucket are answered at the one offset that is said, whatever is written meanwhile', async () => {
+  const objects = new WatchedObjects()
+  const made = testWorld({ objects })
+  const body = {
+    columns: [keyedBody.columns[0], { name: 'u', type: 'string', nullable: false }, { name: 'v', type: 'bigint' }],
+    primaryKey: ['k', 'u'],
+  }
+  const table = await keyedTable(made, { ...body, buckets: { count: 1, key: ['k'] } } as never)
+  const writer = testKv(made)
+  const put = (kv: typeof writer.kv, rows: readonly (readonly Plain[])[]) => kv.upsert(table, upsertOf(table, rows))
+  await put(writer.kv, [
+    ['a', 'x', 1n],
+    ['b', 'x', 1n],
+    ['b', 'y', 1n],
+  ])
+  await foldNow(made, writer, table)
+  const keys = batchOf([table.schema.columns[0] as never], [['a'], ['b'], ['a'], ['c']])
+  for (const reads of [1, 2, 3]) {
+    const { kv } = testKv(made)
+    let left = reads
+    let written: Promise<unknown> | undefined
+    const next = async (): Promise<void> => {
+      objects.next = --left > 0 ? next : undefined
+      if (left > 0) return
+      const value = BigInt(reads + 1)
+      written = put(kv, [
+        ['b', 'x', value],
+        ['a', 'x', value],
+      ])
+      // It may wait for the reader.
+      for (let i = 0; i < 5; i++) await new Promise(setImmediate)
+    }
+    objects.next = next
+    const before = BigInt(reads)
+    const { rows, buckets } = await kv.lookupPrefix(table, keys, { ...options, rowsMax: 10 })
+    expect(left).toBe(0)
+    await written
+    const values = rows.map((own) => own.map(plainOf))
+    const at = buckets[0]?.offset === 3n + 4n * before ? before + 1n : before
+    expect(values).toEqual([
+      [['a', 'x', at]],
+      [
+        ['b', 'x', at],
+        ['b', 'y', 1n],
+      ],
+      [['a', 'x', at]],
+      [],
+    ])
+  }
+})
