@@ -10,6 +10,8 @@ export const limits = {
   /** Of a primary key, as it is ordered by. */
   keyBytesMax: 8 * KiB,
   lookupKeysMax: 1_000,
+  /** Of the rows that are there under the keys of an upsert, and of its changelog; of all groups of a process too. */
+  upsertBytesMax: 128 * MiB,
   produceBucketsMax: 1024,
   fetchBodyBytesMax: 4 * MiB,
   fetchRowsDefaultJson: 1_000,

@@ -5,8 +5,8 @@
  */
 
 import type { Head } from '../format/items/head.ts'
-import { decodeKvItem, type KvItem, kvKey, type Snapshot } from '../format/items/kv.ts'
-import type { KeyState, RunRecord } from '../format/run/block.ts'
+import type { Snapshot } from '../format/items/kv.ts'
+import type { KeyState } from '../format/run/block.ts'
 import { textAfter } from '../format/run/text.ts'
 import { present } from '../kernel/assert.ts'
 import { isSluiceError, SluiceError } from '../kernel/errors.ts'
@@ -14,10 +14,10 @@ import { type Offset, offsetOf } from '../kernel/ids.ts'
 import { limits } from '../kernel/limits.ts'
 import { readHead } from '../log/head/birth.ts'
 import type { Reading } from '../log/read/reading.ts'
-import { type BucketId, type BucketRef, idOf } from '../model/partition.ts'
+import { type BucketRef, idOf } from '../model/partition.ts'
 import type { Table } from '../model/table.ts'
-import type { World } from '../ports/world.ts'
 import type { KvCache } from './cache.ts'
+import { readKvItem } from './item.ts'
 import { type Keep, Kept } from './keep.ts'
 import { keyFormOf } from './key.ts'
 import { findInRuns, mergedRecords, recordsOf, runsOf, type SnapshotReading } from './snapshot.ts'
@@ -26,7 +26,12 @@ import { readTail, Tail } from './tail.ts'
 export interface KvReading {
   readonly reading: Reading
   readonly cache: KvCache
+  /** Its tail takes more than before. Errors: `NoRoomForTail`: it has to be forgotten. */
+  readonly grown: (bucket: KvBucket) => void
 }
+
+/** The tail was forgotten while it was used, because all together take too much. */
+export class NoRoomForTail extends Error {}
 
 /** Of keys at one offset. */
 export interface Found<T> {
@@ -52,11 +57,6 @@ export interface Effects {
 }
 
 const attemptsMax = 4
-
-export async function readKvItem(world: World, tableId: string, at: BucketId): Promise<KvItem | undefined> {
-  const item = await world.items.get(kvKey(tableId, at))
-  return item === undefined ? undefined : decodeKvItem(item)
-}
 
 export class KvBucket {
   readonly #kv: KvReading
@@ -95,7 +95,8 @@ export class KvBucket {
         try {
           const { reading } = this.#kv
           const to = { head: seen, end: seen.end }
-          await readTail({ reading, table, at: this.#at, form: keyFormOf(table) }, this.#tail, to, onKey)
+          const tailReading = { reading, table, at: this.#at, form: keyFormOf(table), bytesMax: this.#readBytesMax }
+          await readTail(tailReading, this.#tail, to, { ...(onKey && { onKey }), onRead: () => this.#grown() })
           this.#wholeTo = this.#tail.end
           this.#commits += 1
         } catch (error) {
@@ -142,17 +143,11 @@ export class KvBucket {
     return this.#reading(table, keep, async (reading, kept) => {
       const { snapshot, end, changed } = await this.#alone(async () => {
         const { snapshot, tail } = this.#whole()
-        const changed = new Map(sorted.map((prefix): [string, RunRecord[]] => [prefix, []]))
-        for (const [key, state] of tail.keys) {
-          const prefix = prefixOf(sorted, key)
-          if (prefix !== undefined) changed.get(prefix)?.push({ key, ...state })
-        }
-        return { snapshot, end: tail.end, changed }
+        return { snapshot, end: tail.end, changed: tail.beginningWith(sorted) }
       })
       const runs = await runsOf(reading, snapshot)
       const found = new Map<string, readonly T[]>()
       for (const [prefix, own] of changed) {
-        own.sort((a, b) => (a.key < b.key ? -1 : 1))
         const values: T[] = []
         const after = textAfter(prefix)
         const stored = recordsOf(reading, after === undefined ? runs : runs.filter(({ first }) => first < after), prefix)
@@ -183,7 +178,7 @@ export class KvBucket {
 
   /** Live rows at `end`. */
   get rows(): bigint {
-    const { snapshot, tail } = present(this.#known, 'a bucket that was caught up')
+    const { snapshot, tail } = this.#whole()
     return snapshot.rows + tail.rows
   }
 
@@ -219,14 +214,15 @@ export class KvBucket {
     this.#pin()
   }
 
-  /** While nobody reads the log, which moves the state inside a commit too. Errors: `unavailable`. */
+  /** While nobody reads the log, which moves the state inside a commit too. Errors: `unavailable`, `NoRoomForTail`. */
   #whole(): { readonly snapshot: Snapshot; readonly tail: Tail } {
     if (this.#isTorn)
       throw new SluiceError(
         'unavailable',
         `the changelog of bucket ${this.#at.bucket} could not be read to the end of a commit: try again`,
       )
-    return present(this.#known, 'a bucket that was caught up')
+    if (this.#known === undefined) throw new NoRoomForTail()
+    return this.#known
   }
 
   get #tail(): Tail {
@@ -260,6 +256,21 @@ export class KvBucket {
     this.#pin()
   }
 
+  #grown(): void {
+    this.#pin()
+    try {
+      this.#kv.grown(this)
+    } catch (error) {
+      this.forget()
+      throw error
+    }
+  }
+
+  /** Sixteen that are read at once take no more than the half of the budget that is not of tails. */
+  get #readBytesMax(): number {
+    return Math.max(64 * 1024, Math.min(8 * 1024 * 1024, this.#kv.cache.bytesMax / 32))
+  }
+
   #pin(): void {
     const bytes = this.tailBytes
     this.#kv.cache.pin(bytes - this.#pinned)
@@ -271,19 +282,6 @@ export class KvBucket {
     this.#lock = done.catch(() => undefined)
     return done
   }
-}
-
-/** The one that `key` begins with, if any does, is the greatest that is not above it. */
-function prefixOf(sorted: readonly string[], key: string): string | undefined {
-  let low = 0
-  let high = sorted.length
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    if ((sorted[middle] as string) <= key) low = middle + 1
-    else high = middle
-  }
-  const prefix = sorted[low - 1]
-  return prefix !== undefined && key.startsWith(prefix) ? prefix : undefined
 }
 
 /** An object that stays away although the newest snapshot names it. */

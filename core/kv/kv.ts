@@ -4,11 +4,13 @@
  */
 import type { Batch } from '../format/arrow/column.ts'
 import { randomId } from '../kernel/ids.ts'
+import { limits } from '../kernel/limits.ts'
+import { Shares } from '../kernel/shares.ts'
 import { Appender } from '../log/append/appender.ts'
 import { Batcher, type BatcherConfig } from '../log/append/batcher.ts'
 import { defaultLogConfig, type Log } from '../log/log.ts'
 import type { BucketAppended, BucketRows, Producer } from '../log/types.ts'
-import type { BucketRef } from '../model/partition.ts'
+import { type BucketRef, bucketKey, idOf } from '../model/partition.ts'
 import type { Table } from '../model/table.ts'
 import type { World } from '../ports/world.ts'
 import { KvBuckets } from './buckets.ts'
@@ -24,10 +26,11 @@ import type { Row } from './values.ts'
 export interface KvConfig extends BatcherConfig {
   /** Of snapshots and changelog tails. */
   readonly cacheBytesMax: number
+  /** Of what one group holds while it is computed, and all of a process. */
+  readonly upsertBytesMax?: number
 }
 
-/** One group of a table at a time: the next one is computed on what it has left. */
-export const defaultKvConfig: KvConfig = { ...defaultLogConfig, groupsInFlightMax: 1, cacheBytesMax: 256 * 1024 * 1024 }
+export const defaultKvConfig: KvConfig = { ...defaultLogConfig, cacheBytesMax: 256 * 1024 * 1024 }
 
 export interface UpsertRequest {
   readonly parts: readonly BucketRows[]
@@ -50,6 +53,7 @@ export class Kv {
     this.#log = log
     const { reading, memos, marks, partitionsKnown } = log
     const { schemas } = reading
+    const upsertBytesMax = config.upsertBytesMax ?? limits.upsertBytesMax
     this.#cache = new KvCache(config.cacheBytesMax)
     this.#buckets = new KvBuckets({ reading, cache: this.#cache })
     const shared = {
@@ -58,6 +62,8 @@ export class Kv {
       marks,
       buckets: this.#buckets,
       numbers: new Numbers(world),
+      memory: new Shares(upsertBytesMax),
+      upsertBytesMax,
       holder: randomId(world.random),
       schemaOf: (table: Table, schemaId: number) => schemas.ofTable(table, schemaId),
       onConflict: () => {
@@ -67,7 +73,8 @@ export class Kv {
     this.#appender = new Appender({
       partitions: partitionsKnown,
       run: (table, group) => runKeyedGroup({ ...shared, table }, group),
-      batcher: (run) => new Batcher(world.clock, { ...config, groupsInFlightMax: 1 }, run),
+      // One group of a bucket at a time: the next one is computed on what it has left.
+      batcher: (run) => new Batcher(world.clock, config, { run, laneOf: (part) => bucketKey(idOf(part)) }),
     })
   }
 

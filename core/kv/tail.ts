@@ -3,7 +3,7 @@
  * and forgets what a newer snapshot has. Pure but for the walk that reads it.
  */
 import type { Head } from '../format/items/head.ts'
-import type { KeyState } from '../format/run/block.ts'
+import type { KeyState, RunRecord } from '../format/run/block.ts'
 import { assert } from '../kernel/assert.ts'
 import { SluiceError } from '../kernel/errors.ts'
 import { type Offset, offsetOf } from '../kernel/ids.ts'
@@ -47,6 +47,17 @@ export class Tail {
     this.keys.set(key, state)
   }
 
+  /** By prefix, in key order. `sorted`: prefixes of which none begins with another. */
+  beginningWith(sorted: readonly string[]): ReadonlyMap<string, readonly RunRecord[]> {
+    const found = new Map(sorted.map((prefix): [string, RunRecord[]] => [prefix, []]))
+    for (const [key, state] of this.keys) {
+      const prefix = greatestUpTo(sorted, key)
+      if (prefix !== undefined && key.startsWith(prefix)) found.get(prefix)?.push({ key, ...state })
+    }
+    for (const own of found.values()) own.sort((a, b) => (a.key < b.key ? -1 : 1))
+    return found
+  }
+
   /** A snapshot has what is below `upTo`, with `rows` more than the one before. */
   forget(upTo: Offset, rows: bigint): void {
     assert(upTo >= this.from && upTo <= this.end, 'a snapshot lies between the ends of the tail it shortens')
@@ -62,11 +73,31 @@ export class Tail {
   }
 }
 
+function greatestUpTo(sorted: readonly string[], key: string): string | undefined {
+  let low = 0
+  let high = sorted.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if ((sorted[middle] as string) <= key) low = middle + 1
+    else high = middle
+  }
+  return sorted[low - 1]
+}
+
 export interface TailReading {
   readonly reading: Reading
   readonly table: Table
   readonly at: BucketRef
   readonly form: KeyForm
+  /** Of one read of the log. */
+  readonly bytesMax?: number
+}
+
+export interface TailEvents {
+  /** A record changed it. */
+  readonly onKey?: (key: string) => void
+  /** The tail has grown by one read of the log. */
+  readonly onRead?: () => void
 }
 
 /** Of one read of the log. */
@@ -75,14 +106,14 @@ const readBytesMax = 8 * 1024 * 1024
 const idleWalksMax = 4
 
 /**
- * Brings the tail to `end`, which the head has reached. `onKey` is told of each key that a record changed. Errors: `not-found` and
+ * Brings the tail to `end`, which the head has reached. Errors: `not-found` and
  * `offset-out-of-range` where the log moved meanwhile (what was read stands), `changed`: the table at hand is older than the rows.
  */
 export async function readTail(
-  { reading, table, at, form }: TailReading,
+  { reading, table, at, form, bytesMax = readBytesMax }: TailReading,
   tail: Tail,
   { head, end }: { readonly head: Head; readonly end: Offset },
-  onKey?: (key: string) => void,
+  { onKey, onRead }: TailEvents = {},
 ): Promise<void> {
   const fields = [...table.schema.columns, opColumn, prevColumn]
   for (let idle = 0; tail.end < end; ) {
@@ -90,9 +121,10 @@ export async function readTail(
     const bucket = { ...at, head, start: tail.end, end, isGone: false }
     // The log may go on behind the end.
     const rowsMax = Math.min(readRowsMax, Number(end - tail.end))
-    await new Walker(reading, table, { fields, rowsMax, bytesMax: readBytesMax }, [bucket], steps).run()
+    await new Walker(reading, table, { fields, rowsMax, bytesMax }, [bucket], steps).run()
     const before = tail.end
     for (const { rows } of steps) if (rows !== undefined) applyRows(table, form, tail, rows, onKey)
+    onRead?.()
     // A walk ends at its time, which may pass before it has a row.
     idle = tail.end > before ? 0 : idle + 1
     if (idle > idleWalksMax)

@@ -56,9 +56,9 @@ export function equalValues(a: Value, b: Value): boolean {
 
 /** In bytes, about. */
 export const sizeOf = (value: Value): number =>
-  value instanceof Uint8Array ? value.length : Array.isArray(value) ? sizeOfAll(value) : 8
+  value instanceof Uint8Array ? value.length : Array.isArray(value) ? 8 + sizeOfAll(value) : 8
 
-export const sizeOfAll = (values: readonly Value[]): number => values.reduce<number>((sum, value) => sum + sizeOf(value), 8)
+export const sizeOfAll = (values: readonly Value[]): number => values.reduce<number>((sum, value) => sum + sizeOf(value), 0)
 
 /** No view of anything. */
 export const copyOf = (value: Value): Value =>

@@ -6,6 +6,7 @@ import { present } from '../kernel/assert.ts'
 import { utf8Text } from '../kernel/bytes.ts'
 import { defaultLogConfig, Log } from '../log/log.ts'
 import { decodeBuffers } from '../log/read/conform.ts'
+import { routeRows } from '../log/route.ts'
 import type { BucketAppended, Producer } from '../log/types.ts'
 import { testWorld } from '../log/world.case.ts'
 import { opColumn, prevColumn } from '../model/changelog.ts'
@@ -15,7 +16,7 @@ import type { Table } from '../model/table.ts'
 import type { World } from '../ports/world.ts'
 import { fold } from './fold/fold.ts'
 import { levelLimits } from './fold/levels.ts'
-import { defaultKvConfig, Kv, type UpsertRequest } from './kv.ts'
+import { defaultKvConfig, Kv, type KvConfig, type UpsertRequest } from './kv.ts'
 import { rowsOf, type Value } from './values.ts'
 
 export { testWorld }
@@ -39,9 +40,9 @@ export interface TestKv {
   readonly kv: Kv
 }
 
-export function testKv(world: World, cacheBytesMax = 1 << 24): TestKv {
+export function testKv(world: World, cacheBytesMax = 1 << 24, config: Partial<KvConfig> = {}): TestKv {
   const log = new Log(world, { ...defaultLogConfig, groupIntervalMs: 0 })
-  return { log, kv: new Kv(world, log, { ...defaultKvConfig, groupIntervalMs: 0, cacheBytesMax }) }
+  return { log, kv: new Kv(world, log, { ...defaultKvConfig, groupIntervalMs: 0, cacheBytesMax, ...config }) }
 }
 
 /** `undefined` as a row: the key is deleted. */
@@ -50,6 +51,11 @@ export type PlainOperation = readonly [key: string, row: readonly Plain[] | unde
 export function upsertOf(table: Table, rows: readonly (readonly Plain[])[], producer?: Producer): UpsertRequest {
   const batches = [plainBatch(table.schema.columns, rows)]
   return { op: 'upsert', parts: [{ partition: '', bucket: 0, batches }], ...(producer && { producer }) }
+}
+
+/** Each row in the bucket of its key. */
+export function routedOf(table: Table, rows: readonly (readonly Plain[])[]): UpsertRequest {
+  return { op: 'upsert', parts: routeRows(table, [plainBatch(table.schema.columns, rows)], { rotate: () => 0 }) }
 }
 
 export function deleteOf(table: Table, keys: readonly string[], producer?: Producer): UpsertRequest {

@@ -62,7 +62,7 @@ export class Log {
     this.#appender = new Appender({
       partitions: this.partitionsKnown,
       run: (table, group) => runGroup({ world, table, memos: this.memos, marks: this.marks }, group),
-      batcher: (run) => new Batcher(world.clock, config, run),
+      batcher: (run) => new Batcher(world.clock, config, { run }),
     })
   }
 

@@ -49,5 +49,7 @@ export function buildProduct(
     lakeReader: simulatedParquet(clock),
   }
   const log = new Log(world, swarm.group)
-  return { world, log, kv: new Kv(world, log, swarm.group) }
+  // In so little memory the tails of few keys push each other out.
+  const cacheBytesMax = swarm.group.groupsInFlightMax === 8 ? 1 << 12 : swarm.group.cacheBytesMax
+  return { world, log, kv: new Kv(world, log, { ...swarm.group, cacheBytesMax }) }
 }

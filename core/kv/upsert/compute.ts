@@ -1,10 +1,11 @@
 /**
  * What a group's operations do to a bucket, pure: the old rows of their keys go in, the changelog of each request comes out, and the
- * state of each key after it. Each operation sees those before it. A request that cannot be done (`invalid-rows`, `full`) leaves nothing
- * and fails alone. Where a record takes back a row of the same group it says how many records before, because the group's base is not known yet.
+ * state of each key after it. Each operation sees those before it. A request that cannot be done leaves nothing; one that cannot be done
+ * in another bucket is undone. Where a record takes back a row of the same group it says how many records before, because the group's
+ * base is not known yet.
  */
 import type { KeyState } from '../../format/run/block.ts'
-import { isSluiceError, SluiceError } from '../../kernel/errors.ts'
+import { SluiceError } from '../../kernel/errors.ts'
 import { limits } from '../../kernel/limits.ts'
 import { type ChangeCode, changes } from '../../model/changelog.ts'
 import { defaultKeyed, type KeyedOptions } from '../../model/keyed.ts'
@@ -14,27 +15,33 @@ import { conformOf } from '../conform.ts'
 import { type Change, changesOf } from '../merge/changes.ts'
 import { type Draw, type Merger, mergerOf } from '../merge/merger.ts'
 import { keyTargets, targetsOf } from '../merge/operation.ts'
+import type { Room } from '../room.ts'
 import { decodeRow, encodeRow } from '../row.ts'
-import type { Row, Value } from '../values.ts'
+import { type Row, sizeOf, sizeOfAll } from '../values.ts'
 import type { KeyedRows } from './operations.ts'
 
 export interface ComputeRequest {
   readonly table: Table
-  /** In their order. */
-  readonly members: readonly Pick<KeyedRows, 'table' | 'operations' | 'targets'>[]
   readonly states: ReadonlyMap<string, KeyState>
   readonly schemaOf: (schemaId: number) => Schema
+  /** Of the changelog. */
+  readonly room: Room
   /** For each row that is new. */
   readonly draw: Draw
 }
 
-export interface Computed {
-  /** In the order of the members: records in the columns of the log, or why there are none. */
-  readonly members: readonly (readonly Row[] | SluiceError)[]
+export interface Effects {
   /** The keys that changed; offsets count from the group's base. */
   readonly keys: ReadonlyMap<string, KeyState>
   /** Live rows more than before. */
   readonly rows: bigint
+}
+
+export interface Taken {
+  /** In the columns of the log. */
+  readonly records: readonly Row[]
+  /** As if it had never been taken; what was taken after it is undone before. */
+  readonly undo: () => void
 }
 
 /** A key as the operations before left it. */
@@ -42,15 +49,12 @@ interface Current {
   readonly row: Row | undefined
   /** Of the record that wrote the row: an offset, or, in this group, its place. */
   readonly origin: { readonly offset: bigint } | { readonly index: number }
+  readonly bytes: number
 }
 
-export function computeChanges(request: ComputeRequest): Computed {
-  const group = new Group(request)
-  const members = request.members.map((member) => group.take(member))
-  return { members, ...group.effects() }
-}
+type Member = Pick<KeyedRows, 'table' | 'operations' | 'targets'>
 
-class Group {
+export class BucketChanges {
   readonly #request: ComputeRequest
   readonly #merger: Merger
   readonly #image: KeyedOptions['changelogImage']
@@ -67,36 +71,50 @@ class Group {
     this.#types = request.table.schema.columns.map(({ type }) => type)
   }
 
-  take(member: ComputeRequest['members'][number]): readonly Row[] | SluiceError {
+  /** One request's operations, on what those before it have left. Errors: `invalid-rows`, `full`, and that of the room: nothing is taken. */
+  take(member: Member): Taken {
     const changed = new Map<string, Current>()
     const records: Row[] = []
-    let rows = 0
-    const { table, draw } = this.#request
+    const { table, room, draw } = this.#request
     const conform = conformOf(member.table.schema, table.schema)
+    const targets = member.targets && (member.targets === 'key' ? keyTargets(table) : targetsOf(table, member.targets))
+    let rows = 0
+    let taken = 0
     try {
-      const targets = member.targets && (member.targets === 'key' ? keyTargets(table) : targetsOf(table, member.targets))
-      for (const operation of member.operations) {
-        const before = changed.get(operation.key) ?? this.#current.get(operation.key) ?? this.#oldOf(operation.key)
-        const { kind, row } = operation
+      for (const { key, kind, row } of member.operations) {
+        const before = changed.get(key) ?? this.#current.get(key) ?? this.#oldOf(key)
         const after = this.#merger.merge(before.row, { kind, row: conform(row), ...(targets && { targets }) }, draw)
-        if (after !== undefined && after !== before.row) checkSize(table, after)
         const done = changesOf(this.#image, before.row, after)
         if (done.length === 0) continue
+        const bytes = after === undefined ? 0 : after === before.row ? before.bytes : checkedSize(table, after)
+        const more = done.reduce((sum, change) => sum + (change.row === after ? bytes : before.bytes), 0)
+        room.take(more)
+        taken += more
         for (const change of done) records.push(this.#record(change, before, this.#records + records.length, done.length))
         rows += Number(after !== undefined) - Number(before.row !== undefined)
-        changed.set(operation.key, { row: after, origin: { index: this.#records + records.length - 1 } })
+        changed.set(key, { row: after, origin: { index: this.#records + records.length - 1 }, bytes })
       }
     } catch (error) {
-      if (isSluiceError(error) && error.code !== 'internal') return error
+      room.give(taken)
       throw error
     }
+    const before = [...changed.keys()].map((key) => [key, this.#current.get(key)] as const)
     for (const [key, current] of changed) this.#current.set(key, current)
     this.#records += records.length
     this.#rows += rows
-    return records
+    const undo = (): void => {
+      for (const [key, current] of before) {
+        if (current === undefined) this.#current.delete(key)
+        else this.#current.set(key, current)
+      }
+      this.#records -= records.length
+      this.#rows -= rows
+      room.give(taken)
+    }
+    return { records, undo }
   }
 
-  effects(): Pick<Computed, 'keys' | 'rows'> {
+  effects(): Effects {
     const keys = new Map<string, KeyState>()
     const { schemaId } = this.#request.table.schema
     for (const [key, { row, origin }] of this.#current) {
@@ -113,6 +131,7 @@ class Group {
     const old = {
       row: state?.row === undefined ? undefined : this.#decode(state, state.row),
       origin: { offset: state?.offset ?? 0n },
+      bytes: Math.max(state?.row?.length ?? 0, 8 * this.#types.length),
     }
     this.#old.set(key, old)
     return old
@@ -139,10 +158,10 @@ class Group {
   }
 }
 
-/** Parts and aggregates add up to rows that no request could bring. */
-function checkSize({ schema }: Table, row: Row): void {
-  const bytes = row.reduce<number>((sum, value) => sum + sizeOf(value), 0)
-  if (bytes <= limits.rowBytesMax) return
+/** In bytes, about. Parts and aggregates add up to rows that no request could bring. */
+function checkedSize({ schema }: Table, row: Row): number {
+  const bytes = sizeOfAll(row)
+  if (bytes <= limits.rowBytesMax) return bytes
   const largest =
     schema.columns[row.reduce<number>((most, value, i) => (sizeOf(value) > sizeOf(row[most] ?? null) ? i : most), 0)]
   throw new SluiceError(
@@ -151,14 +170,6 @@ function checkSize({ schema }: Table, row: Row): void {
     { facts: { column: largest?.name } },
   )
 }
-
-/** In bytes, about. */
-const sizeOf = (value: Value): number =>
-  value instanceof Uint8Array
-    ? value.length
-    : Array.isArray(value)
-      ? value.reduce<number>((sum, each) => sum + sizeOf(each as Value), 8)
-      : 8
 
 const codes: Readonly<Record<Change['kind'], ChangeCode>> = {
   '+I': changes.insert,

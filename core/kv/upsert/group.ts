@@ -1,22 +1,16 @@
 /**
- * One group of a keyed table from start to answers: heads known → what is stale answered → marks → the state of each touched bucket at
- * its end → old rows of the keys, merged → one object → one update a bucket, on the condition that its end is the one that was seen →
+ * One group of a keyed table from start to answers: heads known → what is stale answered → the state of each touched bucket at
+ * its end → old rows of the keys, merged (prepare.ts) → marks → one object → one update a bucket, on the condition that its end is the one that was seen →
  * reply. Nothing is visible before a bucket's update. Who loses a race looks for its own object first (the commit does), then reads what
  * came in between: where that left its keys alone the same object is committed again, else everything is computed anew. A crash
  * anywhere leaves what a crash of an append leaves.
  */
-import { splitBatch } from '../../format/arrow/take.ts'
-import type { KeyState } from '../../format/run/block.ts'
-import { encodeBlock } from '../../format/segment/block.ts'
 import { present } from '../../kernel/assert.ts'
-import { lengthOf } from '../../kernel/bytes.ts'
-import { isSluiceError } from '../../kernel/errors.ts'
+import { SluiceError } from '../../kernel/errors.ts'
 import { labelOf, type Offset, randomId } from '../../kernel/ids.ts'
-import { limits } from '../../kernel/limits.ts'
 import type { Placed } from '../../log/append/appender.ts'
 import type { Waiting } from '../../log/append/batcher.ts'
 import { type CommitContext, commitBucket } from '../../log/append/commit.ts'
-import type { GroupContext } from '../../log/append/context.ts'
 import {
   type Answers,
   answer,
@@ -34,35 +28,19 @@ import {
 } from '../../log/append/group.ts'
 import { named } from '../../log/append/mark-keeper.ts'
 import { type Memo, update } from '../../log/append/memos.ts'
-import { type BucketPlan, type GroupPart, type Part, planGroup } from '../../log/append/plan.ts'
+import { type BucketPlan, planGroup } from '../../log/append/plan.ts'
 import { tend } from '../../log/append/tend.ts'
-import { openHead, readHead } from '../../log/head/birth.ts'
+import { readHead } from '../../log/head/birth.ts'
 import { awaitTurn, isOthersTurn, takeTurn } from '../../log/head/turn.ts'
-import { logSchemaOf } from '../../model/changelog.ts'
 import { type BucketRef, bucketKey, idOf } from '../../model/partition.ts'
-import type { Schema, Table } from '../../model/table.ts'
-import type { KvBucket } from '../bucket.ts'
-import type { KvBuckets } from '../buckets.ts'
-import { keepOffsets, keepStates } from '../keep.ts'
+import type { Table } from '../../model/table.ts'
+import { keepOffsets } from '../keep.ts'
 import { Room } from '../room.ts'
-import { batchOf } from '../values.ts'
-import { computeChanges } from './compute.ts'
-import type { Numbers } from './numbers.ts'
 import type { KeyedRows } from './operations.ts'
+import { type KeyedContext, type KeyedPart, NoRoomForGroup, type Prepared, prepare, refuse, refuseWhole } from './prepare.ts'
 
-export interface KeyedContext extends GroupContext {
-  readonly buckets: KvBuckets
-  readonly numbers: Numbers
-  readonly schemaOf: (table: Table, schemaId: number) => Promise<Schema>
-  /** Of this process, in turns. */
-  readonly holder: string
-  readonly onConflict: () => void
-}
-
-type KeyedPart = GroupPart<Placed<KeyedRows>>
-
-/** Of one request; every one of them computes again what others have changed meanwhile. */
-const roundsMax = 24
+/** In which nothing was settled; every one of them computes again what others have changed meanwhile. */
+const idleRoundsMax = 24
 /** Before a writer asks for a turn. */
 const lostRacesMax = 2
 const turnLooksMax = 150
@@ -74,11 +52,14 @@ export async function runKeyedGroup(context: KeyedContext, group: readonly Waiti
     let parts = partsOf(group)
     const newest = { ...context, table: newestTable(context.table, parts) }
     await settleUnopened(newest, parts, answers)
+    refuseWhole(parts, answers)
     parts = settleKnown(newest, unsettled(parts, answers), answers)
     const races = new Map<string, number>()
-    for (let round = 0; round < roundsMax && parts.length > 0; round++) {
+    for (let idle = 0; idle < idleRoundsMax && parts.length > 0; ) {
       await new Round(newest, answers, races).run(parts)
-      parts = unsettled(parts, answers)
+      const left = unsettled(parts, answers)
+      idle = left.length < parts.length ? 0 : idle + 1
+      parts = left
     }
   } catch (error) {
     settleRest(answers, error)
@@ -88,17 +69,6 @@ export async function runKeyedGroup(context: KeyedContext, group: readonly Waiti
 
 const newestTable = (table: Table, parts: readonly KeyedPart[]): Table =>
   parts.reduce((newest, { encoded }) => (encoded.table.schema.schemaId > newest.schema.schemaId ? encoded.table : newest), table)
-
-/** What a bucket's operations have become, on the state at `seen`. */
-interface Prepared {
-  readonly bucket: KvBucket
-  readonly seen: Offset
-  readonly states: ReadonlyMap<string, KeyState>
-  readonly keys: ReadonlyMap<string, KeyState>
-  readonly touched: ReadonlySet<string>
-  readonly rows: bigint
-  readonly parts: readonly GroupPart[]
-}
 
 class Round {
   readonly #context: KeyedContext
@@ -112,57 +82,30 @@ class Round {
     this.#races = races
   }
 
-  /** Parts that lost a race stay unsettled. */
+  /**
+   * In a share of the memory that is enough as a rule. What needs more waits for a whole one, then goes with fewer requests at once, and
+   * a request that is too large alone is refused. Parts that lost a race, or had to wait, stay unsettled.
+   */
   async run(parts: readonly KeyedPart[]): Promise<void> {
-    const { buckets, table } = this.#context
-    const byBucket = Map.groupBy(parts, ({ encoded }) => bucketKey(idOf(encoded)))
-    const held: KvBucket[] = []
-    try {
-      const preparing = [...byBucket].map(async ([key, members]): Promise<[string, Prepared] | undefined> => {
-        const at = present(members[0], 'a part of a bucket').encoded
-        const bucket = buckets.hold(table, at)
-        held.push(bucket)
-        try {
-          return [key, await this.#prepare(bucket, at, members)]
-        } catch (error) {
-          for (const member of members) answer(this.#answers, member, { done: false, error: beforeCommit(error) })
-          return undefined
-        }
-      })
-      const prepared = new Map((await Promise.all(preparing)).filter((each) => each !== undefined))
-      await this.#commit(prepared)
-    } finally {
-      for (const bucket of held) buckets.release(bucket)
+    const { memory, upsertBytesMax } = this.#context
+    let own = parts
+    for (let bytes = Math.min(upsertBytesMax, expectedBytes(parts)); ; bytes = upsertBytesMax) {
+      await memory.take(bytes)
+      try {
+        return await this.#commit(await prepare(this.#context, own, this.#answers, bytes))
+      } catch (error) {
+        if (!(error instanceof NoRoomForGroup)) throw error
+      } finally {
+        memory.give(bytes)
+      }
+      refuseWhole(own, this.#answers)
+      own = unsettled(own, this.#answers)
+      if (bytes < upsertBytesMax) continue
+      const requests = [...new Set(own.map(({ request }) => request))]
+      if (requests.length <= 1) return refuse(own, this.#answers, tooLarge(upsertBytesMax))
+      const half = new Set(requests.slice(0, requests.length / 2))
+      own = own.filter(({ request }) => half.has(request))
     }
-  }
-
-  async #prepare(bucket: KvBucket, at: Placed<KeyedRows>, members: readonly KeyedPart[]): Promise<Prepared> {
-    const { table, memos, buckets, numbers, world } = this.#context
-    const memo = memos.get(table.tableId, idOf(at)) ?? memos.learn(table.tableId, idOf(at), await openHead(world, table, at))
-    await bucket.catchUp(table, memo.head)
-    buckets.checkRoom(bucket, at)
-    const touched = new Set(members.flatMap(({ encoded }) => encoded.operations.map(({ key }) => key)))
-    const { end, kept: states } = await bucket.find(table, touched, keepStates(unbounded()))
-    const schemas = await this.#schemasOf(states)
-    const schemaOf = (schemaId: number): Schema => present(schemas.get(schemaId), 'the schema of a row')
-    const rowsOfMembers = members.map(({ encoded }) => encoded)
-    const reserved = await numbers.reserve(table, rowsOfMembers, states)
-    const { rows, keys, ...computed } = computeChanges({ table, states, schemaOf, members: rowsOfMembers, draw: reserved.draw })
-    reserved.release()
-    const parts: GroupPart[] = []
-    for (const [i, member] of members.entries()) {
-      const records = present(computed.members[i], 'what a member has become')
-      if (isSluiceError(records)) answer(this.#answers, member, { done: false, error: beforeCommit(records) })
-      else parts.push({ ...member, encoded: encodeRecords(table, member.encoded, records) })
-    }
-    return { bucket, seen: end, states, keys, touched, rows, parts }
-  }
-
-  async #schemasOf(states: ReadonlyMap<string, KeyState>): Promise<ReadonlyMap<number, Schema>> {
-    const schemas = new Map<number, Schema>()
-    for (const { schemaId } of states.values())
-      if (!schemas.has(schemaId)) schemas.set(schemaId, await this.#context.schemaOf(this.#context.table, schemaId))
-    return schemas
   }
 
   async #commit(prepared: ReadonlyMap<string, Prepared>): Promise<void> {
@@ -221,27 +164,32 @@ class Round {
   }
 
   /** The end at which the keys of the plan are still as they were; undefined: some are not. */
-  async #untouched(plan: BucketRef, memo: Memo, { bucket, states, touched }: Prepared): Promise<Offset | undefined> {
+  #untouched(plan: BucketRef, memo: Memo, { offsets }: Prepared): Promise<Offset | undefined> {
     const { table, buckets } = this.#context
-    await bucket.catchUp(table, memo.head)
-    buckets.checkRoom(bucket, plan)
-    const now = await bucket.find(table, touched, keepOffsets(unbounded()))
-    const isSame = [...touched].every((key) => rowOffset(states.get(key)) === now.kept.get(key))
-    return isSame ? now.end : undefined
+    return buckets.use(table, plan, async (bucket) => {
+      await bucket.catchUp(table, memo.head)
+      buckets.checkRoom(bucket, plan)
+      const now = await bucket.find(table, offsets.keys(), keepOffsets(nothing()))
+      const isSame = [...offsets].every(([key, offset]) => offset === now.kept.get(key))
+      return isSame ? now.end : undefined
+    })
   }
 
   async #committed(
     plan: BucketPlan,
-    { bucket, keys, rows }: Prepared,
+    { keys, rows }: Prepared,
     base: Offset,
     advanced: NonNullable<Awaited<ReturnType<typeof commitBucket>>['advanced']>,
   ): Promise<void> {
-    const { table, world } = this.#context
+    const { table, world, buckets } = this.#context
     const bytes = plan.members.reduce((sum, { length }) => sum + length, 0)
-    await bucket.apply({ base, end: advanced.head.end, keys, rows, bytes })
+    const isFoldDue = await buckets.use(table, plan, async (bucket) => {
+      await bucket.apply({ base, end: advanced.head.end, keys, rows, bytes })
+      return bucket.takeFoldDue()
+    })
     this.#races.delete(bucketKey(idOf(plan)))
     await tend(this.#context, plan, advanced)
-    if (!bucket.takeFoldDue()) return
+    if (!isFoldDue) return
     const { id, name } = plan.partition
     const of = id === '' ? {} : { partition: { id, name } }
     // Lost, the mark brings it a little later.
@@ -266,15 +214,16 @@ class Round {
 /** A commit without rows refers to no object, and so to none that could be collected. */
 const emptyLabelMs = 10 * 365 * 86_400_000
 
-const unbounded = (): Room => new Room(Number.POSITIVE_INFINITY, () => new Error('no bound'))
+/** Offsets take no room. */
+const nothing = (): Room => new Room(0, () => new NoRoomForGroup())
 
-/** Equal: the same row, or none. */
-const rowOffset = (state: KeyState | undefined): bigint | undefined => (state?.row === undefined ? undefined : state.offset)
+/** The old rows, and the changelog with both: rows are replaced by some of about their size, as a rule. */
+const expectedBytes = (parts: readonly KeyedPart[]): number =>
+  parts.reduce((sum, { encoded }) => sum + 4 * encoded.bytes, 4 * 1024 * 1024)
 
-function encodeRecords(table: Table, { partition, bucket }: BucketRef, records: Parameters<typeof batchOf>[1]): Part {
-  const { schemaId, columns } = logSchemaOf(table, table.schema)
-  if (records.length === 0) return { partition, bucket, rows: 0, block: [], bytes: 0 }
-  const frames = splitBatch(batchOf(columns, records), limits.frameBytesMax)
-  const block = encodeBlock(schemaId, partition.name, frames)
-  return { partition, bucket, rows: records.length, block, bytes: lengthOf(block) }
-}
+const tooLarge = (bytesMax: number): SluiceError =>
+  new SluiceError(
+    'too-large',
+    `the rows that are there under these keys, and the changelog of the request, have more than ${bytesMax} bytes: send fewer rows at once`,
+    { facts: { limit: 'upsertBytesMax', bytesMax } },
+  )

@@ -1,7 +1,7 @@
 /**
  * Group commit: within one process concurrent appends to a table share objects and commits. The pace is a minimum interval
  * between PUTs, not a linger: an idle append goes out at once. A group has one request of a producer, and a producer's next
- * request waits for its last one. Memory is bounded by `pendingBytesMax`.
+ * request waits for its last one; who must wait is not overtaken on its lanes. Memory is bounded by `pendingBytesMax`.
  */
 
 import type { Clock } from '../../kernel/clock.ts'
@@ -18,6 +18,13 @@ export interface BatcherConfig {
   readonly pendingBytesMax: number
 }
 
+export interface BatcherParts<P extends Sized> {
+  /** Settles every waiting request of its group and never throws. */
+  readonly run: (group: readonly Waiting<P>[]) => Promise<void>
+  /** Groups in flight at once have no lane in common; absent: any may. */
+  readonly laneOf?: (part: P) => string
+}
+
 /** A part of a request for one bucket. */
 export interface Sized {
   readonly bytes: number
@@ -31,22 +38,26 @@ export interface Waiting<P extends Sized> {
   readonly reject: (error: unknown) => void
 }
 
+interface InLanes<P extends Sized> extends Waiting<P> {
+  readonly lanes: readonly string[]
+}
+
 export class Batcher<P extends Sized> {
   readonly #clock: Clock
   readonly #config: BatcherConfig
-  readonly #run: (group: readonly Waiting<P>[]) => Promise<void>
+  readonly #parts: BatcherParts<P>
+  readonly #busyLanes = new Set<string>()
   readonly #busyProducers = new Set<string>()
-  #pending: Waiting<P>[] = []
+  #pending: InLanes<P>[] = []
   #bytes = 0
   #inFlight = 0
   #lastStart = Number.NEGATIVE_INFINITY
   #pacing = false
 
-  /** `run` settles every waiting request of its group and never throws. */
-  constructor(clock: Clock, config: BatcherConfig, run: (group: readonly Waiting<P>[]) => Promise<void>) {
+  constructor(clock: Clock, config: BatcherConfig, parts: BatcherParts<P>) {
     this.#clock = clock
     this.#config = config
-    this.#run = run
+    this.#parts = parts
   }
 
   get idle(): boolean {
@@ -60,8 +71,10 @@ export class Batcher<P extends Sized> {
         new SluiceError('throttled', 'too many rows wait to be written: try again a little later', { effect: 'none' }),
       )
     }
+    const { laneOf } = this.#parts
+    const lanes = laneOf === undefined ? [] : parts.map(laneOf)
     return new Promise((resolve, reject) => {
-      this.#pending.push({ parts, producer, bytes, resolve, reject })
+      this.#pending.push({ parts, producer, bytes, lanes, resolve, reject })
       this.#bytes += bytes
       this.#pump()
     })
@@ -87,17 +100,21 @@ export class Batcher<P extends Sized> {
   }
 
   /** In order of arrival; who must wait keeps its place. */
-  #take(): readonly Waiting<P>[] {
-    const group: Waiting<P>[] = []
-    const left: Waiting<P>[] = []
+  #take(): readonly InLanes<P>[] {
+    const group: InLanes<P>[] = []
+    const left: InLanes<P>[] = []
     const taken = new Set<string>()
+    const passedBy = new Set<string>()
     let bytes = 0
     for (const waiting of this.#pending) {
       const id = waiting.producer?.id
       const room = id === undefined || taken.size < limits.producersPerGroupMax
       const fits = group.length === 0 || (room && bytes + waiting.bytes <= this.#config.groupBytesMax)
-      if (!fits || (id !== undefined && (taken.has(id) || this.#busyProducers.has(id)))) {
+      const isFree = !waiting.lanes.some((lane) => this.#busyLanes.has(lane) || passedBy.has(lane))
+      const isNext = id === undefined || !(taken.has(id) || this.#busyProducers.has(id))
+      if (!isFree || !fits || !isNext) {
         left.push(waiting)
+        if (isNext) for (const lane of waiting.lanes) passedBy.add(lane)
         if (id !== undefined) taken.add(id)
         continue
       }
@@ -109,12 +126,15 @@ export class Batcher<P extends Sized> {
     return group
   }
 
-  #start(group: readonly Waiting<P>[]): void {
+  #start(group: readonly InLanes<P>[]): void {
     this.#inFlight += 1
     this.#lastStart = this.#clock.now()
     for (const { producer } of group) if (producer !== undefined) this.#busyProducers.add(producer.id)
-    void this.#run(group).finally(() => {
+    const lanes = new Set(group.flatMap((waiting) => waiting.lanes))
+    for (const lane of lanes) this.#busyLanes.add(lane)
+    void this.#parts.run(group).finally(() => {
       this.#inFlight -= 1
+      for (const lane of lanes) this.#busyLanes.delete(lane)
       for (const { producer, bytes } of group) {
         this.#bytes -= bytes
         if (producer !== undefined) this.#busyProducers.delete(producer.id)

@@ -98,9 +98,11 @@ test('a clock that is set back does not hold the groups', async () => {
     },
   }
   const config = { groupIntervalMs: 5, groupBytesMax: 1, groupsInFlightMax: 4, pendingBytesMax: 1_000 }
-  const batcher = new Batcher(clock, config, async (group) => {
-    started.push(now)
-    for (const { resolve } of group) resolve([])
+  const batcher = new Batcher(clock, config, {
+    run: async (group) => {
+      started.push(now)
+      for (const { resolve } of group) resolve([])
+    },
   })
   await batcher.submit([], undefined)
   now -= 3_600_000

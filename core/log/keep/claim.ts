@@ -4,21 +4,16 @@
  * and a refusal is read for one's own trace before it is believed.
  */
 
-import { isPartitionAlive } from '../../catalog/partitions.ts'
-import { isAlive } from '../../catalog/tables.ts'
 import { type Claim, claimKey, decodeClaim, encodePending, newClaim, type Pending } from '../../format/items/claim.ts'
 import { encodeEntry } from '../../format/items/entry.ts'
-import { partitionKey } from '../../format/items/partition.ts'
-import { tableKey } from '../../format/items/table.ts'
 import { decide } from '../../jobs/decide.ts'
 import { equalBytes } from '../../kernel/bytes.ts'
-import { type Label, type Offset, randomId } from '../../kernel/ids.ts'
+import type { Label, Offset } from '../../kernel/ids.ts'
 import { type BucketId, type BucketRef, idOf } from '../../model/partition.ts'
 import type { Table } from '../../model/table.ts'
-import type { Condition, TransactAction, Update } from '../../ports/items.ts'
+import type { Update } from '../../ports/items.ts'
 import type { World } from '../../ports/world.ts'
-
-export const leaseMs = 60_000
+import { bear, claim, leaseMs, release } from '../claim.ts'
 
 /** Strongly read; undefined before the first compaction of the bucket. */
 export async function readClaim(world: World, tableId: string, at: BucketId): Promise<Claim | undefined> {
@@ -29,34 +24,11 @@ export async function readClaim(world: World, tableId: string, at: BucketId): Pr
 /** From here on no earlier claimant can commit. Undefined: another is at work, or the table changed meanwhile. */
 export async function takeClaim(world: World, table: Table, at: BucketRef): Promise<Claim | undefined> {
   const seen = (await readClaim(world, table.tableId, idOf(at))) ?? (await bearClaim(world, table, at))
-  const now = world.clock.now()
-  if (seen === undefined || seen.lease >= now) return undefined
-  const holder = randomId(world.random)
-  const update: Update = {
-    key: claimKey(table.tableId, idOf(at)),
-    set: { e: { value: seen.epoch + 1n }, h: { value: holder }, l: { value: BigInt(now + leaseMs) } },
-    condition: {
-      is: 'and',
-      all: [
-        { is: 'equal', path: 'e', value: seen.epoch },
-        { is: 'less', path: 'l', value: BigInt(now) },
-      ],
-    },
-  }
-  return decide(world, update, decodeClaim, (claim) => claim.epoch === seen.epoch + 1n && claim.holder === holder)
+  return seen && claim(world, claimKey(table.tableId, idOf(at)), seen, decodeClaim)
 }
 
-/** Born as a head is: only while the very table is alive, with the `gc` that it copies. */
 async function bearClaim(world: World, table: Table, at: BucketRef): Promise<Claim | undefined> {
-  const alive: Condition = { is: 'and', all: [isAlive(table), { is: 'equal', path: 'g', value: table.gc }] }
-  const { partition } = at
-  const actions: TransactAction[] = [
-    { check: tableKey(table.database, table.name), condition: alive },
-    { create: newClaim(table.tableId, idOf(at), table.gc) },
-  ]
-  if (partition.id !== '')
-    actions.push({ check: partitionKey(table.tableId, partition.name), condition: isPartitionAlive(partition) })
-  await world.items.transact(actions) // COMMIT POINT
+  await bear(world, table, at, newClaim(table.tableId, idOf(at), table.gc))
   return readClaim(world, table.tableId, idOf(at))
 }
 
@@ -111,14 +83,8 @@ export async function clearPending(
   return decide(world, update, decodeClaim, (claim) => claim.epoch === mine.epoch && claim.pending === undefined)
 }
 
-/** Ends a claim, so that the next trigger need not wait for the lease. */
-export async function releaseClaim(world: World, table: Table, at: BucketId, mine: Claim, done: Offset): Promise<void> {
-  await world.items.update({
-    key: claimKey(table.tableId, at),
-    set: { l: { value: 0n }, d: { value: done } },
-    condition: { is: 'equal', path: 'e', value: mine.epoch },
-  })
-}
+export const releaseClaim = (world: World, table: Table, at: BucketId, mine: Claim, done: Offset): Promise<void> =>
+  release(world, claimKey(table.tableId, at), mine, { d: { value: done } })
 
 const isSame = (a: Pending | undefined, b: Pending): boolean =>
   a !== undefined &&

@@ -2,6 +2,7 @@
 import type { PlantedBug } from './plant.ts'
 
 const group = 'core/kv/upsert/group.ts'
+const prepare = 'core/kv/upsert/prepare.ts'
 const fold = 'core/kv/fold/fold.ts'
 const publish = 'core/kv/fold/publish.ts'
 
@@ -9,11 +10,11 @@ export const keyedBugs: readonly PlantedBug[] = [
   {
     id: 'B26',
     what: 'an absolute origin in a batch that is committed again at another base',
-    file: group,
-    find: 'encodeRecords(table, member.encoded, records)',
-    replace: `encodeRecords(table, member.encoded, records.map((record, i) => {
+    file: prepare,
+    find: 'encodeRecords(table, part.encoded, records)',
+    replace: `encodeRecords(table, part.encoded, records.map((record, i) => {
         const prev = record.at(-1)
-        return typeof prev === 'bigint' && prev < 0n ? [...record.slice(0, -1), end + BigInt(i) + prev] : record
+        return typeof prev === 'bigint' && prev < 0n ? [...record.slice(0, -1), seen + BigInt(i) + prev] : record
       }))`,
     scenario: 'keyed',
     seedsMax: 100,
@@ -31,8 +32,8 @@ export const keyedBugs: readonly PlantedBug[] = [
     id: 'V2',
     what: 'a stale delta: what came in between is taken to leave the keys alone',
     file: group,
-    find: 'const isSame = [...touched].every((key) => rowOffset(states.get(key)) === now.kept.get(key))',
-    replace: 'const isSame = touched.size > 0',
+    find: 'const isSame = [...offsets].every(([key, offset]) => offset === now.kept.get(key))',
+    replace: 'const isSame = offsets.size > 0',
     scenario: 'keyed',
     seedsMax: 100,
   },
@@ -77,12 +78,12 @@ export const keyedBugs: readonly PlantedBug[] = [
   {
     id: 'V7',
     what: 'claims of folds without a lease: triggers fence each other',
-    file: publish,
-    find: `  if (seen === undefined || seen.lease >= now) return undefined
+    file: 'core/log/claim.ts',
+    find: `  if (seen.lease >= now) return undefined
   const holder = randomId(world.random)
   const update: Update = {
-    key: kvKey(table.tableId, idOf(at)),
-    set: { e: { value: seen.epoch + 1n }, h: { value: holder }, l: { value: BigInt(now + foldLeaseMs) } },
+    key,
+    set: { e: { value: seen.epoch + 1n }, h: { value: holder }, l: { value: BigInt(now + leaseMs) } },
     condition: {
       is: 'and',
       all: [
@@ -92,17 +93,11 @@ export const keyedBugs: readonly PlantedBug[] = [
     },
   }
 `,
-    replace: `  if (seen === undefined) return undefined
-  const holder = randomId(world.random)
+    replace: `  const holder = randomId(world.random)
   const update: Update = {
-    key: kvKey(table.tableId, idOf(at)),
-    set: { e: { value: seen.epoch + 1n }, h: { value: holder }, l: { value: BigInt(now + foldLeaseMs) } },
-    condition: {
-      is: 'and',
-      all: [
-        { is: 'equal', path: 'e', value: seen.epoch },
-      ],
-    },
+    key,
+    set: { e: { value: seen.epoch + 1n }, h: { value: holder }, l: { value: BigInt(now + leaseMs) } },
+    condition: { is: 'equal', path: 'e', value: seen.epoch },
   }
 `,
     scenario: 'keyed',
@@ -162,7 +157,7 @@ export const keyedBugs: readonly PlantedBug[] = [
     file: 'core/kv/insert.ts',
     find: '      assertDone(appended)',
     replace: `      assertDone(appended)
-      if (attempt === 1) return { rows: rowsOf(keys).map((row, i) => found[i] ?? row), inserted }`,
+      if (attempt === 1) return { rows: rowsOf(keys).map((row, i) => found[i] ?? row), buckets, inserted }`,
     scenario: 'keyed',
     seedsMax: 100,
   },

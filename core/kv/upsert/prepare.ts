@@ -1,0 +1,188 @@
+/**
+ * What a group becomes before any of it is committed: the state of each touched bucket at its end, the old rows of the keys, merged. A
+ * bucket's tail is let go before what comes of it is kept, and what is kept is bounded while it comes. A request is taken whole, in all
+ * its buckets, or refused whole: what cannot be merged in one bucket, or read, changes nothing in the others.
+ */
+import { splitBatch } from '../../format/arrow/take.ts'
+import type { KeyState } from '../../format/run/block.ts'
+import { encodeBlock } from '../../format/segment/block.ts'
+import { present } from '../../kernel/assert.ts'
+import { lengthOf } from '../../kernel/bytes.ts'
+import type { SluiceError } from '../../kernel/errors.ts'
+import type { Offset } from '../../kernel/ids.ts'
+import { limits } from '../../kernel/limits.ts'
+import { mapAtOnce } from '../../kernel/parallel.ts'
+import type { Shares } from '../../kernel/shares.ts'
+import type { Placed } from '../../log/append/appender.ts'
+import type { GroupContext } from '../../log/append/context.ts'
+import { type Answers, answer, beforeCommit, unsettled } from '../../log/append/group.ts'
+import type { GroupPart, Part } from '../../log/append/plan.ts'
+import { openHead } from '../../log/head/birth.ts'
+import { logSchemaOf } from '../../model/changelog.ts'
+import { type BucketRef, bucketKey, idOf } from '../../model/partition.ts'
+import type { Schema, Table } from '../../model/table.ts'
+import type { KvBuckets } from '../buckets.ts'
+import { keepStates } from '../keep.ts'
+import { Room } from '../room.ts'
+import { batchOf } from '../values.ts'
+import { BucketChanges, type Effects, type Taken } from './compute.ts'
+import type { Numbers, Reserved } from './numbers.ts'
+import type { KeyedRows } from './operations.ts'
+
+export interface KeyedContext extends GroupContext {
+  readonly buckets: KvBuckets
+  readonly numbers: Numbers
+  readonly schemaOf: (table: Table, schemaId: number) => Promise<Schema>
+  /** Bytes for what groups hold, of all tables. */
+  readonly memory: Shares
+  /** Of one group. */
+  readonly upsertBytesMax: number
+  /** Of this process, in turns. */
+  readonly holder: string
+  readonly onConflict: () => void
+}
+
+export type KeyedPart = GroupPart<Placed<KeyedRows>>
+
+/** What a bucket's operations have become, on the state at `seen`. */
+export interface Prepared extends Effects {
+  readonly seen: Offset
+  /** Where the rows of the touched keys were written; undefined: there is none. */
+  readonly offsets: ReadonlyMap<string, bigint | undefined>
+  readonly parts: readonly GroupPart[]
+}
+
+/** The group needs more memory than its share. */
+export class NoRoomForGroup extends Error {}
+
+const bucketsAtOnce = 16
+
+/** By bucket. Requests that there is no room for beside others stay unsettled. Errors: `NoRoomForGroup`: there is none for the first. */
+export async function prepare(
+  context: KeyedContext,
+  parts: readonly KeyedPart[],
+  answers: Answers,
+  bytesMax: number,
+): Promise<ReadonlyMap<string, Prepared>> {
+  const room = new Room(bytesMax, () => new NoRoomForGroup())
+  const byBucket = [...Map.groupBy(parts, ({ encoded }) => bucketKey(idOf(encoded)))]
+  const buckets = new Map<string, Bucket>()
+  try {
+    await mapAtOnce(byBucket, bucketsAtOnce, async ([key, members]) => {
+      try {
+        buckets.set(key, await bucketOf(context, members, room))
+      } catch (error) {
+        if (error instanceof NoRoomForGroup) throw error
+        refuse(members, answers, beforeCommit(error))
+      }
+    })
+    refuseWhole(parts, answers)
+    takeRequests(buckets, unsettled(parts, answers), answers)
+  } finally {
+    for (const { reserved } of buckets.values()) reserved.release()
+  }
+  const prepared = new Map<string, Prepared>()
+  for (const [key, bucket] of buckets) if (bucket.members.length > 0) prepared.set(key, preparedOf(context.table, bucket))
+  return prepared
+}
+
+/** As many as there is room for. Errors: `NoRoomForGroup`. */
+function takeRequests(buckets: ReadonlyMap<string, Bucket>, parts: readonly KeyedPart[], answers: Answers): void {
+  let taken = 0
+  for (const own of Map.groupBy(parts, ({ request }) => request).values()) {
+    try {
+      takeRequest(buckets, own)
+      taken += 1
+    } catch (error) {
+      if (!(error instanceof NoRoomForGroup)) refuse(own, answers, beforeCommit(error))
+      else if (taken === 0) throw error
+      else return
+    }
+  }
+}
+
+/** Where one of these parts is refused, the others of its request are with it. */
+export function refuseWhole(parts: readonly KeyedPart[], answers: Answers): void {
+  const errors = new Map<number, SluiceError>()
+  for (const { request, part } of parts) {
+    const outcome = answers[request]?.[part]
+    if (outcome?.done === false) errors.set(request, outcome.error)
+  }
+  for (const part of unsettled(parts, answers)) {
+    const error = errors.get(part.request)
+    if (error !== undefined) answer(answers, part, { done: false, error })
+  }
+}
+
+export function refuse(parts: readonly KeyedPart[], answers: Answers, error: SluiceError): void {
+  for (const part of parts) answer(answers, part, { done: false, error })
+}
+
+interface Bucket {
+  readonly seen: Offset
+  readonly states: ReadonlyMap<string, KeyState>
+  readonly reserved: Reserved
+  readonly changes: BucketChanges
+  readonly members: { readonly part: KeyedPart; readonly records: Taken['records'] }[]
+}
+
+async function bucketOf(context: KeyedContext, members: readonly KeyedPart[], room: Room): Promise<Bucket> {
+  const { table, memos, buckets, numbers, world } = context
+  const at = present(members[0], 'a part of a bucket').encoded
+  const memo = memos.get(table.tableId, idOf(at)) ?? memos.learn(table.tableId, idOf(at), await openHead(world, table, at))
+  const touched = new Set(members.flatMap(({ encoded }) => encoded.operations.map(({ key }) => key)))
+  const { end, kept: states } = await buckets.use(table, at, async (bucket) => {
+    await bucket.catchUp(table, memo.head)
+    buckets.checkRoom(bucket, at)
+    return bucket.find(table, touched, keepStates(room))
+  })
+  const schemas = await schemasOf(context, states)
+  const schemaOf = (schemaId: number): Schema => present(schemas.get(schemaId), 'the schema of a row')
+  const rows = members.map(({ encoded }) => encoded)
+  const reserved = await numbers.reserve(table, rows, states)
+  const changes = new BucketChanges({ table, states, schemaOf, room, draw: reserved.draw })
+  return { seen: end, states, reserved, changes, members: [] }
+}
+
+async function schemasOf(
+  { table, schemaOf }: KeyedContext,
+  states: ReadonlyMap<string, KeyState>,
+): Promise<ReadonlyMap<number, Schema>> {
+  const schemas = new Map<number, Schema>()
+  for (const { schemaId } of states.values()) if (!schemas.has(schemaId)) schemas.set(schemaId, await schemaOf(table, schemaId))
+  return schemas
+}
+
+/** In all its buckets. Errors: those of `BucketChanges.take`; then in none. */
+function takeRequest(buckets: ReadonlyMap<string, Bucket>, parts: readonly KeyedPart[]): void {
+  const taken: (Taken & { readonly bucket: Bucket; readonly part: KeyedPart })[] = []
+  try {
+    for (const part of parts) {
+      const bucket = present(buckets.get(bucketKey(idOf(part.encoded))), 'the bucket of a part')
+      taken.push({ ...bucket.changes.take(part.encoded), bucket, part })
+    }
+  } catch (error) {
+    for (const { undo } of taken.reverse()) undo()
+    throw error
+  }
+  for (const { bucket, part, records } of taken) bucket.members.push({ part, records })
+}
+
+function preparedOf(table: Table, { seen, states, changes, members }: Bucket): Prepared {
+  const offsets = new Map<string, bigint | undefined>()
+  for (const { part } of members)
+    for (const { key } of part.encoded.operations) {
+      const state = states.get(key)
+      offsets.set(key, state?.row === undefined ? undefined : state.offset)
+    }
+  const parts = members.map(({ part, records }) => ({ ...part, encoded: encodeRecords(table, part.encoded, records) }))
+  return { seen, offsets, parts, ...changes.effects() }
+}
+
+function encodeRecords(table: Table, { partition, bucket }: BucketRef, records: Taken['records']): Part {
+  const { schemaId, columns } = logSchemaOf(table, table.schema)
+  if (records.length === 0) return { partition, bucket, rows: 0, block: [], bytes: 0 }
+  const frames = splitBatch(batchOf(columns, records), limits.frameBytesMax)
+  const block = encodeBlock(schemaId, partition.name, frames)
+  return { partition, bucket, rows: records.length, block, bytes: lengthOf(block) }
+}
