@@ -8,6 +8,7 @@ import { cold } from './cold.ts'
 import { compact, printCompact } from './compact.ts'
 import { compactLake } from './compact-lake.ts'
 import { ddl } from './ddl.ts'
+import { freshness } from './freshness.ts'
 import type { Report } from './harness.ts'
 import { lookup, upsert } from './keyed.ts'
 import { plan, printPlan } from './plan.ts'
@@ -32,6 +33,10 @@ const benches: Readonly<Record<string, Bench>> = {
     },
   },
   tier: { about: 'tiering against bare parquet-wasm, and its peak memory', run: async (options) => reports(await tier(options)) },
+  freshness: {
+    about: 'from ack to lake of a trickling table, and dollars a month',
+    run: async (options) => reports(await freshness(options)),
+  },
   fetch: { about: 'a whole table over HTTP against a bare Node server', run: async (options) => reports(await fetch(options)) },
   prune: { about: 'some columns of a table against all', run: async (options) => reports(await prune(options)) },
   partitions: { about: 'one partition of a table against all', run: async (options) => reports(await partitions(options)) },

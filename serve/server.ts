@@ -166,7 +166,7 @@ function startSweeping(
   const stopping = new AbortController()
   const loop = async () => {
     while (!stopping.signal.aborted) {
-      await sweep(world).catch((error) => logError('sweep', error))
+      await sweep(world, intervalMs).catch((error) => logError('sweep', error))
       await world.clock.sleep(intervalMs, stopping.signal)
     }
   }

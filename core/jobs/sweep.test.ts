@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { markKey } from '../format/items/mark.ts'
 import { testWorld } from '../log/world.case.ts'
+import type { Job } from '../ports/queue.ts'
 import { putMark } from './marks.ts'
 import { sweep } from './sweep.ts'
 
@@ -40,4 +41,30 @@ test('a mark of a kind that this build does not know is left alone', async () =>
   await putMark(world, { kind: 'tier', table: tableOf(4), buckets: 1, due: world.time.now })
   expect(await sweep(world)).toEqual({ jobs: 1 })
   expect(await world.items.get(key)).toBeDefined()
+})
+
+test('what becomes due before the next sweep is sent to be done when it is due, with the marks of that time', async () => {
+  const world = testWorld()
+  const delays: number[] = []
+  const queue = {
+    send: async (job: Job, delayMs = 0) => {
+      delays.push(delayMs)
+      await world.queue.send(job)
+    },
+  }
+  const { now } = world.time
+  for (const [id, due] of [
+    [1, now - 5],
+    [1, now + 1_000],
+    [2, now + 3_000],
+    [2, now + 3_001],
+    [3, now + 60_001],
+  ] as const)
+    await putMark(world, { kind: 'tier', table: tableOf(id), buckets: 1, due })
+  expect(await sweep({ ...world, queue }, 60_000)).toEqual({ jobs: 2 })
+  expect(world.jobs.map(({ table, marks }) => [table.table, marks.length])).toEqual([
+    ['t1', 1],
+    ['t2', 1],
+  ])
+  expect(delays).toEqual([0, 3_000])
 })

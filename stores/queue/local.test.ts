@@ -92,3 +92,30 @@ test('a drain waits for the job that runs, forgets those that wait, and takes no
   await drained
   expect(done).toBe(1)
 })
+
+test('a job that was sent again for marks that have been answered meanwhile is not done again, one that was asked for is', async () => {
+  const done: string[] = []
+  const handle = async ({ table, marks }: Job): Promise<void> => {
+    await new Promise((resolve) => setImmediate(resolve))
+    done.push(`${table.table} ${marks.join()}`)
+  }
+  const queue = new LocalQueue({ handle, clock: new JumpingClock(), jobsAtOnce: 3 })
+  for (const table of [1, 2, 3]) await queue.send(jobOf(table, ['a', 'b']))
+  await queue.send(jobOf(1, ['b']))
+  await queue.send(jobOf(2))
+  await queue.send(jobOf(3, ['b', 'c']))
+  await queue.idle()
+  expect(done.sort()).toEqual(['t1 a,b', 't2 ', 't2 a,b', 't3 a,b', 't3 b,c'])
+})
+
+test('jobs of two partitions are two jobs', async () => {
+  const done: string[] = []
+  const handle = async ({ partition, marks }: Job): Promise<void> => {
+    await new Promise((resolve) => setImmediate(resolve))
+    done.push(`${partition?.name} ${marks.join()}`)
+  }
+  const queue = new LocalQueue({ handle, clock: new JumpingClock() })
+  for (const id of ['p', 'q', 'r']) await queue.send({ ...jobOf(1, [id]), partition: { id, name: id } })
+  await queue.idle()
+  expect(done.sort()).toEqual(['p p', 'q q', 'r r'])
+})

@@ -1,8 +1,9 @@
 /**
  * JobQueue of one process: delayed, at least once while the process lives, a bounded number of jobs at a time. A job that
  * fails is tried again with doubled pauses, then given up to its mark, which the sweep reads. A crash loses what waits
- * here: marks bring it back. Of one kind and table one job runs and one waits, with the marks of all: the sweep sends
- * a job again for as long as its marks are there, and a slow or failing table must not fill the queue.
+ * here: marks bring it back. Of one kind and table, or partition, one job runs and one waits, with the marks of all: the sweep sends
+ * a job again for as long as its marks are there, and a slow or failing table must not fill the queue. One that was sent for the very
+ * marks that a job has just answered is not done again.
  */
 import type { Clock } from '../../core/kernel/clock.ts'
 import { SluiceError } from '../../core/kernel/errors.ts'
@@ -25,6 +26,8 @@ const retryPauseMsFirst = 200
 interface Waiting {
   readonly job: Job
   readonly attempt: number
+  /** By somebody, whatever marks there are. */
+  readonly isAsked: boolean
 }
 
 export class LocalQueue implements JobQueue {
@@ -45,7 +48,7 @@ export class LocalQueue implements JobQueue {
       throw new SluiceError('unavailable', 'the job queue is closed', { effect: 'none', action: 'stop' })
     if (this.#due.size + this.#sleeping >= waitingMax)
       throw new SluiceError('unavailable', `more than ${waitingMax} jobs wait`, { effect: 'none' })
-    this.#enqueue({ job, attempt: 1 }, delayMs)
+    this.#enqueue({ job, attempt: 1, isAsked: job.marks.length === 0 }, delayMs)
   }
 
   /** Resolves when every job, delayed ones too, is done or given up. */
@@ -94,17 +97,25 @@ export class LocalQueue implements JobQueue {
     for (const resolve of waiting) resolve()
   }
 
-  async #run({ job, attempt }: Waiting): Promise<void> {
+  async #run(waiting: Waiting): Promise<void> {
+    const { job, attempt } = waiting
     try {
       await this.#config.handle(job)
+      this.#answered(job)
     } catch (error) {
       const last = attempt >= attemptsMax || this.#stopped.signal.aborted
       this.#config.onError?.(job, error, last)
-      if (!last) this.#enqueue({ job, attempt: attempt + 1 }, retryPauseMsFirst * 2 ** (attempt - 1))
+      if (!last) this.#enqueue({ ...waiting, attempt: attempt + 1 }, retryPauseMsFirst * 2 ** (attempt - 1))
     } finally {
       this.#running.delete(idOf(job))
       this.#start()
     }
+  }
+
+  #answered(job: Job): void {
+    const again = this.#due.get(idOf(job))
+    if (again !== undefined && !again.isAsked && again.job.marks.every((mark) => job.marks.includes(mark)))
+      this.#due.delete(idOf(job))
   }
 
   #isIdle(): boolean {
@@ -112,10 +123,12 @@ export class LocalQueue implements JobQueue {
   }
 }
 
-const idOf = ({ kind, table }: Job): string => `${kind}#${table.tableId}#${table.database}.${table.table}`
+const idOf = ({ kind, table, partition }: Job): string =>
+  `${kind}#${table.tableId}#${table.database}.${table.table}#${partition?.id ?? ''}`
 
 /** The one that waits, for both. */
 const joined = (there: Waiting, more: Waiting): Waiting => ({
   job: { ...there.job, marks: [...new Set([...there.job.marks, ...more.job.marks])] },
   attempt: Math.min(there.attempt, more.attempt),
+  isAsked: there.isAsked || more.isAsked,
 })

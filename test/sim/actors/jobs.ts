@@ -42,7 +42,7 @@ export async function sweepOnce(stage: Stage): Promise<void> {
     name: 'sweep',
     timeoutMs: sweepMs,
     repeatable: true,
-    run: ({ world }) => sweep(world),
+    run: ({ world }) => sweep(world, sweepMs),
   })
   if (outcome.is === 'error' && isDefect(outcome.error))
     stage.history.break('harness', 'error', `sweep: ${String(outcome.error)}`)
