@@ -13,6 +13,10 @@ const snapshotId = z.pipe(
     .check(z.refine((id) => BigInt(id) > 0n && BigInt(id) < 2n ** 63n, wantedId)),
   z.transform((id) => BigInt(id)),
 )
+const rowNumber = z.pipe(
+  z.union([z.int().check(z.nonnegative('must be 0 or more')), z.bigint().check(z.nonnegative('must be 0 or more'))]),
+  z.transform((value) => BigInt(value)),
+)
 const idsMax = 10_000
 const snapshotIds = z.array(snapshotId).check(z.maxLength(idsMax, `has more than ${idsMax} entries`))
 const properties = z.record(text, text)
@@ -51,6 +55,8 @@ const snapshot = z.looseObject({
   'manifest-list': text,
   summary: properties,
   'schema-id': number,
+  'first-row-id': z.optional(rowNumber),
+  'added-rows': z.optional(rowNumber),
 })
 const statistics = z.looseObject({ 'snapshot-id': snapshotId, 'statistics-path': text })
 

@@ -33,6 +33,7 @@ import {
   type TableMetadata,
 } from './iceberg/metadata.ts'
 import { type PartitionSpec, partitionSpec } from './iceberg/partition-spec.ts'
+import { assignRowIds, type FormatVersion } from './iceberg/row-lineage.ts'
 import { type IcebergSchema, icebergSchema } from './iceberg/schema.ts'
 import { commitLakeItem, type LakeOutcome } from './item.ts'
 import { keyOfUri, lakeFolder, manifestKey, manifestListKey, pointsKey, publishedKey, stagedKey } from './layout.ts'
@@ -107,11 +108,10 @@ export function planAppend(world: CommitWorld, table: Table, base: LakeBase, rou
   const { files, label, merge } = round
   assert(files.length > 0 && round.reached.size > 0, 'an append has rows')
   const snapshot = newSnapshot(world, table, base)
-  const { schema, spec } = snapshot
   const keep = (bytes: Uint8Array) => named(manifestKey(table.tableId, label, random, bytes), bytes)
   const placed = ({ key, bytes }: NewObject) => ({ ...snapshot, uri: objects.uri(key), bytes: bytes.length })
   const manifest = keep(encodeManifest(files, { ...snapshot, random }))
-  const merged = merge && keep(encodeEntries(merge.entries, { schema, spec, random }))
+  const merged = merge && keep(encodeEntries(merge.entries, { ...snapshot, random }))
   return planCommit(world, table, base, {
     ...snapshot,
     label,
@@ -139,6 +139,8 @@ export type CommitWorld = Pick<World, 'objects' | 'random'>
 export interface NewSnapshot {
   readonly schema: IcebergSchema
   readonly spec: PartitionSpec
+  /** Of the table after it: what the table asks for, and never less than it was. */
+  readonly formatVersion: FormatVersion
   readonly snapshotId: bigint
   readonly sequence: bigint
 }
@@ -147,6 +149,7 @@ export function newSnapshot({ random }: Pick<World, 'random'>, table: Table, { m
   return {
     schema: icebergSchema(table.schema),
     spec: metadata?.['partition-specs'][0] ?? partitionSpec(table),
+    formatVersion: metadata?.['format-version'] === 3 ? 3 : (table.options.lakeFormatVersion ?? 2),
     snapshotId: newSnapshotId(metadata, random),
     sequence: BigInt(metadata?.['last-sequence-number'] ?? 0) + 1n,
   }
@@ -171,11 +174,15 @@ export interface Change extends NewSnapshot {
 export function planCommit(world: CommitWorld, table: Table, base: LakeBase, change: Change): CommitPlan {
   const { objects, random } = world
   const { tableId } = table
-  const { label, snapshotId, sequence, manifests, schema } = change
+  const { label, snapshotId, sequence, schema, formatVersion } = change
+  const { manifests, rowIds } =
+    formatVersion === 3
+      ? assignRowIds(change.manifests, base.metadata?.['next-row-id'] ?? 0n)
+      : { manifests: change.manifests, rowIds: undefined }
   const parentId = base.lake.committed?.snapshotId
   const list = named(
     manifestListKey(tableId, snapshotId, label, random),
-    encodeManifestList(manifests, { snapshotId, parentId, sequence, random }),
+    encodeManifestList(manifests, { snapshotId, parentId, sequence, random, formatVersion, firstRowId: rowIds?.first }),
   )
   const placing = { points: change.points, touched: change.touched, key: pointsKey(tableId, label, random) }
   const { bytes, placed } = planPoints(base.placed, placing)
@@ -191,6 +198,7 @@ export function planCommit(world: CommitWorld, table: Table, base: LakeBase, cha
       schema,
       manifestList: objects.uri(list.key),
       lastColumnId: lastColumnId(table),
+      rowIds,
       summary: {
         ...change.summary,
         ...offsets,
@@ -221,6 +229,7 @@ export function tableMetadata(objects: ObjectStore, table: Table): EmptyMetadata
     schema: icebergSchema(table.schema),
     lastColumnId: lastColumnId(table),
     createdAt: table.createdAt,
+    formatVersion: table.options.lakeFormatVersion ?? 2,
   })
 }
 

@@ -38,7 +38,10 @@ export async function lakeVersion(world: World, table: Table): Promise<LakeVersi
       facts: { database: table.database, table: table.name },
     })
   }
-  return { lake, key: lake.committed?.metadata.key ?? emptyKey(table, table.schema.schemaId) }
+  return {
+    lake,
+    key: lake.committed?.metadata.key ?? emptyKey(table, table.schema.schemaId, table.options.lakeFormatVersion ?? 2),
+  }
 }
 
 /** Metadata that has vanished was superseded and collected: the item names a newer one. */

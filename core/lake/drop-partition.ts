@@ -159,6 +159,7 @@ function rewrite(
       added_rows_count: 0n,
       existing_rows_count: rowsOf(kept),
       deleted_rows_count: rowsOf([...taken]),
+      first_row_id: null,
     },
   }
 }

@@ -11,6 +11,7 @@ import type { EngineCommit } from './commit.ts'
 import { type AvroRecordSchema, bigLong, decodeAvroFile, encodeAvroFile } from './iceberg/avro.ts'
 import { decodeManifests } from './iceberg/manifest.ts'
 import { currentSnapshot, type Snapshot, type TableMetadata } from './iceberg/metadata.ts'
+import { inheritRowIds } from './iceberg/row-lineage.ts'
 
 export type Codec = 'null' | 'deflate' | 'zstandard' | 'snappy'
 
@@ -24,7 +25,7 @@ interface Entry {
   readonly snapshot_id: bigint | null
   readonly sequence_number: bigint | null
   readonly file_sequence_number: bigint | null
-  readonly data_file: { readonly record_count: bigint; readonly file_path: string }
+  readonly data_file: { readonly record_count: bigint; readonly file_path: string; readonly first_row_id?: bigint | null }
 }
 
 /** Files with its names; the product gives none. */
@@ -49,8 +50,8 @@ export async function mergeManifests(
   for (const manifest of decodeManifests(await objects.read(keyOf(metadata, current['manifest-list'])))) {
     const bytes = await objects.read(keyOf(metadata, manifest.manifest_path))
     schema = schemaOf(bytes)
-    for (const entry of decodeAvroFile(schema, bytes) as Entry[]) {
-      if (entry.status === 2) continue
+    const live = (decodeAvroFile(schema, bytes) as Entry[]).filter(({ status }) => status !== 2)
+    for (const entry of inheritRowIds(live, manifest)) {
       entries.push({
         ...entry,
         status: 0,
@@ -74,6 +75,8 @@ export async function mergeManifests(
   const manifest = encodeAvroFile(schema, kept, { metadata: manifestMetadata(metadata), random })
   await objects.create(keyOf(metadata, manifestUri), manifest)
   const rows = kept.reduce((sum, entry) => sum + entry.data_file.record_count, 0n)
+  const isThird = metadata['format-version'] === 3
+  const firstRowId = metadata['next-row-id'] ?? 0n
   const listed = {
     deleted_rows_count: 0n,
     existing_rows_count: rows,
@@ -88,6 +91,7 @@ export async function mergeManifests(
     partition_spec_id: metadata['default-spec-id'],
     manifest_length: BigInt(manifest.length),
     manifest_path: manifestUri,
+    first_row_id: isThird ? firstRowId : null,
   }
   await objects.create(keyOf(metadata, listUri), foreignAvro(foreignList, [listed], how.codec ?? 'deflate', random))
   const snapshot: Snapshot = {
@@ -98,6 +102,7 @@ export async function mergeManifests(
     'manifest-list': listUri,
     summary: { operation: 'replace', 'total-records': String(rows), 'total-data-files': String(kept.length) },
     'schema-id': metadata['current-schema-id'],
+    ...(isThird && { 'first-row-id': firstRowId, 'added-rows': rows }),
   }
   return {
     snapshot,
@@ -120,7 +125,7 @@ function manifestMetadata(metadata: TableMetadata): Record<string, string> {
     schema: JSON.stringify(schema),
     'partition-spec': JSON.stringify(spec?.fields),
     'partition-spec-id': String(metadata['default-spec-id']),
-    'format-version': '2',
+    'format-version': String(metadata['format-version']),
     content: 'data',
   }
 }
@@ -174,6 +179,7 @@ const foreignList: AvroRecordSchema = {
     field(502, 'partition_spec_id', 'int'),
     field(501, 'manifest_length', 'long'),
     field(500, 'manifest_path', 'string'),
+    { ...field(520, 'first_row_id', ['null', 'long']), default: null },
     { ...field(9_999, 'unheard_of', ['null', { type: 'map', values: 'bytes' }]), default: null },
   ],
 }

@@ -27,9 +27,13 @@ export const externalKey = (tableId: string, label: Label, random: Random): stri
 export const publishedKey = (tableId: string, version: bigint): string =>
   `${lakeFolder(tableId)}/metadata/v${version}.metadata.json`
 /** What the catalog shows before the first commit: by label and id of the table, so that it is collected once there are commits. */
-export const emptyKey = (table: { readonly tableId: string; readonly createdAt: number }, schemaId: number): string =>
-  `${lakeFolder(table.tableId)}/staged/${labelOf(table.createdAt)}-${table.tableId}-empty-${schemaId}.metadata.json`
-export const isEmptyKey = (key: string): boolean => /-empty-[0-9]+\.metadata\.json$/.test(key)
+export const emptyKey = (
+  table: { readonly tableId: string; readonly createdAt: number },
+  schemaId: number,
+  formatVersion: 2 | 3,
+): string =>
+  `${lakeFolder(table.tableId)}/staged/${labelOf(table.createdAt)}-${table.tableId}-empty${formatVersion === 3 ? '-v3' : ''}-${schemaId}.metadata.json`
+export const isEmptyKey = (key: string): boolean => /-empty(-v3)?-[0-9]+\.metadata\.json$/.test(key)
 export const hintKey = (tableId: string): string => `${lakeFolder(tableId)}/metadata/version-hint.text`
 
 /** The CRC-32 that a manifest's name says; undefined for a manifest that is not ours. */

@@ -4,6 +4,7 @@
  * writers do (readers go by field id), so that no name reads as a path.
  */
 import type { Batch, ColumnData, Field } from '../format/arrow/column.ts'
+import { countUp } from '../format/arrow/int64.ts'
 import { bytesOf, childFields, int8s, int16s, int32s, isValid } from '../format/arrow/layout.ts'
 import { SluiceError } from '../kernel/errors.ts'
 import type { Schema } from '../model/table.ts'
@@ -181,20 +182,3 @@ const outOfRange = (name: string): SluiceError =>
       facts: { column: name },
     },
   )
-
-/** first, first + 1, … as 64-bit integers. */
-function countUp(count: number, first: bigint): Int32Array {
-  const words = new Int32Array(2 * count)
-  let low = Number(BigInt.asUintN(32, first))
-  let high = Number(BigInt.asIntN(32, first >> 32n))
-  for (let i = 0; i < count; i++) {
-    words[2 * i] = low | 0
-    words[2 * i + 1] = high
-    low += 1
-    if (low === 2 ** 32) {
-      low = 0
-      high += 1
-    }
-  }
-  return words
-}

@@ -3,14 +3,15 @@
  * must be as they were, those that are new or gone are read, and together they must count what the table counts. Every place lies in
  * the table's folder. A file with a name of ours must be live in the snapshot before: any other may be collected at this moment
  * (upkeep/collect.ts), and names of engines never are. What is verified gets the checksum of its manifest list, and totals for the
- * commits that follow.
+ * commits that follow. In a table of version 3 the row ids that it gives are its own, and files that stay keep theirs.
  */
 import { crc32 } from 'node:zlib'
 import { isSluiceError, SluiceError } from '../kernel/errors.ts'
 import { mapAtOnce } from '../kernel/parallel.ts'
 import type { ObjectStore } from '../ports/objects.ts'
-import { decodeFiles, decodeManifests, entryStatus, type ManifestFile } from './iceberg/manifest.ts'
+import { decodeFiles, decodeManifests, entryStatus, type ListedFile, type ManifestFile } from './iceberg/manifest.ts'
 import { listCrcProperty, type Snapshot, type TableMetadata } from './iceberg/metadata.ts'
+import { inheritRowIds } from './iceberg/row-lineage.ts'
 import type { TableUpdate } from './iceberg/updates.ts'
 import { keyOfUri, labelOfKey, plainUri } from './layout.ts'
 
@@ -62,7 +63,7 @@ async function verifySnapshot(place: Place, parent: Snapshot, snapshot: Snapshot
   checkNew(place, snapshot['manifest-list'])
   const before = await readList(place, parent['manifest-list'])
   const after = await readList(place, snapshot['manifest-list'])
-  await verifyManifests(place, before.manifests, after.manifests)
+  verifyRowIds(snapshot, await verifyManifests(place, before.manifests, after.manifests))
   const rows = rowsOf(after.manifests)
   if (rows !== rowsOf(before.manifests))
     throw refused(`snapshot ${id} has ${rows} rows, the table has ${rowsOf(before.manifests)}: a replace changes none`)
@@ -79,7 +80,12 @@ const manifestsMax = 100_000
 const manifestsReadMax = 10_000
 const readsAtOnce = 8
 
-async function verifyManifests(place: Place, before: readonly ManifestFile[], after: readonly ManifestFile[]): Promise<void> {
+/** Returns those that are new. */
+async function verifyManifests(
+  place: Place,
+  before: readonly ManifestFile[],
+  after: readonly ManifestFile[],
+): Promise<readonly ManifestFile[]> {
   if (after.length > manifestsMax) throw refused(`a snapshot has at most ${manifestsMax} manifests`)
   const gone = new Map(before.map((manifest) => [manifest.manifest_path, manifest]))
   const listed = new Set<string>()
@@ -93,15 +99,34 @@ async function verifyManifests(place: Place, before: readonly ManifestFile[], af
     gone.delete(path)
     if (carried === undefined) added.push(manifest)
     else if (!sameCounts(carried, manifest)) throw refused(`manifest ${quoted(path)} counts other rows than before`)
+    else if ((carried.first_row_id ?? null) !== (manifest.first_row_id ?? null))
+      throw refused(`manifest ${quoted(path)} has another first_row_id than before`)
   }
   if (added.length + gone.size > manifestsReadMax) throw refused(`a commit replaces at most ${manifestsReadMax} manifests`)
-  const replaced = new Map<string, bigint>()
-  await mapAtOnce([...gone.keys()], readsAtOnce, async (path) => {
-    for (const file of await readFiles(place, path)) replaced.set(file.file_path, file.record_count)
+  const replaced = new Map<string, LiveFile>()
+  await mapAtOnce([...gone.values()], readsAtOnce, async (manifest) => {
+    for (const file of await readFiles(place, manifest)) replaced.set(file.file_path, file)
   })
   const files = new Set<string>()
   await mapAtOnce(added, readsAtOnce, (manifest) => verifyManifest(place, manifest, { replaced, files }))
+  return added
 }
+
+/** Of version 3: each new manifest has a range of ids within those that the snapshot gives, and for itself. */
+function verifyRowIds(snapshot: Snapshot, added: readonly ManifestFile[]): void {
+  const { 'snapshot-id': id, 'first-row-id': first, 'added-rows': count } = snapshot
+  if (first === undefined || count === undefined) return
+  if (count > addedRowsMax) throw refused(`snapshot ${id} gives ${count} row ids, at most ${addedRowsMax} are given at once`)
+  let free = first
+  for (const manifest of added.toSorted((a, b) => ((a.first_row_id ?? -1n) < (b.first_row_id ?? -1n) ? -1 : 1))) {
+    if ((manifest.first_row_id ?? -1n) < free)
+      throw refused(`manifest ${quoted(manifest.manifest_path)} has a first_row_id of others, or none`)
+    free = (manifest.first_row_id ?? 0n) + rowsOf([manifest])
+  }
+  if (free > first + count) throw refused(`snapshot ${id} gives ${count} row ids, its manifests take more`)
+}
+
+const addedRowsMax = 2n ** 53n
 
 const sameCounts = (a: ManifestFile, b: ManifestFile): boolean =>
   a.added_rows_count === b.added_rows_count &&
@@ -111,8 +136,8 @@ const sameCounts = (a: ManifestFile, b: ManifestFile): boolean =>
   a.sequence_number === b.sequence_number
 
 interface Files {
-  /** Of the manifests that are gone, with their rows. */
-  readonly replaced: ReadonlyMap<string, bigint>
+  /** Of the manifests that are gone. */
+  readonly replaced: ReadonlyMap<string, LiveFile>
   /** Of the new manifests so far: each is in one of them. */
   readonly files: Set<string>
 }
@@ -122,10 +147,13 @@ async function verifyManifest(place: Place, manifest: ManifestFile, { replaced, 
   checkNew(place, path)
   let rows = 0n
   let count = 0
-  for (const file of await readFiles(place, path)) {
+  for (const file of await readFiles(place, manifest)) {
     const known = replaced.get(file.file_path)
     if (known === undefined) checkNew(place, file.file_path)
-    else if (known !== file.record_count) throw refused(`${quoted(file.file_path)} has ${known} rows, not ${file.record_count}`)
+    else if (known.record_count !== file.record_count)
+      throw refused(`${quoted(file.file_path)} has ${known.record_count} rows, not ${file.record_count}`)
+    if (known === undefined ? file.isNumbered : known.first_row_id !== file.first_row_id)
+      throw refused(`${quoted(file.file_path)} has a first_row_id that is not its own`)
     if (file.content !== 0 || file.file_format.toUpperCase() !== 'PARQUET')
       throw refused(`${quoted(file.file_path)} is no data file in Parquet`)
     if (files.has(file.file_path)) throw refused(`${quoted(file.file_path)} is in the snapshot twice`)
@@ -137,12 +165,22 @@ async function verifyManifest(place: Place, manifest: ManifestFile, { replaced, 
     throw refused(`manifest ${quoted(path)} holds ${count} files of ${rows} rows, its list says otherwise`)
 }
 
+type LiveFile = ListedFile['data_file'] & {
+  /** It says its first row id by itself. */
+  readonly isNumbered: boolean
+}
+
 /** The live ones of a manifest. */
-async function readFiles(place: Place, path: string) {
+async function readFiles(place: Place, manifest: ManifestFile): Promise<readonly LiveFile[]> {
+  const { manifest_path: path } = manifest
   const bytes = await read(place, path)
   const entries = decoded(path, () => decodeFiles(bytes))
   const live = entries.filter(({ status }) => status !== entryStatus.deleted)
-  return live.map(({ data_file: file }) => ({ ...file, file_path: plainUri(file.file_path) }))
+  return inheritRowIds(live, manifest).map(({ data_file: file }, at) => ({
+    ...file,
+    file_path: plainUri(file.file_path),
+    isNumbered: live[at]?.data_file.first_row_id !== null,
+  }))
 }
 
 const rowsOf = (manifests: readonly ManifestFile[]): bigint =>

@@ -22,6 +22,8 @@ import { parseDuration, parseSize, printDuration, printSize } from './units.ts'
 
 export interface TableOptions {
   readonly lakeFormat: 'none' | 'iceberg'
+  /** Of Iceberg; absent: 2. */
+  readonly lakeFormatVersion?: 3
   /** ms */
   readonly lakeFreshnessMs: number
   readonly lakeBytes: number
@@ -62,6 +64,8 @@ export function parseOptions(record: Readonly<Record<string, string | null>>, ba
     if (value !== null && typeof value !== 'string') throw invalid(key, 'its value is text')
     options = read(options, value, key)
   }
+  if (options.lakeFormatVersion !== undefined && options.lakeFormat !== 'iceberg')
+    throw invalid('lake.format-version', '3 is for tables with lake.format=iceberg')
   if (options.lakeCatalog?.name === '') throw invalid('lake.catalog', 'lake.namespace and lake.table need it, so name a catalog')
   if (options.lakeCatalog !== undefined && options.lakeFormat !== 'iceberg') {
     throw invalid('lake.catalog', 'it is for tables with lake.format=iceberg')
@@ -73,7 +77,7 @@ export function parseOptions(record: Readonly<Record<string, string | null>>, ba
 export function printOptions(options: TableOptions): Record<string, string> {
   return {
     'lake.format': options.lakeFormat,
-    ...(options.lakeFormat === 'iceberg' ? { 'lake.format-version': '2' } : {}),
+    ...(options.lakeFormat === 'iceberg' ? { 'lake.format-version': String(options.lakeFormatVersion ?? 2) } : {}),
     ...(options.lakeCatalog === undefined ? {} : printLakeCatalog(options.lakeCatalog)),
     'lake.freshness': printDuration(options.lakeFreshnessMs),
     'lake.bytes': printSize(options.lakeBytes),
@@ -122,10 +126,9 @@ const readers: Readonly<Record<string, Reader>> = {
     if (value !== null && value !== 'none' && value !== 'iceberg') throw invalid('lake.format', 'use none or iceberg')
     return { ...options, lakeFormat: value ?? defaultOptions.lakeFormat }
   },
-  'lake.format-version': (options, value) => {
-    if (value === '3') throw unsupported('lake.format-version=3')
-    if (value !== null && value !== '2') throw invalid('lake.format-version', 'use 2')
-    return options
+  'lake.format-version': ({ lakeFormatVersion: _, ...options }, value, key) => {
+    if (value !== null && value !== '2' && value !== '3') throw invalid(key, 'use 2 or 3')
+    return value === '3' ? { ...options, lakeFormatVersion: 3 } : options
   },
   'lake.catalog': lakeCatalog('name', /^[A-Za-z0-9_-]{1,64}$/, 'the name of a catalog of this deployment'),
   'lake.namespace': lakeCatalog('namespace', /^[^\p{Cc}.]{1,200}(\.[^\p{Cc}.]{1,200}){0,7}$/u, 'names apart by points'),

@@ -90,11 +90,19 @@ test.each<[string, TableBody, string]>([
   [
     'timestamps in nanoseconds on Iceberg',
     { columns: [{ name: 'id', type: 'timestamp(7)' }], options: { 'lake.format': 'iceberg' } },
-    'not-supported',
+    'invalid-schema',
   ],
   ['a long comment', { columns: [{ name: 'id', type: 'int', comment: 'x'.repeat(1001) }] }, 'invalid-schema'],
 ])('a table with %s is refused', (_, wrong, code) => {
   expect(() => tableSpecOf(wrong)).toThrow(expect.objectContaining({ code }))
+})
+
+test('timestamps in nanoseconds are fine on Iceberg of version 3, and what refuses them elsewhere says so', () => {
+  const nanoseconds = { columns: [{ name: 'at', type: 'array<timestamp_ltz(9)>' }] }
+  const options = { 'lake.format': 'iceberg', 'lake.format-version': '3' }
+  expect(tableSpecOf({ ...nanoseconds, options }).options).toMatchObject({ lakeFormatVersion: 3 })
+  const refused = () => tableSpecOf({ ...nanoseconds, options: { ...options, 'lake.format-version': '2' } })
+  expect(refused).toThrow('column "at": timestamp_ltz(9) needs lake.format-version=3, or use timestamp_ltz(6)')
 })
 
 test('nanoseconds are fine without a lake', () => {

@@ -8,7 +8,7 @@ import { checkAutoPartition, settled } from './auto-partition.ts'
 import { checkKeyed, columnNamed, settledKeyed } from './keyed.ts'
 import { columnName } from './names.ts'
 import { quoted } from './nearest.ts'
-import { parseOptions, printOptions } from './options.ts'
+import { parseOptions, printOptions, type TableOptions } from './options.ts'
 import type { Buckets, Column, Table, TableSpec } from './table.ts'
 import { parseType, printType } from './type-text.ts'
 import type { DataType } from './types.ts'
@@ -66,7 +66,7 @@ export function validateSpec(spec: TableSpec): TableSpec {
     if ((column.comment?.length ?? 0) > limits.commentLengthMax) {
       throw invalid(`the comment of column ${quoted(column.name)} is longer than ${limits.commentLengthMax} characters`)
     }
-    if (spec.options.lakeFormat === 'iceberg') checkIceberg(column.name, column.type)
+    if (spec.options.lakeFormat === 'iceberg') checkIceberg(column.name, column.type, spec.options.lakeFormatVersion)
   }
   if (fields > nestedFieldsMax) throw invalid(`a table has at most ${nestedFieldsMax} columns and nested fields together`)
   checkPartitions(spec)
@@ -236,17 +236,16 @@ function numbered(type: DataType, counter: { last: number }): DataType {
 }
 
 /** Iceberg has no time in nanoseconds, and timestamps in nanoseconds only from format version 3. */
-function checkIceberg(column: string, type: DataType): void {
+function checkIceberg(column: string, type: DataType, version: TableOptions['lakeFormatVersion']): void {
   if (type.kind === 'time' && type.precision > 6)
     throw invalid(`column ${quoted(column)}: Iceberg keeps time in microseconds; use time(6)`, { column })
-  if ((type.kind === 'timestamp' || type.kind === 'timestamp_ltz') && type.precision > 6) {
-    throw new SluiceError(
-      'not-supported',
-      `column ${quoted(column)}: ${printType(type)} needs lake.format-version=3, which is not in this build; use ${type.kind}(6)`,
-      { facts: { column } },
+  if ((type.kind === 'timestamp' || type.kind === 'timestamp_ltz') && type.precision > 6 && version !== 3) {
+    throw invalid(
+      `column ${quoted(column)}: ${printType(type)} needs lake.format-version=3, or use ${type.kind}(6): Iceberg of version 2 keeps microseconds`,
+      { column },
     )
   }
-  for (const child of nested(type)) checkIceberg(column, child)
+  for (const child of nested(type)) checkIceberg(column, child, version)
 }
 
 function fieldCount(type: DataType): number {

@@ -9,7 +9,7 @@ export interface ParquetWriter {
    * The rows of several files of ours, in their order, as one: of as many of the first as have the columns of the first one and
    * together at most 64 MiB of Arrow. They are handed over. Errors as of `write`; also where they are no Parquet files.
    */
-  join(files: readonly Uint8Array[], options: ParquetOptions): Promise<JoinedFile>
+  join(files: readonly Uint8Array[], options: JoinOptions): Promise<JoinedFile>
 }
 
 /** ParquetReader: one Parquet file in, Arrow IPC out. */
@@ -19,6 +19,19 @@ export interface ParquetReader {
    * Errors: `internal` where it is no Parquet file.
    */
   read(file: Uint8Array): Promise<Uint8Array>
+}
+
+export interface JoinOptions extends ParquetOptions {
+  /** Of each file, where its rows have one: they take it along as columns. Files with and without one are not joined. */
+  readonly lineage?: readonly (FileLineage | undefined)[]
+}
+
+/** Where the rows of a file are from (Iceberg, "Row Lineage"), as long as its columns do not say. */
+export interface FileLineage {
+  /** Of its first row; the others follow. */
+  readonly firstRowId: bigint
+  /** Of the commit that brought the file in. */
+  readonly sequence: bigint
 }
 
 export interface JoinedFile {

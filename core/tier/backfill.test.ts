@@ -16,6 +16,7 @@ import { type FetchedRows, offsetAt } from '../log/read/rows.ts'
 import { Schemas } from '../log/schemas.ts'
 import { partitionedTable, specOfBuckets, type TestWorld, testLog, testTable, testWorld } from '../log/world.case.ts'
 import { parseFilter } from '../model/filter-text.ts'
+import { parseOptions } from '../model/options.ts'
 import { unpartitioned } from '../model/partition.ts'
 import type { ReadPosition } from '../model/selection.ts'
 import { systemColumns } from '../model/system-columns.ts'
@@ -111,6 +112,22 @@ test('rows of every type are the same before and after they left the log, whatev
   for (const from of [1n, 17n, 18n, 19n, start - 1n, start, 60n])
     expect(await readFrom(testLog(world), table, from)).toEqual(before.slice(Number(from)))
 }, 60_000)
+
+test('rows of a lake of version 3 that were joined are the same, nanoseconds too', async () => {
+  const world = readerWorld()
+  await testTable(world)
+  const columns = [{ name: 'at', type: { kind: 'timestamp', precision: 9 }, nullable: true }] as const
+  const options = parseOptions({ 'lake.format': 'iceberg', 'lake.format-version': '3' })
+  const { table } = await createTable(world, 'd', 'fine', { ...specOfBuckets(1), columns: [...columns], options })
+  for (let i = 0; i < 30; i++) {
+    await produce(world, table, [batchOf(table.schema.columns, [[1_700_000_000_000_000_001n + BigInt(i)], [null]])])
+    await tier(world, table)
+  }
+  const before = await readFrom(testLog(world), table, 0n)
+  await leave(world, table)
+  expect(await startOf(world, table)).toBeGreaterThan(20n)
+  expect(await readFrom(testLog(world), table, 0n)).toEqual(before)
+})
 
 test('a filter selects the same rows of the lake as of the log', async () => {
   const world = readerWorld()

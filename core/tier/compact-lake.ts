@@ -1,13 +1,15 @@
 /**
  * Small data files of a lake as fewer: reads what merges (core/lake/upkeep/join.ts), writes the joined files, plans the commit. One
  * join is read while another is written. A file that cannot be joined with those before it, because the table's columns have changed in
- * between, ends the join. A crash leaves orphans.
+ * between, ends the join. In a lake of version 3 rows take their ids along as columns. A crash leaves orphans.
  */
+import { lineageFields } from '../format/arrow/lineage-columns.ts'
 import { assert } from '../kernel/assert.ts'
 import type { Label } from '../kernel/ids.ts'
 import { mapAtOnce } from '../kernel/parallel.ts'
 import { type CommitPlan, type LakeBase, planMerge } from '../lake/append.ts'
 import type { ManifestEntry } from '../lake/iceberg/manifest.ts'
+import { lineageOf } from '../lake/iceberg/row-lineage.ts'
 import { icebergSchema } from '../lake/iceberg/schema.ts'
 import { nextLabel } from '../lake/item.ts'
 import { dataKey, keyOfUri } from '../lake/layout.ts'
@@ -60,7 +62,11 @@ async function join(
   })
   const fields = fileFields(table.schema)
   const dictionaryColumns = fields.filter(({ type }) => type.kind === 'string').map(({ name }) => name)
-  const { file, files } = await parquet.join(sources, { dictionaryColumns, deltaColumns })
+  const { file, files } = await parquet.join(sources, {
+    dictionaryColumns,
+    deltaColumns: [...deltaColumns, ...lineageFields.map(({ name }) => name)],
+    lineage: from.map(lineageOf),
+  })
   if (files < 2) return undefined
   const key = dataKey(table.tableId, label, world.random)
   await createNew(world.objects, key, file)

@@ -37,7 +37,7 @@ test.each<[string, Lie, string]>([
     'at most 100000',
   ],
   ['no snapshot at all', (metadata) => ({ ...metadata, snapshots: [] }), 'does not list'],
-  ['format version 3', (metadata) => ({ ...metadata, 'format-version': 3 }), 'format version 3'],
+  ['format version 4', (metadata) => ({ ...metadata, 'format-version': 4 }), 'format version 4'],
 ])('%s is refused and shown, and nothing is lost by it', async (_name, lie, message) => {
   let lies = false
   const told = (answer: CatalogAnswer | undefined): CatalogAnswer | undefined =>

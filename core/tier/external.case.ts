@@ -8,6 +8,7 @@ import { hex } from '../kernel/bytes.ts'
 import { type ExternalTable, tableOf } from '../lake/external/answer.ts'
 import { decodeManifests, encodeManifestList } from '../lake/iceberg/manifest.ts'
 import { randomSnapshotId } from '../lake/iceberg/metadata.ts'
+import { assignRowIds } from '../lake/iceberg/row-lineage.ts'
 import { requestOf, specOfBuckets, type TestWorld, testLog, testWorld } from '../log/world.case.ts'
 import { parseOptions } from '../model/options.ts'
 import type { Table } from '../model/table.ts'
@@ -77,9 +78,11 @@ export async function foreignCommit(world: ExternalWorld, more: readonly object[
   const manifests = key === undefined ? [] : decodeManifests(await store.read(key))
   const [snapshotId, sequence] = [randomSnapshotId(table.snapshots, world.random), table.lastSequence + 1n]
   const list = `metadata/snap-${snapshotId}-0-foreign.avro`
+  const { formatVersion } = table
+  const { manifests: listed, rowIds } = assignRowIds(manifests, table.nextRowId)
   await store.create(
     list,
-    encodeManifestList(manifests, { snapshotId, parentId: table.main?.id, sequence, random: world.random }),
+    encodeManifestList(listed, { snapshotId, parentId: table.main?.id, sequence, random: world.random, formatVersion }),
   )
   const snapshot = {
     'snapshot-id': snapshotId,
@@ -89,6 +92,7 @@ export async function foreignCommit(world: ExternalWorld, more: readonly object[
     'manifest-list': store.uri(list),
     summary: { operation: 'replace' },
     'schema-id': table.schema['schema-id'],
+    ...(formatVersion === 3 && { 'first-row-id': rowIds.first, 'added-rows': rowIds.added }),
   }
   const updates = [
     { action: 'add-snapshot', snapshot },

@@ -27,6 +27,7 @@ const capabilities = [
   'rows',
   'tier',
   'iceberg',
+  'iceberg-v3',
   'iceberg-catalog',
   'external-catalogs',
 ] as const

@@ -38,13 +38,14 @@ export class CatalogState {
   create(table: CatalogTable, request: JsonObject): CatalogAnswer | 'exists' {
     if (this.#tables.has(nameOf(table))) return 'exists'
     const { 'format-version': version, ...properties } = (request['properties'] ?? {}) as Record<string, string>
-    require(version === '2', 'format-version must be 2')
+    require(version === '2' || version === '3', 'format-version must be 2 or 3')
     const { schema, spec, order, lastColumnId, lastPartitionId } = freshIds(request)
     const metadata = {
-      'format-version': 2,
+      'format-version': Number(version),
       'table-uuid': this.#options.newUuid(),
       location: request['location'] ?? this.#options.locationOf(table),
       'last-sequence-number': 0,
+      ...(version === '3' && { 'next-row-id': 0n }),
       'last-updated-ms': this.#options.now(),
       'last-column-id': lastColumnId,
       'current-schema-id': 0,
@@ -97,6 +98,8 @@ export function memoryCatalog(name: string, state: CatalogState, objectsAt: (loc
 }
 
 interface Metadata extends Record<string, unknown> {
+  'format-version': number
+  'next-row-id'?: bigint
   'table-uuid': string
   location: string
   'last-sequence-number': number
@@ -146,6 +149,13 @@ function apply(metadata: Metadata, update: JsonObject): void {
       const id = update['schema-id'] === -1 ? metadata.schemas.at(-1)?.['schema-id'] : update['schema-id']
       require(metadata.schemas.some((each) => each['schema-id'] === id), 'no such schema')
       metadata['current-schema-id'] = id as number
+      return
+    }
+    case 'upgrade-format-version': {
+      const version = update['format-version'] as number
+      require(version >= metadata['format-version'] && version <= 3, 'a table is upgraded to version 3 at most, and never back')
+      metadata['format-version'] = version
+      if (version === 3) metadata['next-row-id'] ??= 0n
       return
     }
     case 'add-snapshot':
@@ -198,6 +208,12 @@ function addSnapshot(metadata: Metadata, snapshot: JsonObject): void {
   const parent = ids['parent-snapshot-id'] ?? -1n
   require(parent === -1n || metadata.snapshots.some((each) => each['snapshot-id'] === parent), 'the parent is not there')
   require(metadata.schemas.some((each) => each['schema-id'] === ids['schema-id']), 'no such schema')
+  if (metadata['format-version'] === 3) {
+    const { 'first-row-id': first, 'added-rows': added } = ids
+    require(typeof first === 'bigint' && first === metadata['next-row-id'], 'first-row-id is not the next-row-id')
+    require(typeof added === 'bigint' && added >= 0n, 'a snapshot of version 3 has added-rows')
+    metadata['next-row-id'] = first + added
+  }
   metadata['last-sequence-number'] += 1
   metadata.snapshots.push(snapshot)
 }

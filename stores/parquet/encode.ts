@@ -4,7 +4,14 @@
  */
 import { Compression, EnabledStatistics, Encoding, readParquet, Table, WriterPropertiesBuilder, writeParquet } from 'parquet-wasm'
 import { joinStreams } from '../../core/format/arrow/join-streams.ts'
-import { type JoinedFile, joinedArrowBytesMax, type ParquetOptions } from '../../core/ports/parquet.ts'
+import { withLineage } from '../../core/format/arrow/lineage-columns.ts'
+import {
+  type FileLineage,
+  type JoinedFile,
+  type JoinOptions,
+  joinedArrowBytesMax,
+  type ParquetOptions,
+} from '../../core/ports/parquet.ts'
 
 export function encodeParquet(stream: Uint8Array, { dictionaryColumns, deltaColumns = [] }: ParquetOptions): Uint8Array {
   // Each step consumes its predecessor, the last one table and properties; a step that throws has consumed what it took.
@@ -27,16 +34,20 @@ export function encodeParquet(stream: Uint8Array, { dictionaryColumns, deltaColu
   return writeParquet(table, properties)
 }
 
-export function joinParquet(files: readonly Uint8Array[], options: ParquetOptions): JoinedFile {
-  const { stream, streams } = joinStreams(streamsOf(files), joinedArrowBytesMax)
+export function joinParquet(files: readonly Uint8Array[], options: JoinOptions): JoinedFile {
+  const { stream, streams } = joinStreams(streamsOf(files, options.lineage ?? []), joinedArrowBytesMax)
   return { file: encodeParquet(stream, options), files: streams }
 }
 
 export const readParquetStream = (file: Uint8Array): Uint8Array => readParquet(file, { batchSize: readRows }).intoIPCStream()
 
 /** One at a time, so that what is not wanted any more is not read. */
-function* streamsOf(files: readonly Uint8Array[]): Iterable<Uint8Array> {
-  for (const file of files) yield readParquetStream(file)
+function* streamsOf(files: readonly Uint8Array[], lineage: readonly (FileLineage | undefined)[]): Iterable<Uint8Array> {
+  for (const [i, file] of files.entries()) {
+    const stream = readParquetStream(file)
+    const from = lineage[i]
+    yield from === undefined ? stream : withLineage(stream, from)
+  }
 }
 
 /** Writers pay per batch. */

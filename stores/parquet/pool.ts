@@ -5,7 +5,7 @@
  */
 import { Worker } from 'node:worker_threads'
 import { SluiceError } from '../../core/kernel/errors.ts'
-import type { JoinedFile, ParquetOptions, ParquetReader, ParquetWriter } from '../../core/ports/parquet.ts'
+import type { JoinedFile, JoinOptions, ParquetOptions, ParquetReader, ParquetWriter } from '../../core/ports/parquet.ts'
 import { parquetError } from './inline.ts'
 import type { ParquetReply, ParquetRequest } from './messages.ts'
 
@@ -18,7 +18,7 @@ export interface ParquetPoolOptions {
 
 interface Waiting {
   readonly source: Uint8Array | readonly Uint8Array[]
-  readonly options: ParquetOptions | undefined
+  readonly options: JoinOptions | undefined
   readonly resolve: (made: JoinedFile) => void
   readonly reject: (error: Error) => void
 }
@@ -43,7 +43,7 @@ export class ParquetPool implements ParquetWriter, ParquetReader {
     return (await this.#made(stream, options)).file
   }
 
-  join(files: readonly Uint8Array[], options: ParquetOptions): Promise<JoinedFile> {
+  join(files: readonly Uint8Array[], options: JoinOptions): Promise<JoinedFile> {
     return this.#made(files, options)
   }
 
@@ -60,7 +60,7 @@ export class ParquetPool implements ParquetWriter, ParquetReader {
     await Promise.all(workers.map((worker) => worker.terminate()))
   }
 
-  #made(source: Waiting['source'], options: ParquetOptions | undefined): Promise<JoinedFile> {
+  #made(source: Waiting['source'], options: JoinOptions | undefined): Promise<JoinedFile> {
     return new Promise((resolve, reject) => {
       if (this.#isClosed) return reject(closed())
       this.#waiting.push({ source, options, resolve, reject })

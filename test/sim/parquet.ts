@@ -4,6 +4,7 @@
  */
 import { tableFromIPC } from 'apache-arrow'
 import { joinStreams } from '../../core/format/arrow/join-streams.ts'
+import { lineageFields, withLineage } from '../../core/format/arrow/lineage-columns.ts'
 import { concat, utf8 } from '../../core/kernel/bytes.ts'
 import type { Clock } from '../../core/kernel/clock.ts'
 import { joinedArrowBytesMax, type ParquetReader, type ParquetWriter } from '../../core/ports/parquet.ts'
@@ -18,9 +19,13 @@ export function simulatedParquet(clock: Clock): ParquetWriter & ParquetReader {
       await clock.sleep(5)
       return file
     },
-    async join(files) {
+    async join(files, { lineage = [] }) {
       const made = joinStreams(
-        files.map((file) => file.subarray(magic.length)),
+        files.map((file, i) => {
+          const from = lineage[i]
+          const stream = file.subarray(magic.length)
+          return from === undefined ? stream : withLineage(stream, from)
+        }),
         joinedArrowBytesMax,
       )
       const file = concat([magic, made.stream])
@@ -34,6 +39,8 @@ export function simulatedParquet(clock: Clock): ParquetWriter & ParquetReader {
   }
 }
 
+const isOfTable = (name: string): boolean => name !== 'p' && lineageFields.every((field) => field.name !== name)
+
 export interface LakeRow {
   /** Of the column p; empty where there is none. */
   readonly partition: string
@@ -42,6 +49,8 @@ export interface LakeRow {
   readonly timestamp: number
   /** −1 where the row's string is not that of its value. */
   readonly value: bigint
+  /** Of format version 3, where the row has been in another file before. */
+  readonly rowId?: bigint
 }
 
 /** The field id of each of our columns, where it is not the column's. */
@@ -58,9 +67,10 @@ export function rowsOfFile(file: Uint8Array, ids: FieldIds = {}): readonly LakeR
     return column
   })
   const p = table.getChild('p')
+  const rowIds = table.getChild('_row_id')
   // Numbers that are made of v, in columns that came later.
   const later = table.schema.fields.flatMap((field, i) =>
-    !first.includes(Number(field.metadata.get('PARQUET:field_id'))) && field.name !== 'p' ? [table.getChildAt(i)] : [],
+    isOfTable(field.name) && !first.includes(Number(field.metadata.get('PARQUET:field_id'))) ? [table.getChildAt(i)] : [],
   )
   const rows: LakeRow[] = []
   for (let i = 0; i < table.numRows; i++) {
@@ -73,6 +83,7 @@ export function rowsOfFile(file: Uint8Array, ids: FieldIds = {}): readonly LakeR
       offset: BigInt(offset?.get(i)),
       timestamp: Number(timestamp?.get(i)),
       value: isWhole ? value : -1n,
+      ...(rowIds !== null && { rowId: BigInt(rowIds.get(i)) }),
     })
   }
   return rows

@@ -62,7 +62,9 @@ export async function tellPartitions(stage: Stage, fates: SeededFates): Promise<
     pickName: isTimed ? () => someHour(stage) : () => random.pick(names),
   }
   const { lakeFreshnessMs } = swarm
-  const lakeOptions = swarm.lake ? { lakeFormat: 'iceberg' as const, lakeFreshnessMs } : {}
+  const lakeOptions = swarm.lake
+    ? { lakeFormat: 'iceberg' as const, lakeFreshnessMs, ...(swarm.formatVersion === 3 && { lakeFormatVersion: 3 as const }) }
+    : {}
   const options = { ...(isTimed ? periodOptions(stage) : defaultOptions), ...lakeOptions }
   if (isTimed) watchPeriods(stage, options.autoPartition?.timeZone ?? 'UTC', shared.byHand)
   await cluster.invoke({

@@ -12,6 +12,7 @@ export function specOf(options: {
   readonly buckets: number
   readonly keyed: boolean
   readonly lake: boolean
+  readonly formatVersion: 2 | 3
   readonly lakeBytes: number
   readonly lakeFreshnessMs: number
   readonly logTtlMs: number
@@ -28,6 +29,7 @@ export function specOf(options: {
     options: {
       ...defaultOptions,
       lakeFormat: options.lake ? 'iceberg' : 'none',
+      ...(options.lake && options.formatVersion === 3 && { lakeFormatVersion: 3 }),
       ...(options.external && { lakeCatalog: { name: catalogName } }),
       lakeBytes: options.lakeBytes,
       lakeFreshnessMs: options.lakeFreshnessMs,

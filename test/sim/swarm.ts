@@ -60,6 +60,8 @@ export interface Swarm {
   readonly cacheTable: boolean
   readonly group: LogConfig
   readonly lake: boolean
+  /** Of Iceberg. */
+  readonly formatVersion: 2 | 3
   /** It is in a catalog that is not ours. */
   readonly external: boolean
   /** Of engines, to the external table. */
@@ -107,7 +109,7 @@ export function drawSwarm(scenario: ScenarioName, random: Seeded): Swarm {
     has('lake', 0.5) ||
     ((scenario === 'partitions' || scenario === 'periods') && random.chance(0.7)) ||
     (isKeeping && random.chance(scenario === 'compact' ? 0.3 : 0.5))
-  return {
+  const drawn: Omit<Swarm, 'formatVersion'> = {
     scenario,
     rates: drawRates(random),
     // Dozens of producers that repeat for days what waits at one frozen process are a run of their own length.
@@ -167,6 +169,8 @@ export function drawSwarm(scenario: ScenarioName, random: Seeded): Swarm {
     unreadableLake: lake && random.chance(0.2),
     ...(scenario === 'keyed' ? drawKeyed(random) : {}),
   }
+  // Made of what was drawn, so that the seeds that are kept draw all else as they did.
+  return { ...drawn, formatVersion: drawn.lake && (drawn.requestsEach + drawn.rowsMax) % 3 === 0 ? 3 : 2 }
 }
 
 /** Each of what may take something away from under a snapshot is there in some runs. */

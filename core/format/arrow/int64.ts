@@ -60,3 +60,20 @@ export function notMultiple(words: Int32Array, validity: Uint8Array | undefined,
   }
   return -1
 }
+
+/** first, first + 1, … as 64-bit integers. */
+export function countUp(count: number, first: bigint): Int32Array {
+  const words = new Int32Array(2 * count)
+  let low = Number(BigInt.asUintN(32, first))
+  let high = Number(BigInt.asIntN(32, first >> 32n))
+  for (let i = 0; i < count; i++) {
+    words[2 * i] = low | 0
+    words[2 * i + 1] = high
+    low += 1
+    if (low === 2 ** 32) {
+      low = 0
+      high += 1
+    }
+  }
+  return words
+}

@@ -1,5 +1,8 @@
 /** Arrow IPC streams of the same columns as one: the schema message of the first, then the batches of all. Bytes are copied once. */
 import { concat, equalBytes, viewOf } from '../../kernel/bytes.ts'
+import { fieldIds } from './field-ids.ts'
+import { foreignSchema } from './foreign.ts'
+import { messageAt } from './message.ts'
 import { endOfStream } from './schema.ts'
 
 export interface JoinedStream {
@@ -17,7 +20,7 @@ export function joinStreams(streams: Iterable<Uint8Array>, bytesMax: number): Jo
   for (const stream of streams) {
     const end = schemaEnd(stream)
     const schema = stream.subarray(0, end)
-    const isAlike = columns === undefined || equalBytes(columns, schema)
+    const isAlike = columns === undefined || equalBytes(columns, schema) || columnsOf(columns) === columnsOf(schema)
     if (!isAlike || (columns !== undefined && bytes + stream.length > bytesMax)) break
     if (columns === undefined) parts.push(schema)
     columns ??= schema
@@ -26,6 +29,12 @@ export function joinStreams(streams: Iterable<Uint8Array>, bytesMax: number): Jo
     count += 1
   }
   return { stream: concat([...parts, endOfStream]), streams: count }
+}
+
+/** One schema may be written in several ways. */
+function columnsOf(schema: Uint8Array): string {
+  const header = messageAt(schema, 0)?.header
+  return header === undefined ? '' : JSON.stringify([fieldIds(header), foreignSchema(header)])
 }
 
 /** After the first message, which has no body. */

@@ -36,9 +36,10 @@ export function encodeSchemaMessage(fields: readonly Field[], options: SchemaOpt
   return framed(builder.asUint8Array())
 }
 
-const metadataVersion5 = 4
+export const metadataVersion5 = 4
 
-function framed(metadata: Uint8Array): Uint8Array {
+/** `metadata`: of a message without a body. */
+export function framed(metadata: Uint8Array): Uint8Array {
   const length = Math.ceil(metadata.length / 8) * 8
   const out = new Uint8Array(8 + length)
   const view = new DataView(out.buffer)

@@ -28,7 +28,9 @@ const read = (metadata: unknown) => tableOf(catalog, name, { metadata, metadataL
 
 test.each([
   ['no object', 7, 'no metadata'],
-  ['version 3', answered({ 'format-version': 3 }), 'format version 3'],
+  ['version 4', answered({ 'format-version': 4 }), 'format version 4'],
+  ['version 3 without row ids', answered({ 'format-version': 3 }), 'a next-row-id that is no number'],
+  ['row ids near the end', answered({ 'format-version': 3, 'next-row-id': 2n ** 62n }), 'a next-row-id that is no number'],
   ['an id that is a word', answered({ 'table-uuid': 7 }), 'table-uuid'],
   ['a location that is no text', answered({ location: null }), 'location'],
   ['snapshots that are a word', answered({ snapshots: 'many' }), 'snapshots'],

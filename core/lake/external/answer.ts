@@ -4,6 +4,7 @@
  */
 import { SluiceError } from '../../kernel/errors.ts'
 import type { CatalogAnswer, CatalogTable, LakeCatalog } from '../../ports/lake-catalog.ts'
+import type { FormatVersion } from '../iceberg/row-lineage.ts'
 import type { IcebergSchema } from '../iceberg/schema.ts'
 
 export interface ExternalTable {
@@ -14,6 +15,9 @@ export interface ExternalTable {
   /** Of the branch main; undefined where nothing was committed to it. */
   readonly main: ExternalSnapshot | undefined
   readonly lastSequence: bigint
+  readonly formatVersion: FormatVersion
+  /** Of version 3; else 0. */
+  readonly nextRowId: bigint
   readonly lastColumnId: number
   readonly schema: IcebergSchema
   readonly spec: ExternalSpec
@@ -52,10 +56,10 @@ export function tableOf(catalog: LakeCatalog, name: CatalogTable, answer: Catalo
   const lies = (why: string): SluiceError => hostile(catalog, name, why)
   const metadata = recordOf(answer.metadata) ?? lied(lies('no metadata'))
   const version = metadata['format-version']
-  if (version !== 2) {
+  if (version !== 2 && version !== 3) {
     throw new SluiceError(
       'not-supported',
-      `${nameOf(catalog, name)} has format version ${String(version).slice(0, 20)}, this build writes 2: use a table of version 2`,
+      `${nameOf(catalog, name)} has format version ${String(version).slice(0, 20)}, this build writes 2 and 3: use a table of one of them`,
       { action: 'stop', facts: factsOf(catalog, name) },
     )
   }
@@ -93,6 +97,8 @@ export function tableOf(catalog: LakeCatalog, name: CatalogTable, answer: Catalo
     metadataLocation: typeof metadataLocation === 'string' ? metadataLocation.slice(0, 4_096) : undefined,
     main,
     lastSequence: BigInt(number('last-sequence-number')),
+    formatVersion: version,
+    nextRowId: version === 2 ? 0n : (rowIdOf(metadata['next-row-id']) ?? lied(lies('a next-row-id that is no number'))),
     lastColumnId: number('last-column-id'),
     schema: schemaOf(entries('schemas').find((each) => each['schema-id'] === schemaId)) ?? lied(lies('no current schema')),
     spec:
@@ -145,6 +151,11 @@ function mainOf(
   if (ref !== undefined && current !== undefined && current !== id) throw lies('a main branch that is not its current snapshot')
   return snapshots.get(id) ?? lied(lies(`a current snapshot ${id} that it does not list`))
 }
+
+const rowIdOf = (value: unknown): bigint | undefined =>
+  typeof value === 'bigint' && value >= 0n && value < rowIdMax ? value : undefined
+/** Far from the end of 64 bits, so that what a commit adds fits. */
+const rowIdMax = 2n ** 62n
 
 function snapshotOf(entry: Entry): ExternalSnapshot | undefined {
   const id = entry['snapshot-id']

@@ -106,6 +106,7 @@ export function hasMoved(before: ExternalTable, now: ExternalTable): boolean {
   if (now.lastSequence < before.lastSequence) return false
   return (
     now.lastSequence > before.lastSequence ||
+    now.formatVersion !== before.formatVersion ||
     now.main?.id !== before.main?.id ||
     now.schema['schema-id'] !== before.schema['schema-id'] ||
     now.spec['spec-id'] !== before.spec['spec-id']

@@ -14,6 +14,7 @@ import type { World } from '../../ports/world.ts'
 import { hasFiles, listedTuples } from '../append.ts'
 import { type DataFile, encodeManifest, encodeManifestList, type ManifestFile, manifestFile } from '../iceberg/manifest.ts'
 import { randomSnapshotId } from '../iceberg/metadata.ts'
+import { assignRowIds } from '../iceberg/row-lineage.ts'
 import { manifestKey, manifestListKey, pointsKey } from '../layout.ts'
 import type { ExternalTable } from './answer.ts'
 import { pointsCrcProperty, pointsProperty, pointsSequenceProperty } from './points.ts'
@@ -53,11 +54,18 @@ export function planExternal(
   { files, reached, gone, label, now, epoch }: ExternalRound & { readonly epoch: bigint },
 ): ExternalPlan {
   const { objects, random } = world
-  const { schema, spec, main } = table
+  const { schema, spec, main, formatVersion } = table
   const snapshotId = randomSnapshotId(table.snapshots, random)
   const sequence = table.lastSequence + 1n
   const isSorted = sortsByOffset(table)
-  const bytes = encodeManifest(files, { schema, spec, snapshotId, random, sortOrderId: isSorted ? table.sortOrderId : 0 })
+  const bytes = encodeManifest(files, {
+    schema,
+    spec,
+    snapshotId,
+    random,
+    formatVersion,
+    sortOrderId: isSorted ? table.sortOrderId : 0,
+  })
   const manifest = { key: manifestKey(tableId, label, random, bytes), bytes }
   const listed = manifestFile(files, {
     uri: objects.uri(manifest.key),
@@ -67,10 +75,19 @@ export function planExternal(
     snapshotId,
     sequence,
   })
-  const carried = [...manifests.filter(hasFiles), listed]
+  const all = [...manifests.filter(hasFiles), listed]
+  const { manifests: carried, rowIds } =
+    formatVersion === 3 ? assignRowIds(all, table.nextRowId) : { manifests: all, rowIds: undefined }
   const list = {
     key: manifestListKey(tableId, snapshotId, label, random),
-    bytes: encodeManifestList(carried, { snapshotId, parentId: main?.id, sequence, random }),
+    bytes: encodeManifestList(carried, {
+      snapshotId,
+      parentId: main?.id,
+      sequence,
+      random,
+      formatVersion,
+      firstRowId: rowIds?.first,
+    }),
   }
   const points = advancePoints(before.points, reached, gone)
   const placing = { points, touched: reached.keys(), key: pointsKey(tableId, label, random) }
@@ -86,6 +103,7 @@ export function planExternal(
     'manifest-list': objects.uri(list.key),
     summary: { ...appendedSummary(table, files), ...named, 'sluice.epoch': String(epoch) },
     'schema-id': schema['schema-id'],
+    ...(rowIds && { 'first-row-id': rowIds.first, 'added-rows': rowIds.added }),
   }
   return {
     snapshotId,

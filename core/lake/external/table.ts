@@ -66,9 +66,10 @@ export async function readyExternal(place: ExternalPlace, table: Table, uuid: st
     accessible(place, external)
     const columns = fits(place, table, external)
     const properties = { [tableIdProperty]: table.tableId, [columnsProperty]: columns.mapping }
-    const isBound = Object.entries(properties).every(([name, text]) => external.properties[name] === text)
+    const upgrades = table.options.lakeFormatVersion === 3 && external.formatVersion === 2
+    const isBound = !upgrades && Object.entries(properties).every(([name, text]) => external.properties[name] === text)
     if (columns.changed === undefined && isBound) return { external, columns }
-    await bind(place, external, columns, properties)
+    await bind(place, external, columns, { properties, upgrades })
   }
   throw new SluiceError('conflict', `${nameOf(place.catalog, place.name)} is being altered by others again and again`, {
     action: 'retry',
@@ -78,13 +79,14 @@ export async function readyExternal(place: ExternalPlace, table: Table, uuid: st
 
 const attemptsMax = 5
 
-/** Columns and the properties that say whose they are. What became of it is seen by loading the table again. */
+/** The format version, columns, and the properties that say whose they are. What became of it is seen by loading the table again. */
 async function bind(
   { catalog, name }: ExternalPlace,
   { uuid, schema, lastColumnId }: ExternalTable,
   { changed }: ColumnsPlan,
-  properties: Readonly<Record<string, string>>,
+  { properties, upgrades }: { readonly properties: Readonly<Record<string, string>>; readonly upgrades: boolean },
 ): Promise<void> {
+  const upgraded = upgrades ? [{ action: 'upgrade-format-version', 'format-version': 3 }] : []
   const altered = changed && [
     {
       action: 'add-schema',
@@ -99,7 +101,7 @@ async function bind(
       { type: 'assert-current-schema-id', 'current-schema-id': schema['schema-id'] },
       { type: 'assert-last-assigned-field-id', 'last-assigned-field-id': lastColumnId },
     ],
-    updates: [...(altered ?? []), { action: 'set-properties', updates: properties }],
+    updates: [...upgraded, ...(altered ?? []), { action: 'set-properties', updates: properties }],
   }) // COMMIT POINT: of the columns
 }
 
@@ -115,7 +117,11 @@ async function createExternal(place: ExternalPlace, table: Table): Promise<Exter
       'order-id': 1,
       fields: [{ transform: 'identity', 'source-id': offsetColumn.id, direction: 'asc', 'null-order': 'nulls-first' }],
     },
-    properties: { 'format-version': '2', 'write.parquet.compression-codec': 'zstd', [tableIdProperty]: table.tableId },
+    properties: {
+      'format-version': String(table.options.lakeFormatVersion ?? 2),
+      'write.parquet.compression-codec': 'zstd',
+      [tableIdProperty]: table.tableId,
+    },
   })
   return answer === 'exists' ? loadExternal(place) : tableOf(catalog, name, answer)
 }

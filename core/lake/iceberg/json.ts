@@ -5,16 +5,18 @@
 
 export type ExactJson = string | number | bigint | boolean | null | readonly ExactJson[] | { readonly [key: string]: ExactJson }
 
-/** `snapshot-id`, `parent-snapshot-id`, `current-snapshot-id` and their like are bigints. */
+/** `snapshot-id`, `parent-snapshot-id`, `next-row-id`, `added-rows` and their like are bigints. */
 export const parseExact = (text: string): ExactJson => parseSourced(text, reviveInteger)
 
 export const printExact = (value: unknown): string => JSON.stringify(value, writeInteger)
 
 function reviveInteger(key: string, value: ExactJson, { source }: { readonly source?: string }): ExactJson {
   if (typeof value !== 'number' || source === undefined) return value
-  if (Number.isSafeInteger(value) ? !key.endsWith('snapshot-id') : !Number.isInteger(value)) return value
+  if (Number.isSafeInteger(value) ? !wide.test(key) : !Number.isInteger(value)) return value
   return /^-?[0-9]+$/.test(source) ? BigInt(source) : value
 }
+
+const wide = /(snapshot-id|row-id|added-rows)$/
 
 const writeInteger = (_key: string, value: unknown): unknown => (typeof value === 'bigint' ? rawJson(value.toString()) : value)
 

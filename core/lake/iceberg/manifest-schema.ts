@@ -1,13 +1,14 @@
-/** The Avro schemas of manifests and manifest lists of Iceberg v2 (spec, "Manifests", "Manifest Lists"), with the spec's field ids. */
+/** The Avro schemas of manifests and manifest lists (spec, "Manifests", "Manifest Lists"), with the spec's field ids. Version 3 has row ids. */
 import { safeName } from '../parquet-columns.ts'
 import type { AvroField, AvroRecordSchema } from './avro.ts'
 import type { PartitionSpec } from './partition-spec.ts'
 import { avroType } from './partition-value.ts'
+import type { FormatVersion } from './row-lineage.ts'
 
 /** Made once per form: compiling one costs more than encoding a manifest. `types`: Iceberg's, of the spec's values. */
-export function entrySchemaOf(spec: PartitionSpec, types: readonly string[]): AvroRecordSchema {
-  const form = JSON.stringify([spec.fields, types])
-  const schema = entrySchemas.get(form) ?? entrySchema(spec, types)
+export function entrySchemaOf(spec: PartitionSpec, types: readonly string[], version: FormatVersion): AvroRecordSchema {
+  const form = JSON.stringify([spec.fields, types, version])
+  const schema = entrySchemas.get(form) ?? entrySchema(spec, types, version)
   if (entrySchemas.size >= formsMax) entrySchemas.clear()
   entrySchemas.set(form, schema)
   return schema
@@ -47,7 +48,7 @@ function partitionFields(spec: PartitionSpec, types: readonly string[]): readonl
   return spec.fields.map((each, i) => optional(each['field-id'], names[i] ?? '', avroType(types[i] ?? '')))
 }
 
-const entrySchema = (spec: PartitionSpec, types: readonly string[]): AvroRecordSchema => ({
+const entrySchema = (spec: PartitionSpec, types: readonly string[], version: FormatVersion): AvroRecordSchema => ({
   type: 'record',
   name: 'manifest_entry',
   fields: [
@@ -71,6 +72,7 @@ const entrySchema = (spec: PartitionSpec, types: readonly string[]): AvroRecordS
         optional(125, 'lower_bounds', byId(126, 127, 'bytes')),
         optional(128, 'upper_bounds', byId(129, 130, 'bytes')),
         optional(140, 'sort_order_id', 'int'),
+        ...(version === 3 ? [optional(142, 'first_row_id', 'long')] : []),
       ],
     }),
   ],
@@ -90,42 +92,44 @@ export const fileSchema: AvroRecordSchema = {
         field(100, 'file_path', 'string'),
         field(101, 'file_format', 'string'),
         field(103, 'record_count', 'long'),
+        optional(142, 'first_row_id', 'long'),
       ],
     }),
   ],
 }
 
-export const listSchema: AvroRecordSchema = {
-  type: 'record',
-  name: 'manifest_file',
-  fields: [
-    field(500, 'manifest_path', 'string'),
-    field(501, 'manifest_length', 'long'),
-    field(502, 'partition_spec_id', 'int'),
-    field(517, 'content', 'int'),
-    field(515, 'sequence_number', 'long'),
-    field(516, 'min_sequence_number', 'long'),
-    field(503, 'added_snapshot_id', 'long'),
-    field(504, 'added_files_count', 'int'),
-    field(505, 'existing_files_count', 'int'),
-    field(506, 'deleted_files_count', 'int'),
-    field(512, 'added_rows_count', 'long'),
-    field(513, 'existing_rows_count', 'long'),
-    field(514, 'deleted_rows_count', 'long'),
-    optional(507, 'partitions', {
-      type: 'array',
-      'element-id': 508,
-      items: {
-        type: 'record',
-        name: 'r508',
-        fields: [
-          field(509, 'contains_null', 'boolean'),
-          optional(518, 'contains_nan', 'boolean'),
-          optional(510, 'lower_bound', 'bytes'),
-          optional(511, 'upper_bound', 'bytes'),
-        ],
-      },
-    }),
-    optional(519, 'key_metadata', 'bytes'),
-  ],
-}
+export const listSchemaOf = (version: FormatVersion): AvroRecordSchema => (version === 3 ? listSchema3 : listSchema2)
+
+const listFields: readonly AvroField[] = [
+  field(500, 'manifest_path', 'string'),
+  field(501, 'manifest_length', 'long'),
+  field(502, 'partition_spec_id', 'int'),
+  field(517, 'content', 'int'),
+  field(515, 'sequence_number', 'long'),
+  field(516, 'min_sequence_number', 'long'),
+  field(503, 'added_snapshot_id', 'long'),
+  field(504, 'added_files_count', 'int'),
+  field(505, 'existing_files_count', 'int'),
+  field(506, 'deleted_files_count', 'int'),
+  field(512, 'added_rows_count', 'long'),
+  field(513, 'existing_rows_count', 'long'),
+  field(514, 'deleted_rows_count', 'long'),
+  optional(507, 'partitions', {
+    type: 'array',
+    'element-id': 508,
+    items: {
+      type: 'record',
+      name: 'r508',
+      fields: [
+        field(509, 'contains_null', 'boolean'),
+        optional(518, 'contains_nan', 'boolean'),
+        optional(510, 'lower_bound', 'bytes'),
+        optional(511, 'upper_bound', 'bytes'),
+      ],
+    },
+  }),
+  optional(519, 'key_metadata', 'bytes'),
+]
+
+const listSchema2: AvroRecordSchema = { type: 'record', name: 'manifest_file', fields: listFields }
+const listSchema3: AvroRecordSchema = { ...listSchema2, fields: [...listFields, optional(520, 'first_row_id', 'long')] }

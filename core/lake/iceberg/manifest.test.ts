@@ -34,6 +34,7 @@ const manifest = encodeManifest(files, {
   spec: partitionSpec(table),
   snapshotId: big,
   random,
+  formatVersion: 2,
 })
 
 interface Read {
@@ -161,7 +162,7 @@ test('a manifest says exactly what its files are', async () => {
 test('a manifest list has the field ids of the specification, and comes back as it was', async () => {
   const entry = manifestFile(files, { uri: 's3://b/m0.avro', bytes: 2 ** 32, ...under, snapshotId: big, sequence: 9n })
   const older = manifestFile(files.slice(1), { uri: 's3://b/m1.avro', bytes: 5, ...under, snapshotId: 1n, sequence: 8n })
-  const list = encodeManifestList([older, entry], { snapshotId: big, parentId: 1n, sequence: 9n, random })
+  const list = encodeManifestList([older, entry], { snapshotId: big, parentId: 1n, sequence: 9n, random, formatVersion: 2 })
   const { schema, metadata, records } = await readContainer(list)
   expect(fieldIds(schema)).toEqual({
     manifest_path: 500,
@@ -200,13 +201,19 @@ test('a manifest list has the field ids of the specification, and comes back as 
   })
   const decoded = decodeManifestList(list, 2n ** 31n + 1n)
   expect(
-    encodeManifestList(decoded, { snapshotId: big, parentId: 1n, sequence: 9n, random: { bytes: () => list.subarray(-16) } }),
+    encodeManifestList(decoded, {
+      snapshotId: big,
+      parentId: 1n,
+      sequence: 9n,
+      random: { bytes: () => list.subarray(-16) },
+      formatVersion: 2,
+    }),
   ).toEqual(list)
 })
 
 test('a manifest list that is cut off, or counts other rows than its snapshot, is refused', () => {
   const entry = manifestFile(files, { uri: 's3://b/m0.avro', bytes: 1, ...under, snapshotId: 1n, sequence: 1n })
-  const list = encodeManifestList([entry], { snapshotId: 1n, parentId: undefined, sequence: 1n, random })
+  const list = encodeManifestList([entry], { snapshotId: 1n, parentId: undefined, sequence: 1n, random, formatVersion: 2 })
   expect(() => decodeManifestList(list, 7n)).toThrow(/has the rows/)
   expect(() => decodeManifestList(list.subarray(0, -1), 2n ** 31n)).toThrow(/a block is cut/)
 })

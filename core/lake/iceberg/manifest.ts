@@ -1,5 +1,5 @@
 /**
- * Manifests and manifest lists of Iceberg v2 (spec, "Manifests", "Manifest Lists"). An append writes one manifest of added files;
+ * Manifests and manifest lists (spec, "Manifests", "Manifest Lists"). An append writes one manifest of added files;
  * the manifests before it are carried over, or several of them as one (core/lake/upkeep). A commit that takes files away writes
  * again the manifests that had them.
  */
@@ -7,7 +7,7 @@ import { assert } from '../../kernel/assert.ts'
 import type { Random } from '../../kernel/random.ts'
 import { avroMetadata, decodeAvroFile, encodeAvroFile, isWrittenWith } from './avro.ts'
 import type { ColumnMetrics } from './bounds.ts'
-import { entrySchemaOf, fileSchema, listSchema, partitionNames } from './manifest-schema.ts'
+import { entrySchemaOf, fileSchema, listSchemaOf, partitionNames } from './manifest-schema.ts'
 import type { PartitionSpec } from './partition-spec.ts'
 import {
   avroValue,
@@ -18,6 +18,7 @@ import {
   summarize,
   widenedAvro,
 } from './partition-value.ts'
+import type { FormatVersion } from './row-lineage.ts'
 import type { IcebergSchema } from './schema.ts'
 
 /** A data file as the manifest describes it: sorted by `__offset`, one bucket of one partition. */
@@ -48,6 +49,8 @@ export interface ManifestFile {
   readonly deleted_rows_count: bigint
   readonly partitions: readonly FieldSummary[] | null
   readonly key_metadata: Uint8Array | null
+  /** Of version 3; null or absent: a commit gives it (row-lineage.ts). */
+  readonly first_row_id?: bigint | null
 }
 
 export interface ManifestContext {
@@ -55,12 +58,13 @@ export interface ManifestContext {
   readonly spec: PartitionSpec
   readonly snapshotId: bigint
   readonly random: Random
+  readonly formatVersion: FormatVersion
   /** Default: the one of our own lakes. */
   readonly sortOrderId?: number
 }
 
 export function encodeManifest(files: readonly DataFile[], context: ManifestContext): Uint8Array {
-  const { schema, spec, snapshotId, random, sortOrderId: sortOrder = sortOrderId } = context
+  const { schema, spec, snapshotId, sortOrderId: sortOrder = sortOrderId } = context
   const types = partitionTypes(spec, schema)
   const names = partitionNames(spec)
   const entries = files.map((file) => {
@@ -88,7 +92,7 @@ export function encodeManifest(files: readonly DataFile[], context: ManifestCont
       },
     }
   })
-  return encodeEntries(entries, { schema, spec, random })
+  return encodeEntries(entries, context)
 }
 
 /** The list's entry for a manifest that encodeManifest made. */
@@ -149,6 +153,8 @@ export interface ManifestDataFile {
   readonly nan_value_counts: readonly ById<bigint>[] | null
   readonly lower_bounds: readonly ById<Uint8Array>[] | null
   readonly upper_bounds: readonly ById<Uint8Array>[] | null
+  /** Of version 3; null or absent: inherited from the manifest. */
+  readonly first_row_id?: bigint | null
 }
 
 /** Iceberg's maps by field id are arrays of pairs. */
@@ -163,7 +169,7 @@ export const entryStatus = { existing: 0, added: 1, deleted: 2 } as const
 /** `entries`: of manifests of this spec, with the partition values that columns have now or had when they were narrower. */
 export function encodeEntries(
   entries: readonly ManifestEntry[],
-  { schema, spec, random }: Omit<ManifestContext, 'snapshotId'>,
+  { schema, spec, random, formatVersion }: Omit<ManifestContext, 'snapshotId'>,
 ): Uint8Array {
   const types = partitionTypes(spec, schema)
   const names = partitionNames(spec)
@@ -171,19 +177,20 @@ export function encodeEntries(
     ...entry,
     data_file: {
       ...entry.data_file,
+      first_row_id: entry.data_file.first_row_id ?? null,
       partition: Object.fromEntries(
         names.map((name, i) => [name, widenedAvro(types[i] ?? '', entry.data_file.partition[name] ?? null)]),
       ),
     },
   }))
-  return encodeAvroFile(entrySchemaOf(spec, types), widened, {
+  return encodeAvroFile(entrySchemaOf(spec, types, formatVersion), widened, {
     random,
     metadata: {
       schema: JSON.stringify(schema),
       'schema-id': String(schema['schema-id']),
       'partition-spec': JSON.stringify(spec.fields),
       'partition-spec-id': String(spec['spec-id']),
-      'format-version': '2',
+      'format-version': String(formatVersion),
       content: 'data',
     },
   })
@@ -194,8 +201,8 @@ export function decodeEntries(bytes: Uint8Array, spec: PartitionSpec): readonly 
   const { schema } = avroMetadata(bytes) ?? {}
   const types = schema === undefined ? undefined : knownTypes(spec, schema)
   if (types === undefined) return undefined
-  const written = entrySchemaOf(spec, types)
-  return isWrittenWith(written, bytes) ? (decodeAvroFile(written, bytes) as ManifestEntry[]) : undefined
+  const written = [entrySchemaOf(spec, types, 2), entrySchemaOf(spec, types, 3)].find((each) => isWrittenWith(each, bytes))
+  return written && (decodeAvroFile(written, bytes) as ManifestEntry[])
 }
 
 function knownTypes(spec: PartitionSpec, schemaText: string): readonly string[] | undefined {
@@ -214,15 +221,21 @@ export function encodeManifestList(
     readonly parentId: bigint | undefined
     readonly sequence: bigint
     readonly random: Random
+    readonly formatVersion: FormatVersion
+    /** Of version 3, with the ids of its manifests. */
+    readonly firstRowId?: bigint | undefined
   },
 ): Uint8Array {
-  return encodeAvroFile(listSchema, manifests, {
-    random: snapshot.random,
+  const { random, formatVersion, firstRowId } = snapshot
+  const listed = manifests.map((manifest) => ({ ...manifest, first_row_id: manifest.first_row_id ?? null }))
+  return encodeAvroFile(listSchemaOf(formatVersion), listed, {
+    random,
     metadata: {
       'snapshot-id': String(snapshot.snapshotId),
       'parent-snapshot-id': String(snapshot.parentId ?? 'null'),
       'sequence-number': String(snapshot.sequence),
-      'format-version': '2',
+      ...(firstRowId !== undefined && { 'first-row-id': String(firstRowId) }),
+      'format-version': String(formatVersion),
     },
   })
 }
@@ -236,7 +249,10 @@ export function decodeManifestList(bytes: Uint8Array, rows: bigint): ManifestFil
 }
 
 /** The list of any writer, not yet compared with anything. */
-export const decodeManifests = (bytes: Uint8Array): ManifestFile[] => decodeAvroFile(listSchema, bytes) as ManifestFile[]
+export function decodeManifests(bytes: Uint8Array): ManifestFile[] {
+  const plain = listSchemaOf(2)
+  return decodeAvroFile(isWrittenWith(plain, bytes) ? plain : listSchemaOf(3), bytes) as ManifestFile[]
+}
 
 /** What a manifest of any writer says of a file. */
 export interface ListedFile {
@@ -246,6 +262,7 @@ export interface ListedFile {
     readonly file_path: string
     readonly file_format: string
     readonly record_count: bigint
+    readonly first_row_id: bigint | null
   }
 }
 
@@ -253,7 +270,7 @@ export const decodeFiles = (bytes: Uint8Array): ListedFile[] => decodeAvroFile(f
 
 /** The entries of any writer's manifest, as those of the table's columns now. */
 export const decodeForeignEntries = (bytes: Uint8Array, spec: PartitionSpec, schema: IcebergSchema): readonly ManifestEntry[] =>
-  decodeAvroFile(entrySchemaOf(spec, partitionTypes(spec, schema)), bytes) as ManifestEntry[]
+  decodeAvroFile(entrySchemaOf(spec, partitionTypes(spec, schema), 3), bytes) as ManifestEntry[]
 
 export const sortOrderId = 1
 

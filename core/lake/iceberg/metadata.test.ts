@@ -39,6 +39,7 @@ const empty = () =>
     schema: icebergSchema(table.schema),
     lastColumnId: 8,
     createdAt: 500,
+    formatVersion: 2,
   })
 
 function append(previous: TableMetadata | undefined, number: number, now = 1000): TableMetadata {
@@ -164,12 +165,13 @@ test('columns keep their ids, the system columns follow, and names map to ids', 
   ])
 })
 
-test('nanoseconds are refused by name', () => {
-  const schema = {
-    schemaId: 1,
-    columns: [{ id: 4, name: 'fine', type: { kind: 'timestamp' as const, precision: 9 }, nullable: true }],
-  }
-  expect(() => icebergSchema(schema)).toThrow(/column fine has timestamp\(9\)/)
+test('timestamps of 7 digits and more are those in nanoseconds', () => {
+  const types = (['timestamp', 'timestamp_ltz'] as const).flatMap((kind) => [6, 7, 9].map((precision) => ({ kind, precision })))
+  const columns = types.map((type, i) => ({ id: 4 + i, name: `c${i}`, type, nullable: true }))
+  expect(icebergSchema({ schemaId: 1, columns }).fields.map(({ type }) => type)).toEqual([
+    ...['timestamp', 'timestamp_ns', 'timestamp_ns', 'timestamptz', 'timestamptz_ns', 'timestamptz_ns'],
+    ...['int', 'long', 'timestamptz'],
+  ])
 })
 
 test.each([

@@ -1,5 +1,6 @@
 /**
- * Iceberg table metadata, format version 2 (spec, "Table Metadata"). Pure: the metadata of commit n + 1 from that of commit n.
+ * Iceberg table metadata, format versions 2 and 3 (spec, "Table Metadata"). Pure: the metadata of commit n + 1 from that of commit n.
+ * A commit of version 3 over version 2 is the upgrade; nothing goes back.
  * Our own snapshot ids are below 2^53 by choice, so that plain JSON readers see them exactly; an engine's have 63 bits, so here
  * all of them are bigints (json.ts). Whatever an engine has put beside what we know is carried on.
  */
@@ -11,6 +12,7 @@ import type { Random } from '../../kernel/random.ts'
 import { parseExact, printExact } from './json.ts'
 import { sortOrderId } from './manifest.ts'
 import { lastPartitionFieldId, type PartitionSpec } from './partition-spec.ts'
+import type { FormatVersion, RowIds } from './row-lineage.ts'
 import { type IcebergSchema, nameMapping, offsetColumn } from './schema.ts'
 
 /** Of a table with a snapshot. */
@@ -19,10 +21,12 @@ export interface TableMetadata extends EmptyMetadata {
 }
 
 export interface EmptyMetadata {
-  readonly 'format-version': 2
+  readonly 'format-version': FormatVersion
   readonly 'table-uuid': string
   readonly location: string
   readonly 'last-sequence-number': number
+  /** Of version 3. */
+  readonly 'next-row-id'?: bigint
   readonly 'last-updated-ms': number
   readonly 'last-column-id': number
   readonly 'current-schema-id': number
@@ -63,6 +67,9 @@ export interface Snapshot {
   readonly 'manifest-list': string
   readonly summary: Readonly<Record<string, string>>
   readonly 'schema-id': number
+  /** Of version 3, with `added-rows`: the row ids that it gives. Snapshots of before an upgrade have none. */
+  readonly 'first-row-id'?: bigint | undefined
+  readonly 'added-rows'?: bigint | undefined
 }
 
 /** In a snapshot's summary: the CRC-32 of its manifest list. */
@@ -74,6 +81,8 @@ export interface Appended {
   readonly manifestList: string
   readonly schema: IcebergSchema
   readonly lastColumnId: number
+  /** Of a commit of version 3. */
+  readonly rowIds?: RowIds | undefined
   readonly summary: Readonly<Record<string, string>>
   /** Also kept as table properties, which survive foreign commits and expiry. */
   readonly properties: Readonly<Record<string, string>>
@@ -90,13 +99,15 @@ export function emptyMetadata(table: {
   readonly lastColumnId: number
   /** ms since 1970 */
   readonly createdAt: number
+  readonly formatVersion: FormatVersion
 }): EmptyMetadata {
-  const { schema } = table
+  const { schema, formatVersion } = table
   return {
-    'format-version': 2,
+    'format-version': formatVersion,
     'table-uuid': uuidOf(table.tableId),
     location: table.location,
     'last-sequence-number': 0,
+    ...(formatVersion === 3 && { 'next-row-id': 0n }),
     'last-updated-ms': table.createdAt,
     'last-column-id': table.lastColumnId,
     'current-schema-id': schema['schema-id'],
@@ -119,7 +130,7 @@ export function appendSnapshot(
   { metadata: base, uri }: { readonly metadata: TableMetadata | EmptyMetadata; readonly uri?: string },
   appended: Appended,
 ): TableMetadata {
-  const { schema, snapshotId } = appended
+  const { schema, snapshotId, rowIds } = appended
   const parent = 'current-snapshot-id' in base ? base['current-snapshot-id'] : undefined
   const timestamp = Math.max(appended.now, base['last-updated-ms'] + 1)
   assert(snapshotId > 0n && snapshotId < 2n ** 53n, 'a snapshot id of ours is from 1 to 2^53 - 1')
@@ -131,9 +142,11 @@ export function appendSnapshot(
     'manifest-list': appended.manifestList,
     summary: appended.summary,
     'schema-id': schema['schema-id'],
+    ...(rowIds && { 'first-row-id': rowIds.first, 'added-rows': rowIds.added }),
   }
   return {
     ...base,
+    ...(rowIds && { 'format-version': 3, 'next-row-id': rowIds.first + rowIds.added }),
     'last-sequence-number': Number(appended.sequence),
     'last-updated-ms': timestamp,
     'last-column-id': appended.lastColumnId,
@@ -246,11 +259,9 @@ export const encodeMetadata = (metadata: EmptyMetadata): Uint8Array => utf8(prin
 /** Of bytes whose checksum has been verified: only what a newer version may change is looked at. */
 export function decodeMetadata(bytes: Uint8Array): TableMetadata {
   const metadata = parseExact(utf8Text(bytes)) as unknown as TableMetadata
-  if (metadata['format-version'] !== 2) {
-    throw new SluiceError(
-      'internal',
-      `the table metadata has format version ${String(metadata['format-version'])}, this build writes 2`,
-    )
+  const version: number = metadata['format-version']
+  if (version !== 2 && version !== 3) {
+    throw new SluiceError('internal', `the table metadata has format version ${String(version)}, this build writes 2 and 3`)
   }
   return metadata
 }

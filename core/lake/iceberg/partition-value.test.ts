@@ -47,6 +47,8 @@ const cases: readonly (readonly [string, string, string, string, unknown])[] = [
   ['time(6)', '00%3A00%3A00.000001', 'time', '0100000000000000', 1n],
   ['timestamp(0)', '1970-01-01T00%3A00%3A01', 'timestamp', '40420f0000000000', 1_000_000n],
   ['timestamp(6)', '1969-12-31T23%3A59%3A59.999999', 'timestamp', 'ffffffffffffffff', -1n],
+  ['timestamp(9)', '1969-12-31T23%3A59%3A59.999999999', 'timestamp_ns', 'ffffffffffffffff', -1n],
+  ['timestamp_ltz(7)', '1970-01-01T00%3A00%3A00.0000001Z', 'timestamptz_ns', '6400000000000000', 100n],
   ['timestamp_ltz(3)', '1970-01-01T00%3A00%3A00.002Z', 'timestamptz', 'd007000000000000', 2_000n],
 ]
 
@@ -62,7 +64,13 @@ test.each(cases)('a manifest of a partition of %s named %s comes back as it was,
   const table = tableBy(type)
   const partition = partitionValues(table, `p=${text}`)
   const files = [{ uri: 's3://b/a.parquet', bytes: 10, rows: 2, partition, bucket: 3, columns: [] }]
-  const context = { schema: icebergSchema(table.schema), spec: partitionSpec(table), snapshotId: 5n, random }
+  const context = {
+    schema: icebergSchema(table.schema),
+    spec: partitionSpec(table),
+    snapshotId: 5n,
+    random,
+    formatVersion: 2 as const,
+  }
   const bytes = encodeManifest(files, context)
   const listed = manifestFile(files, { ...context, uri: 's3://b/m.avro', bytes: bytes.length, sequence: 9n })
   const [fromList] = decodeManifestList(encodeManifestList([listed], { ...context, parentId: 1n, sequence: 9n }), 2n)
@@ -85,6 +93,8 @@ test('Avro has the logical types of the specification', () => {
   expect(avroType('time')).toEqual({ type: 'long', logicalType: 'time-micros' })
   expect(avroType('timestamp')).toEqual({ type: 'long', logicalType: 'timestamp-micros', 'adjust-to-utc': false })
   expect(avroType('timestamptz')).toEqual({ type: 'long', logicalType: 'timestamp-micros', 'adjust-to-utc': true })
+  expect(avroType('timestamp_ns')).toEqual({ type: 'long', logicalType: 'timestamp-nanos', 'adjust-to-utc': false })
+  expect(avroType('timestamptz_ns')).toEqual({ type: 'long', logicalType: 'timestamp-nanos', 'adjust-to-utc': true })
   expect(avroType('binary')).toBe('bytes')
 })
 
@@ -137,8 +147,19 @@ test.each([
   const [before, now] = [tableBy(narrow), tableBy(wide)]
   const file = { uri: 'u', bytes: 1, rows: 1, partition: partitionValues(before, `p=${text}`), bucket: 0, columns: [] }
   const spec = partitionSpec(before)
-  const bytes = encodeManifest([file], { schema: icebergSchema(before.schema), spec, snapshotId: 1n, random })
-  const again = encodeEntries(decodeEntries(bytes, spec) ?? [], { schema: icebergSchema(now.schema), spec, random })
+  const bytes = encodeManifest([file], {
+    schema: icebergSchema(before.schema),
+    spec,
+    snapshotId: 1n,
+    random,
+    formatVersion: 2 as const,
+  })
+  const again = encodeEntries(decodeEntries(bytes, spec) ?? [], {
+    schema: icebergSchema(now.schema),
+    spec,
+    random,
+    formatVersion: 2,
+  })
   expect(decodeEntries(again, spec)?.[0]?.data_file.partition['p']).toEqual(avro)
 })
 
@@ -149,7 +170,7 @@ test('names that Avro cannot have are made plain, and stay apart', () => {
   expect(spec.fields.map((field) => field['field-id'])).toEqual([1000, 1001, 1002, 1003, 1004])
   const partition = partitionValues(table, 'a.b=1/a_x2Eb=2/9=3/größe=4')
   const file = { uri: 'u', bytes: 1, rows: 1, partition, bucket: 0, columns: [] }
-  const context = { schema: icebergSchema(table.schema), spec, snapshotId: 1n, random }
+  const context = { schema: icebergSchema(table.schema), spec, snapshotId: 1n, random, formatVersion: 2 as const }
   const bytes = encodeManifest([file], context)
   const [entry] = decodeEntries(bytes, spec) ?? []
   expect(entry?.data_file.partition).toEqual({ a_x2Eb: 1, a_x2Eb__1001: 2, _9: 3, gr_xF6_xDFe: 4, __bucket: 0 })

@@ -103,6 +103,8 @@ export function avroValue(type: string, value: PartitionValue): unknown {
     case 'time':
     case 'timestamp':
     case 'timestamptz':
+    case 'timestamp_ns':
+    case 'timestamptz_ns':
       return view.getBigInt64(0, true)
     default:
       return extended(value, decimalBytes(decimalOf(type).precision))
@@ -153,6 +155,9 @@ export function avroType(type: string): unknown {
     case 'timestamp':
     case 'timestamptz':
       return { type: 'long', logicalType: 'timestamp-micros', 'adjust-to-utc': type === 'timestamptz' }
+    case 'timestamp_ns':
+    case 'timestamptz_ns':
+      return { type: 'long', logicalType: 'timestamp-nanos', 'adjust-to-utc': type === 'timestamptz_ns' }
     default: {
       const { precision, scale } = decimalOf(type)
       const name = `decimal_${precision}_${scale}`
@@ -208,6 +213,8 @@ function orderOf(type: string): DataType {
     case 'time':
     case 'timestamp':
     case 'timestamptz':
+    case 'timestamp_ns':
+    case 'timestamptz_ns':
       return { kind: 'bigint' }
     default:
       return { kind: 'decimal', ...decimalOf(type) }

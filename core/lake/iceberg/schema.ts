@@ -1,11 +1,11 @@
 /**
- * Our types as Iceberg's (spec v2, "Schemas and Data Types"). Columns keep their ids; the three system columns follow them with
- * ids 1 to 3. tinyint and smallint become int, a vector becomes list<float>, every time and timestamp is in microseconds.
- * Nanoseconds need format version 3 and are refused.
+ * Our types as Iceberg's (spec, "Schemas and Data Types"). Columns keep their ids; the three system columns follow them with
+ * ids 1 to 3. tinyint and smallint become int, a vector becomes list<float>, every time and timestamp is in microseconds, but for
+ * timestamps of 7 to 9 digits: they are in nanoseconds, and only tables of format version 3 have them (core/model/spec.ts).
  */
 
 import type { Field } from '../../format/arrow/column.ts'
-import { SluiceError } from '../../kernel/errors.ts'
+import { assert } from '../../kernel/assert.ts'
 import type { Schema } from '../../model/table.ts'
 import { type DataType, unitOfPrecision } from '../../model/types.ts'
 
@@ -103,11 +103,12 @@ export function icebergType(type: DataType, column: string): IcebergType {
     case 'decimal':
       return `decimal(${type.precision}, ${type.scale})`
     case 'time':
-      return micros(type.precision, 'time', column)
+      assert(unitOfPrecision(type.precision) !== 'ns', 'a time of a lake is in microseconds', { column })
+      return 'time'
     case 'timestamp':
-      return micros(type.precision, 'timestamp', column)
+      return unitOfPrecision(type.precision) === 'ns' ? 'timestamp_ns' : 'timestamp'
     case 'timestamp_ltz':
-      return micros(type.precision, 'timestamptz', column)
+      return unitOfPrecision(type.precision) === 'ns' ? 'timestamptz_ns' : 'timestamptz'
     case 'vector':
       return { type: 'list', 'element-id': type.elementId, element: 'float', 'element-required': false }
     case 'array':
@@ -132,17 +133,6 @@ export function icebergType(type: DataType, column: string): IcebergType {
         })),
       }
   }
-}
-
-function micros(precision: number, name: string, column: string): string {
-  if (unitOfPrecision(precision) !== 'ns') return name
-  throw new SluiceError(
-    'not-supported',
-    `column ${column} has ${name}(${precision}), which an iceberg v2 lake cannot hold: use at most 6 digits`,
-    {
-      facts: { column },
-    },
-  )
 }
 
 interface Mapped {

@@ -16,7 +16,10 @@ const now = 10_000
 const base = [11n, 12n, 13n].reduce<TableMetadata | undefined>(
   (metadata, snapshotId, at) =>
     appendSnapshot(
-      { metadata: metadata ?? emptyMetadata({ ...tableOf(), createdAt: 0 }), ...(metadata && { uri: `v${at}` }) },
+      {
+        metadata: metadata ?? emptyMetadata({ ...tableOf(), createdAt: 0, formatVersion: 2 }),
+        ...(metadata && { uri: `v${at}` }),
+      },
       {
         snapshotId,
         sequence: BigInt(at + 1),

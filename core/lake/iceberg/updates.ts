@@ -44,7 +44,11 @@ function apply(metadata: TableMetadata, update: TableUpdate, now: number): Table
     case 'assign-uuid':
       return unchanged(metadata, 'the uuid', update.uuid.toLowerCase() === metadata['table-uuid'])
     case 'upgrade-format-version':
-      return unchanged(metadata, 'the format version', update['format-version'] === metadata['format-version'])
+      return unchanged(
+        metadata,
+        'the format version (but by lake.format-version=3 in PATCH of the table at /v1)',
+        update['format-version'] === metadata['format-version'],
+      )
     case 'set-location':
       return unchanged(metadata, 'the location', update.location.replace(/\/+$/, '') === metadata.location)
     case 'add-snapshot':
@@ -100,10 +104,22 @@ function addSnapshot(metadata: TableMetadata, snapshot: Snapshot, now: number): 
     )
   return {
     ...metadata,
+    ...nextRowId(metadata, snapshot),
     snapshots: [...metadata.snapshots, snapshot],
     'last-sequence-number': snapshot['sequence-number'],
     'last-updated-ms': Math.max(at, metadata['last-updated-ms']),
   }
+}
+
+/** That the ids of its manifests are within was verified (core/lake/verify.ts). */
+function nextRowId(metadata: TableMetadata, snapshot: Snapshot): Pick<TableMetadata, 'next-row-id'> {
+  if (metadata['format-version'] === 2) return {}
+  const { 'first-row-id': first, 'added-rows': added } = snapshot
+  const next = metadata['next-row-id'] ?? 0n
+  if (first === undefined || added === undefined)
+    throw refused(`snapshot ${snapshot['snapshot-id']} has no first-row-id and added-rows, as tables of version 3 need`)
+  if (first !== next) throw stale(`row ids from ${first} on are not free, the next is ${next}`)
+  return { 'next-row-id': first + added }
 }
 
 function setRef(metadata: TableMetadata, name: string, ref: SnapshotRef): TableMetadata {

@@ -125,6 +125,7 @@ test('counts of a joined file are the sums, and its bounds the widest', () => {
   })
   expect(joinedFile([a, b], { uri: 's3://b/joined.parquet', bytes: 99 }, types)).toEqual({
     file_path: 's3://b/joined.parquet',
+    first_row_id: null,
     partition: { __bucket: 0 },
     record_count: 5n,
     file_size_in_bytes: 99n,

@@ -97,6 +97,7 @@ export function joinedFile(
     nan_value_counts: sums(files, 'nan_value_counts'),
     lower_bounds: widest(files, 'lower_bounds', -1, types),
     upper_bounds: widest(files, 'upper_bounds', 1, types),
+    first_row_id: null,
   }
 }
 

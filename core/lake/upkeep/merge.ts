@@ -12,6 +12,7 @@ import type { ObjectStore } from '../../ports/objects.ts'
 import { decodeEntries, decodeForeignEntries, entryStatus, type ManifestEntry, type ManifestFile } from '../iceberg/manifest.ts'
 import type { PartitionSpec } from '../iceberg/partition-spec.ts'
 import { type FieldSummary, joinSummaries, partitionTypes } from '../iceberg/partition-value.ts'
+import { inheritRowIds } from '../iceberg/row-lineage.ts'
 import type { IcebergSchema } from '../iceberg/schema.ts'
 import { keyOfUri, manifestCrc } from '../layout.ts'
 import { type UpkeepLimits, upkeepLimits } from './limits.ts'
@@ -134,9 +135,10 @@ export async function readEntries(
     throw new SluiceError('internal', `${key} is damaged: its checksum differs`, { action: 'retry', facts: { key } })
   }
   const found = decodeEntries(bytes, spec) ?? (schema && decodeForeignEntries(bytes, spec, schema))
-  const entries = found
-    ?.filter(({ status }) => status !== entryStatus.deleted)
-    .map((entry) => ({
+  const live = found?.filter(({ status }) => status !== entryStatus.deleted)
+  const entries =
+    live &&
+    inheritRowIds(live, manifest).map((entry) => ({
       ...entry,
       status: entryStatus.existing,
       snapshot_id: entry.snapshot_id ?? manifest.added_snapshot_id,

@@ -1,5 +1,6 @@
 /** Engines that commit to the external table meanwhile, each change whole: a snapshot of the same files, a property, an expiry. */
 import { decodeManifests, encodeManifestList } from '../../../core/lake/iceberg/manifest.ts'
+import { assignRowIds } from '../../../core/lake/iceberg/row-lineage.ts'
 import { type ExternalView, keyIn, there, viewOf } from '../checks/external.ts'
 import type { Stage } from '../stage.ts'
 
@@ -20,7 +21,10 @@ function snapshotUpdates({ random, stores }: Stage, view: ExternalView, number: 
   const snapshotId = BigInt(number) + 2n ** 62n
   const sequence = BigInt(metadata['last-sequence-number']) + 1n
   const parentId = main?.['snapshot-id']
-  const bytes = encodeManifestList(list === undefined ? [] : decodeManifests(list), { snapshotId, parentId, sequence, random })
+  const formatVersion = metadata['format-version']
+  const before = list === undefined ? [] : decodeManifests(list)
+  const { manifests, rowIds } = assignRowIds(before, metadata['next-row-id'] ?? 0n)
+  const bytes = encodeManifestList(manifests, { snapshotId, parentId, sequence, random, formatVersion })
   const uri = `${metadata.location}/metadata/snap-${snapshotId}-foreign.avro`
   stores.objects.create(keyIn(uri), bytes)
   const snapshot = {
@@ -31,6 +35,7 @@ function snapshotUpdates({ random, stores }: Stage, view: ExternalView, number: 
     'manifest-list': uri,
     summary: { operation: 'replace' },
     'schema-id': metadata['current-schema-id'],
+    ...(formatVersion === 3 && { 'first-row-id': rowIds.first, 'added-rows': rowIds.added }),
   }
   // Some are on a branch of their own: what matters is that sequence numbers go on.
   const branch = random.chance(0.3) ? 'audit' : 'main'

@@ -17,6 +17,8 @@ export const there = { namespace: [databaseName], table: tableName }
 export interface ExternalView {
   readonly metadata: {
     readonly location: string
+    readonly 'format-version': 2 | 3
+    readonly 'next-row-id'?: bigint
     readonly 'last-sequence-number': number
     readonly 'current-schema-id': number
     readonly properties: Readonly<Record<string, string>>

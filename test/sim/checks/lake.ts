@@ -56,6 +56,7 @@ export function readLake(stores: Stores, tableId: string): Lake | undefined {
   if (lost !== undefined)
     throw new Error(`snapshot ${lost['snapshot-id']} has schema ${lost['schema-id']}, which is not in the metadata`)
   const rows = filesOf(stores, snapshot['manifest-list'], references)
+  if (metadata['format-version'] === 3) checkRowIds(stores, tableId, rows, metadata['next-row-id'] ?? -1n)
   if (snapshot.summary['total-records'] !== String(rows.length))
     throw new Error(`total-records is ${snapshot.summary['total-records']} of ${rows.length}`)
   return { points, rows, references }
@@ -71,6 +72,7 @@ export function filesOf(stores: Stores, manifestList: string, references: Set<st
   }
   const rows: LakeRow[] = []
   for (const manifest of records(read(keyOf(manifestList)))) {
+    let next = (manifest['first_row_id'] as bigint | null | undefined) ?? undefined
     for (const entry of records(read(keyOf(textIn(manifest, 'manifest_path'))))) {
       if (entry['status'] === deletedEntry) continue
       const file = entry['data_file'] as Record<string, unknown>
@@ -80,11 +82,34 @@ export function filesOf(stores: Stores, manifestList: string, references: Set<st
       const { p: partition = '' } = file['partition'] as { readonly p?: string }
       if (found.some((row) => row.partition !== partition))
         throw new Error(`a data file of partition ${partition} has rows of another`)
-      rows.push(...found)
+      const own = file['first_row_id'] as bigint | null | undefined
+      const first = own ?? next
+      if ((own ?? undefined) === undefined && next !== undefined) next += BigInt(found.length)
+      rows.push(
+        ...(first === undefined ? found : found.map((row, at) => ({ ...row, rowId: row.rowId ?? BigInt(first) + BigInt(at) }))),
+      )
     }
   }
   return rows
 }
+
+/** Of format version 3: each row has an id of its own, below the next, and keeps it in every file that it is ever in. */
+function checkRowIds(stores: Stores, tableId: string, rows: readonly LakeRow[], next: bigint): void {
+  const seen = seenIds.get(stores) ?? new Map<string, bigint>()
+  seenIds.set(stores, seen)
+  const taken = new Set<bigint>()
+  for (const { partition, bucket, offset, rowId } of rows) {
+    if (rowId === undefined || rowId < 0n || rowId >= next) throw new Error(`a row has the id ${rowId}, the next is ${next}`)
+    if (taken.has(rowId)) throw new Error(`two rows have the id ${rowId}`)
+    taken.add(rowId)
+    const row = `${tableId}#${partition}#${bucket}#${offset}`
+    const before = seen.get(row) ?? rowId
+    if (before !== rowId) throw new Error(`row ${row} had the id ${before} and has ${rowId}`)
+    seen.set(row, rowId)
+  }
+}
+
+const seenIds = new WeakMap<Stores, Map<string, bigint>>()
 
 /** All pages that a points object has, and those that it leaves to others. */
 export function pointsOf(root: PointsObject, read: (place: ObjectRef) => Uint8Array): Points {
@@ -113,7 +138,9 @@ export function keptReferences(stores: Stores, tableId: string): ReadonlySet<str
   const committed = item === undefined ? undefined : decodeLakeItem(item.attributes).committed
   if (committed === undefined)
     return new Set(
-      [...stores.objects.objects.keys()].filter((key) => key.includes(tableId) && /-empty-[0-9]+\.metadata\.json$/.test(key)),
+      [...stores.objects.objects.keys()].filter(
+        (key) => key.includes(tableId) && /-empty(-v3)?-[0-9]+\.metadata\.json$/.test(key),
+      ),
     )
   const kept = new Set([committed.metadata.key, committed.points.key])
   const points = stores.objects.objects.get(committed.points.key)
@@ -198,6 +225,8 @@ export function lagging(stores: Stores, tableId: string, ends: ReadonlyMap<numbe
 
 interface IcebergMetadata {
   readonly 'current-snapshot-id': bigint
+  readonly 'format-version': number
+  readonly 'next-row-id'?: bigint
   readonly schemas: readonly { readonly 'schema-id': number }[]
   readonly properties: Readonly<Record<string, string>>
   readonly snapshots: readonly {
@@ -215,7 +244,7 @@ function metadataIn(bytes: Uint8Array): IcebergMetadata {
 }
 
 const revive = (key: string, value: unknown, { source }: { readonly source?: string }): unknown =>
-  key.endsWith('snapshot-id') && source !== undefined ? BigInt(source) : value
+  /(snapshot|row)-id$/.test(key) && source !== undefined ? BigInt(source) : value
 
 /** Of a lake's metadata; none before its first commit. */
 export function propertiesOf(stores: Stores, tableId: string): Readonly<Record<string, string>> {
