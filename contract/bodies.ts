@@ -188,6 +188,7 @@ export const tierOut = z
     snapshot: decimalOrNull,
     lagMs: z.int(),
     lagRows: z.int(),
+    lagBytes: z.int().check(z.meta({ description: 'of those rows in the log; by the average for all but the latest' })),
     lastError: z.nullable(z.looseObject({ message: text, at: z.int() })),
     failures: z.int().check(z.meta({ description: 'runs that failed since the last success' })),
     nextAttemptAt: z.nullable(z.int()).check(z.meta({ description: 'ms since 1970; a call of this path waits for no pause' })),

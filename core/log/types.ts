@@ -69,4 +69,18 @@ export interface BucketOffsets extends BucketRef {
   readonly end: Offset
   /** Not closed by a drop. */
   readonly isOpen: boolean
+  readonly sizes: LogSizes
+}
+
+/** What a head says of the bytes of its rows, as they were appended. */
+export interface LogSizes {
+  /** All rows before the recent ones, from the bucket's first on. */
+  readonly older: RowsAndBytes
+  /** The latest commits, oldest first. */
+  readonly recent: readonly RowsAndBytes[]
+}
+
+export interface RowsAndBytes {
+  readonly rows: bigint
+  readonly bytes: bigint
 }

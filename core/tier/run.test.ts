@@ -302,6 +302,7 @@ test('a failure is shown in the state until the next commit', async () => {
     state: 'idle',
     snapshot: null,
     lagRows: 2,
+    lagBytes: expect.toSatisfy((bytes: number) => bytes > 16),
     buckets: [{ start: '0', end: '2', tierPoint: null }],
   })
   const broken = { ...inlineParquet(), write: async () => Promise.reject(new SluiceError('internal', 'no memory')) }
@@ -316,7 +317,14 @@ test('a failure is shown in the state until the next commit', async () => {
   })
   await tier(world, table)
   const after = await tierState(world, log, table)
-  expect(after).toMatchObject({ state: 'idle', lagMs: 0, lagRows: 0, lastError: null, buckets: [{ tierPoint: '2' }] })
+  expect(after).toMatchObject({
+    state: 'idle',
+    lagMs: 0,
+    lagRows: 0,
+    lagBytes: 0,
+    lastError: null,
+    buckets: [{ tierPoint: '2' }],
+  })
   expect(after.snapshot).toBe(after.buckets[0]?.snapshot)
   const plain = { ...table, options: { ...table.options, lakeFormat: 'none' as const } }
   expect(await tierState(world, log, plain)).toMatchObject({ state: 'none', snapshot: null })

@@ -5,7 +5,9 @@ import { limits } from '../kernel/limits.ts'
 import { readLakeItem } from '../lake/item.ts'
 import { currentPoints } from '../lake/points.ts'
 import { tieredHeads } from '../log/buckets.ts'
+import { bytesFrom } from '../log/read/offsets.ts'
 import type { FetchedRows } from '../log/read/rows.ts'
+import type { BucketOffsets } from '../log/types.ts'
 import { idOf } from '../model/partition.ts'
 import type { Table } from '../model/table.ts'
 import type { World } from '../ports/world.ts'
@@ -23,6 +25,8 @@ export interface TierState {
   /** Age of the oldest row that is not in the lake; 0 where all are. Of all rows of the log where the lake cannot be read. */
   readonly lagMs: number
   readonly lagRows: number
+  /** Of the log, of those rows: exact for the latest commits of a bucket, by the average for older ones. */
+  readonly lagBytes: number
   readonly lastError: { readonly message: string; readonly at: number } | null
   /** Runs that failed since the last success. */
   readonly failures: number
@@ -58,6 +62,7 @@ export async function tierState(world: World, log: LogReader, table: Table): Pro
     snapshot,
     lagMs: await lagMs(world, log, table, ranges),
     lagRows: Number(rowsIn(ranges)),
+    lagBytes: lake === undefined ? 0 : bytesBehind(heads, points),
     ...failureOf(lake),
     buckets: heads.slice(0, limits.bucketsMax).map(({ partition, bucket, start, end }) => {
       const point = pointAt(points, idOf({ partition, bucket }))
@@ -72,6 +77,9 @@ export async function tierState(world: World, log: LogReader, table: Table): Pro
     }),
   }
 }
+
+const bytesBehind = (heads: readonly BucketOffsets[], points: Points): number =>
+  heads.reduce((sum, head) => sum + Number(bytesFrom(head, pointAt(points, idOf(head))?.offset ?? head.start)), 0)
 
 function failureOf(lake: LakeItem | undefined): Pick<TierState, 'lastError' | 'failures' | 'nextAttemptAt'> {
   if (lake?.lastError === undefined) return { lastError: null, failures: 0, nextAttemptAt: null }

@@ -63,8 +63,15 @@ async function list(path, field) {
 
 let stop = () => {}
 
-function lakeState({ state, lagRows, lagMs, failures, nextAttemptAt, lastError }) {
-  const behind = lagRows > 0 ? ', ' + Math.round(lagMs / 1000) + ' s behind' : ''
+function sizeText(bytes) {
+  const units = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB']
+  let unit = 0
+  for (; bytes >= 1024 && unit < 4; unit++) bytes /= 1024
+  return (unit === 0 ? bytes : bytes.toFixed(1)) + ' ' + units[unit]
+}
+
+function lakeState({ state, lagRows, lagBytes, lagMs, failures, nextAttemptAt, lastError }) {
+  const behind = lagRows > 0 ? ', ' + Math.round(lagMs / 1000) + ' s and ' + sizeText(lagBytes) + ' behind' : ''
   if (lastError === null) return state + behind
   const left = Math.max(0, Math.round((nextAttemptAt - Date.now()) / 1000))
   return state + behind + ', failed ' + many(failures) + ' times, again in ' + left + ' s: ' + lastError.message
