@@ -240,8 +240,6 @@ function alteredOptions(table: Table, setOptions: Readonly<Record<string, string
   }
   if (table.options.lakeFormatVersion === 3 && wanted['lake.format-version'] !== '3')
     throw new SluiceError('not-supported', 'lake.format-version goes from 2 to 3 and never back: create a table with 2')
-  const isKeyed = table.primaryKey !== undefined
-  const options = settledKeyed(settled(parseOptions(wanted), table.partitionBy.length), isKeyed)
   const kinds = { isKeyed: table.primaryKey !== undefined, isCounted: table.schema.columns.some(isCounted) }
   const options = settledKeyed(settled(parseOptions(wanted), table.partitionBy.length), kinds)
   const spec = { ...specOf(table), options }
