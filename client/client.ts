@@ -18,7 +18,14 @@ import type {
 import { databasePath, partitionPath, queryText, tablePath } from './paths.ts'
 import { backOffMs, pause } from './pause.ts'
 import { Producer, type ProducerOptions } from './produce/producer.ts'
-import { type ChangeBatch, type ChangelogOptions, changesOf } from './read/changes.ts'
+import {
+  type ChangeBatch,
+  type ChangelogOptions,
+  changesOf,
+  type WholeChange,
+  wholeChangeReader,
+  wholeChangesOf,
+} from './read/changes.ts'
 import { type BytesBatch, type FetchOptions, fetchBytes, fetchRows, type RowBatch, type Source } from './read/log.ts'
 import { LookupPool } from './read/lookup-pool.ts'
 import type { LookupOptions, PrefixOptions } from './read/lookups.ts'
@@ -166,6 +173,13 @@ export class SluiceClient {
 
   changelog(db: string, table: string, { live = false, ...options }: ChangelogOptions = {}): AsyncGenerator<ChangeBatch> {
     return changesOf(live ? this.tail(db, table, options) : this.fetch(db, table, options), options)
+  }
+
+  /** Whole changes: the row before and the row after. */
+  binlog(db: string, table: string, { live = false, ...rest }: ChangelogOptions = {}): AsyncGenerator<ChangeBatch<WholeChange>> {
+    const [source, reader] = [this.#source(db, table), wholeChangeReader(this.#rowReader(db, table))]
+    const options = { ...rest, form: 'binlog' } as const
+    return wholeChangesOf(live ? tailRows(source, options, reader) : fetchRows(source, options, reader), rest)
   }
 
   fetch(db: string, table: string, options: FetchOptions & { readonly format: PageFormat }): AsyncGenerator<BytesBatch>

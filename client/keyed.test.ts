@@ -166,6 +166,21 @@ test('a changelog says what each change is, and where it lies', async () => {
   })
 })
 
+test('a binlog has the rows before and after, typed, and goes on by its cursor', async () => {
+  const { client, sent } = clientOf([rows(old.binlog, 'c'), json(200, old.table), rows([], 'c')])
+  const found = []
+  for await (const { changes } of client.binlog('d', 't', { follow: false, bucket: 3 })) found.push(...changes)
+  const row = { city: 'oslo', day: '2026-11-21', later: null }
+  const at = { partition: '', bucket: 3, timestamp: '2026-11-21T09:30:00.123Z' }
+  expect(found).toEqual([
+    { ...at, kind: '+I', offset: 4n, before: null, after: { ...row, flights: 1n } },
+    { ...at, kind: '+U', offset: 6n, before: { ...row, flights: 1n }, after: { ...row, flights: 2n } },
+    { ...at, kind: '-D', offset: 7n, before: { ...row, flights: 2n }, after: null },
+  ])
+  expect(sent[0]?.path).toMatch(/bucket=3.*form=binlog$/)
+  expect(sent[2]?.path).toMatch(/cursor=c&form=binlog$/)
+})
+
 test('upserts and deletes go in order through one lane, in the form that was chosen', async () => {
   const { client, sent } = clientOf([json(200, old.table), lost(), acked(), json(200, old.table), acked()])
   const producer = await client.producer('d', 't', { lanes: 1, columns: ['city', 'day', 'flights'] })

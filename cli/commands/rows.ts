@@ -18,6 +18,7 @@ export function addRows(top: Command): void {
     .option('--follow', 'go on with what comes, until Ctrl-C')
     .option('--columns <names>', 'these columns, in this order, as a,b')
     .option('--where <filter>', `rows that it is true of, as "price > 10 and city = 'Bern'"`)
+    .addOption(new Option('--form <form>', 'binlog: whole changes, with the row before and after').choices(['binlog']))
     .option('--limit <n>', 'rows at most')
     .addOption(new Option('--format <format>', 'default: table on a terminal, else ndjson').choices(formats))
     .action(async (table: string, flags: FetchFlags) => fetchRows(tablePath(table), flags))

@@ -37,9 +37,9 @@ export async function fetchRows(tablePath: string, flags: FetchFlags): Promise<v
 export const tableColumns = async (remote: Remote, tablePath: string): Promise<readonly TableColumn[]> =>
   (await callJson<{ readonly columns: readonly TableColumn[] }>(remote, 'GET', tablePath)).columns
 
-function queryOf({ bucket, partition, from, columns, where }: FetchFlags): Readonly<Record<string, string>> {
+function queryOf({ bucket, partition, from, columns, where, form }: FetchFlags): Readonly<Record<string, string>> {
   if (/^[0-9]+$/.test(from) && bucket === undefined)
     throw new Failure(`--from ${from} is an offset in one bucket: say which with --bucket, or begin with --from earliest`, 2)
-  const given = { bucket, partition, columns, where, offset: from }
+  const given = { bucket, partition, columns, where, form, offset: from }
   return Object.fromEntries(Object.entries(given).filter((each): each is [string, string] => each[1] !== undefined))
 }

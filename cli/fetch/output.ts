@@ -11,6 +11,7 @@ export interface FormatFlags {
   readonly format?: Format
   readonly json?: boolean
   readonly columns?: string
+  readonly form?: 'binlog'
 }
 
 export interface TableColumn {
@@ -48,8 +49,22 @@ export async function printerOf(
   if (format === 'ndjson') return { page: (bytes) => bytes }
   if (format === 'arrow') return { page: arrowJoiner(), end: endOfStream }
   const print = tablePrinter(await describe(), flags)
-  return { page: (bytes) => print(rowsOf(bytes)) }
+  const shape = flags.form === 'binlog' ? shownChange : (row: JsonRow) => row
+  return { page: (bytes) => print(rowsOf(bytes).map(shape)) }
 }
+
+/** A whole change as one row: what changed as `before → after`. */
+function shownChange({ before, after, ...place }: JsonRow): JsonRow {
+  const [was, is] = [before, after] as [JsonRow | null, JsonRow | null]
+  const cells = Object.keys(was ?? is ?? {}).map((name) => {
+    const [from, to] = [was?.[name], is?.[name]]
+    const isSame = was === null || is === null || JSON.stringify(from) === JSON.stringify(to)
+    return [name, isSame ? (is ?? was)?.[name] : `${shownCell(from)} → ${shownCell(to)}`]
+  })
+  return { ...Object.fromEntries(cells), ...place }
+}
+
+const shownCell = (value: unknown): string => (typeof value === 'string' ? value : (JSON.stringify(value) ?? 'null'))
 
 type JsonRow = Readonly<Record<string, unknown>>
 

@@ -10,7 +10,7 @@ export interface Reading {
   /** Of the log: `/v1/databases/d/tables/t/log`. */
   readonly path: string
   readonly accept: string
-  /** `bucket`, `partition`, `columns`, `where` and `offset`. */
+  /** `bucket`, `partition`, `columns`, `where`, `form` and `offset`. */
   readonly query: Readonly<Record<string, string>>
   /** In all. */
   readonly rowsMax: number
@@ -44,8 +44,8 @@ export async function* pagesOf(remote: Remote, reading: Reading): AsyncGenerator
     yield { rows, bytes: answer.bytes }
     left -= rows
     const next = answer.headers.get('Sluice-Cursor') ?? undefined
-    // a page of a filter may be empty and yet have come on
-    const isEnd = rows === 0 && (query.where === undefined || next === cursor)
+    // a page of a filter or of whole changes may be empty and yet have come on
+    const isEnd = rows === 0 && ((query.where ?? query.form) === undefined || next === cursor)
     if (isEnd && !follow) return
     if (next === undefined) throw new Failure('the server sent no cursor: its version is another')
     cursor = next

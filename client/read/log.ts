@@ -32,6 +32,12 @@ export interface FetchOptions {
   readonly signal?: AbortSignal
 }
 
+/** `binlog`: a row for each change, with the row before and after it. */
+export type LogForm = FetchOptions & { readonly form?: 'binlog' }
+
+/** Rows as they came as what they are. */
+export type Reader = Pick<RowReader, 'read'>
+
 export type Start = 'earliest' | 'latest' | `@${string}` | Date | bigint | number
 
 export interface RowBatch {
@@ -54,7 +60,7 @@ export interface Source {
   readonly table: string
 }
 
-export async function* fetchRows(source: Source, options: FetchOptions, reader: RowReader): AsyncGenerator<RowBatch> {
+export async function* fetchRows(source: Source, options: LogForm, reader: Reader): AsyncGenerator<RowBatch> {
   for await (const { answer, cursor } of pages(source, options, 'ndjson'))
     yield { rows: await reader.read(linesOf(answer.bytes)), cursor }
 }
@@ -67,7 +73,7 @@ export async function* fetchBytes(source: Source, options: FetchOptions, format:
 type LogPage = Page & { readonly cursor: string }
 
 /** Only pages with rows. */
-async function* pages({ connection, db, table }: Source, options: FetchOptions, format: PageFormat): AsyncGenerator<LogPage> {
+async function* pages({ connection, db, table }: Source, options: LogForm, format: PageFormat): AsyncGenerator<LogPage> {
   const { follow = true, waitMs = 20_000, retryForMs = 120_000, signal } = options
   const patient = { ...connection, retryForMs }
   let { cursor } = options
@@ -100,14 +106,15 @@ async function askLogPage(connection: Connection, request: Ask, format: PageForm
 }
 
 /** `cursor` beats the rest: it brings the place and the part of the table. */
-export function logQuery(options: FetchOptions, cursor: string | undefined, waitMs: number | undefined): string {
-  const { from = 'earliest', bucket, partition, columns, where, limit, maxBytes } = options
+export function logQuery(options: LogForm, cursor: string | undefined, waitMs: number | undefined): string {
+  const { from = 'earliest', bucket, partition, columns, where, limit, maxBytes, form } = options
   return queryText({
     ...(cursor === undefined ? { offset: startText(from), bucket, partition } : { cursor }),
     columns: columns === undefined ? undefined : columnsText(columns),
     where,
     limit,
     maxBytes,
+    form,
     wait: waitMs === undefined || waitMs === 0 ? undefined : `${Math.min(20_000, Math.round(waitMs))}ms`,
   })
 }

@@ -6,17 +6,17 @@ import { media } from '../../contract/media.ts'
 import { tablePath } from '../paths.ts'
 import { backOffMs, pause } from '../pause.ts'
 import { ask, open, RequestError, refusalOf } from '../request.ts'
-import type { RowReader } from '../schema.ts'
 import type { Row } from '../values.ts'
-import { type FetchOptions, fetchRows, logQuery, type RowBatch, type Source } from './log.ts'
+import { type FetchOptions, fetchRows, type LogForm, logQuery, type Reader, type RowBatch, type Source } from './log.ts'
 import { type ServerEvent, serverEvents } from './sse.ts'
 
 export type TailOptions = Omit<FetchOptions, 'follow' | 'waitMs'>
+type TailForm = Omit<LogForm, 'follow' | 'waitMs'>
 
 /** Nothing for this long, not even `: alive`, is a connection that is dead. */
 const silenceMsMax = 30_000
 
-export async function* tailRows(source: Source, asked: TailOptions, reader: RowReader): AsyncGenerator<RowBatch> {
+export async function* tailRows(source: Source, asked: TailForm, reader: Reader): AsyncGenerator<RowBatch> {
   const options = { from: 'latest', ...asked } as const
   const { retryForMs = 120_000, signal } = options
   // where `latest` is must be known before the stream: a stream that is lost before its first row would skip rows
@@ -48,7 +48,7 @@ export async function* tailRows(source: Source, asked: TailOptions, reader: RowR
 
 class NoStream extends Error {}
 
-async function latestCursor(source: Source, options: TailOptions): Promise<string | undefined> {
+async function latestCursor(source: Source, options: TailForm): Promise<string | undefined> {
   if (options.from !== 'latest') return undefined
   const path = `${tablePath(source.db, source.table)}/log${logQuery({ ...options, limit: 1 }, undefined, undefined)}`
   const request = { method: 'GET', path, signal: options.signal } as const
@@ -57,7 +57,7 @@ async function latestCursor(source: Source, options: TailOptions): Promise<strin
 }
 
 /** One connection's events. */
-async function* streamOf(source: Source, options: TailOptions, cursor: string | undefined): AsyncGenerator<ServerEvent> {
+async function* streamOf(source: Source, options: TailForm, cursor: string | undefined): AsyncGenerator<ServerEvent> {
   const path = `${tablePath(source.db, source.table)}/log${logQuery(options, cursor, undefined)}`
   const silence = new AbortController()
   const abort = () => silence.abort()

@@ -168,4 +168,12 @@ test('a live changelog says what comes', async () => {
   expect(await next()).toEqual([['-D', 3n]])
   ending.abort()
   await changes.next()
+  const row = { city: 'oslo', day, flights: null }
+  const whole = []
+  for await (const { changes } of client.binlog('d', 't', { follow: false, limit: 1 })) whole.push(...changes)
+  expect(whole.map(({ kind, before, after, offset }) => ({ kind, before, after, offset }))).toEqual([
+    { kind: '+I', before: null, after: { ...row, note: null }, offset: 0n },
+    { kind: '+U', before: { ...row, note: null }, after: { ...row, note: 'n' }, offset: 2n },
+    { kind: '-D', before: { ...row, note: 'n' }, after: null, offset: 3n },
+  ])
 })

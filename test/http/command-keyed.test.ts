@@ -114,8 +114,23 @@ test('a changelog is a table with the kinds of its changes in front, in colour w
   expect(readLines((await run('fetch', table, '--json')).out).map(({ __op }) => __op)).toEqual(['+I', '+I', '-U', '+U', '-D'])
 })
 
+test('whole changes are one line each, with what was and what is', async () => {
+  const table = await made('whole')
+  await fed('{"city":"oslo","n":1,"flights":11}\n{"city":"oslo","n":2,"__op":"D"}', 'produce', table)
+  const { out } = await run('fetch', table, '--form', 'binlog', '--format', 'table')
+  expect(out.split('\n').slice(2, -1)).toEqual([
+    '+I    oslo  1       10',
+    '+I    oslo  2       20',
+    '+U    oslo  1  10 → 11',
+    '-D    oslo  2       20',
+  ])
+  const { out: text } = await run('fetch', table, '--form', 'binlog', '--limit', '3', '--columns', 'flights')
+  expect(readLines(text).at(-1)).toMatchObject({ before: { flights: '10' }, after: { flights: '11' }, __op: '+U' })
+})
+
 test.each([
   [['lookup', 'd.log', 'id=1'], 1, 'sluice fetch d.log'],
+  [['fetch', 'd.log', '--form', 'binlog'], 1, 'sluice table describe d.log'],
   [['rows', 'd.log'], 1, 'sluice fetch d.log'],
   [['delete', 'd.log', 'id=1'], 1, 'sluice table describe d.log'],
   [['produce', 'd.log', '--op', 'delete'], 1, 'sluice table describe d.log'],
