@@ -53,7 +53,7 @@ test('no row, half a key and a column that is not there are said', async () => {
   expect((await lookup('city=oslo')).err).toMatch(/n/)
   expect((await lookup('cty=oslo', 'n=1')).err).toMatch(/cty/)
   expect(await lookup('city')).toMatchObject({ status: 2 })
-})
+}, 60_000)
 
 test('rows are put, changed in part, deleted from a file and one at a time', async () => {
   const table = await made('life')
@@ -72,7 +72,7 @@ test('rows are put, changed in part, deleted from a file and one at a time', asy
   expect(again).toMatchObject({ status: 1, out: '', err: expect.stringContaining(`try: sluice rows ${table} --limit 10\n`) })
   expect((await run('rows', table, '--count')).out).toBe('1\n')
   expect((await run('rows', table, '--count', '--json')).out).toBe('{"count":"1"}\n')
-})
+}, 60_000)
 
 test('rows come page by page in three formats, chosen and filtered', async () => {
   const table = 'd.many'
@@ -86,7 +86,7 @@ test('rows come page by page in three formats, chosen and filtered', async () =>
   expect(new Set(arrow.getChild('n') ?? []).size).toBe(12_000)
   const { out } = await run('rows', table, '--format', 'table', '--where', 'n = 7')
   expect(out).toBe('city  n  flights\n────  ─  ───────\nc2    7        7\n')
-})
+}, 60_000)
 
 test('a changelog is a table with the kinds of its changes in front, in colour where there is some', async () => {
   const table = await made('changes')

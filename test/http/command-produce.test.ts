@@ -205,7 +205,7 @@ test('what nests and what is exact comes through Parquet and Arrow as it was', a
   await makeTable(site.client, 'nested3', { columns })
   expect(await run(bytes, 'produce', 'd.nested3', '--format', 'arrow')).toMatchObject({ status: 0, err: '' })
   expect(await rowsOf('nested3')).toEqual(await rowsOf('nested'))
-})
+}, 60_000)
 
 test('a Parquet column without a type here is named', () => {
   const interval = { name: 'pause', type: 'FIXED_LEN_BYTE_ARRAY', type_length: 12, converted_type: 'INTERVAL' } as const
