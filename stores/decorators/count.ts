@@ -78,8 +78,8 @@ export function countObjects(objects: ObjectStore, counter: Counter): ObjectStor
       return bytes
     },
     ...(objects.readNow && {
-      readNow: (key: string, range: ByteRange) => {
-        const bytes = objects.readNow?.(key, range)
+      readNow: (key: string, range: ByteRange, into?: Uint8Array) => {
+        const bytes = objects.readNow?.(key, range, into)
         if (bytes === undefined) return undefined
         counter.add('objects.read')
         counter.add('objects/bytesOut', bytes.length)

@@ -73,8 +73,8 @@ class InlineObjects implements ObjectStore {
     return place === undefined ? this.#objects.read(key, range) : this.#readInline(key, place, range)
   }
 
-  readNow(key: string, range: ByteRange): Uint8Array | undefined {
-    return placeOf(key) === undefined ? this.#objects.readNow?.(key, range) : undefined
+  readNow(key: string, range: ByteRange, into?: Uint8Array): Uint8Array | undefined {
+    return placeOf(key) === undefined ? this.#objects.readNow?.(key, range, into) : undefined
   }
 
   async #readInline(key: string, place: Place, range: ByteRange | undefined): Promise<Uint8Array> {

@@ -40,7 +40,9 @@ export function retryObjects(objects: ObjectStore, policy: RetryPolicy): ObjectS
   return {
     create: (key, bytes) => repeat('objects.create', () => objects.create(key, bytes)),
     read: (key, range) => repeat('objects.read', () => objects.read(key, range)),
-    ...(objects.readNow && { readNow: (key: string, range: ByteRange) => objects.readNow?.(key, range) }),
+    ...(objects.readNow && {
+      readNow: (key: string, range: ByteRange, into?: Uint8Array) => objects.readNow?.(key, range, into),
+    }),
     delete: (keys) => repeat('objects.delete', () => objects.delete(keys)),
     replace: (key, bytes) => repeat('objects.replace', () => objects.replace(key, bytes)),
     list: (prefix) => listAgain(objects, policy, prefix),

@@ -40,11 +40,12 @@ async function readLong(key: string, path: string, range: ByteRange): Promise<Ui
 }
 
 /** Undefined where it is long, or one read does not bring all of it. */
-export function readSmall(path: string, { start, end }: ByteRange): Uint8Array | undefined {
-  if (end - start > smallBytesMax) return undefined
+export function readSmall(path: string, { start, end }: ByteRange, into?: Uint8Array): Uint8Array | undefined {
+  const length = end - start
+  if (length > smallBytesMax) return undefined
   const file = opened.get(path) ?? openForTurn(path)
-  const bytes = Buffer.allocUnsafeSlow(end - start)
-  return readSync(file, bytes, 0, end - start, start) === end - start ? new Uint8Array(bytes.buffer) : undefined
+  const bytes = into ?? new Uint8Array(Buffer.allocUnsafeSlow(length).buffer)
+  return readSync(file, bytes, 0, length, start) === length ? bytes : undefined
 }
 
 const openedMax = 64

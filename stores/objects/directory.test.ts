@@ -78,6 +78,9 @@ test('a small range is at hand, and nothing is that read would refuse', () =>
     expect([now('a', 0, 90_000), now('a', 99_990, 100_001), now('a', 9, 5), now('b', 0, 1), now('../a', 0, 1)]).toEqual(
       new Array(5).fill(undefined),
     )
+    const into = new Uint8Array(6)
+    expect(objects.readNow('a', { start: 5, end: 9 }, into.subarray(1, 5))?.buffer).toBe(into.buffer)
+    expect([...into]).toEqual([0, 7, 7, 7, 7, 0])
     await objects.delete(['a'])
     expect(now('a', 5, 9)).toBe(undefined)
     await objects.close()

@@ -76,10 +76,10 @@ export class DirectoryObjects implements ObjectStore {
     }
   }
 
-  readNow(key: string, range: ByteRange): Uint8Array | undefined {
+  readNow(key: string, range: ByteRange, into?: Uint8Array): Uint8Array | undefined {
     try {
       checkRange(key, range)
-      return readSmall(this.#path(key), range)
+      return readSmall(this.#path(key), range, into)
     } catch {
       return undefined
     }

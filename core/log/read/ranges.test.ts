@@ -142,3 +142,29 @@ test('what the store has at hand is not waited for, and what is damaged there is
   expect(sizes(await ranges.read([small]))).toEqual([4])
   expect(reads.at(-1)).toBe('a 5-9')
 })
+
+test('what is read in passing lies in memory that is used again, what is kept or not given back does not', async () => {
+  const { objects } = store()
+  const readNow = (_: string, { start, end }: ByteRange, into = new Uint8Array(end - start)): Uint8Array => {
+    into.set(bytes.subarray(start, end))
+    return into
+  }
+  const ranges = new Ranges({ ...objects, readNow }, 8 * 1024 * KiB)
+  const parts = (first: number, bytesEach: number, key = 'a'): Wanted[] =>
+    Array.from({ length: 8 }, (_, i) => wanted(first + i * 100 * KiB, first + i * 100 * KiB + bytesEach, key))
+  const right = (found: readonly Uint8Array[], all: readonly Wanted[]): boolean =>
+    found.every((one, i) => Buffer.from(one).equals(bytes.subarray(all[i]?.start, all[i]?.end)))
+  const [passing, other, small] = [parts(0, 50 * KiB), parts(1, 50 * KiB), parts(2, 20 * KiB, 'b')]
+  const first = ranges.borrow()
+  const found = await first.read([...passing, ...small])
+  expect([right(found, [...passing, ...small]), new Set(found.slice(0, 8).map(({ buffer }) => buffer)).size]).toEqual([true, 1])
+  const never = await ranges.read(parts(3, 50 * KiB))
+  first.release()
+  expect(new Set(sizes(found))).toEqual(new Set([0, 20 * KiB]))
+  const second = ranges.borrow()
+  const others = await second.read(other)
+  const again = await second.read(passing)
+  expect([right(others, other), right(again, passing), right(never, parts(3, 50 * KiB))]).toEqual([true, true, true])
+  second.release()
+  expect([new Set(sizes(others)), right(again, passing), right(never, parts(3, 50 * KiB))]).toEqual([new Set([0]), true, true])
+})

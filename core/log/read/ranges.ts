@@ -10,6 +10,7 @@ import { copyOf } from '../../kernel/bytes.ts'
 import { isSluiceError, SluiceError } from '../../kernel/errors.ts'
 import { mapAtOnce } from '../../kernel/parallel.ts'
 import type { ObjectStore } from '../../ports/objects.ts'
+import { giveBack, type Memory, memoryOf, type Room, Slabs } from './memory.ts'
 
 export interface Wanted {
   readonly key: string
@@ -28,14 +29,6 @@ export interface RangeReader {
 /** Reads, until its ranges are given back, all at once; bytes that came of it are empty from then on. */
 export interface BorrowedRanges extends RangeReader {
   release(): void
-}
-
-/** What one read of the store brought. */
-interface Memory {
-  /** Where nothing else lies in it and letting it go is worth it. */
-  readonly buffer: ArrayBuffer | undefined
-  /** Readers that have not given it back, and kept ranges. */
-  uses: number
 }
 
 interface Range {
@@ -65,10 +58,13 @@ const mergedBytesMax = 4 * 1024 * 1024
 const damagedReadsMax = 3
 const largeBytesMin = 32 * 1024
 const onceReadMax = 1_000
+/** Of memory that waits for the next reader: two pages. */
+const idleBytesMax = 8 * 1024 * 1024
 
 export class Ranges implements RangeReader {
   readonly #objects: ObjectStore
   readonly #keptBytesMax: number
+  readonly #slabs = new Slabs(idleBytesMax)
   /** In the order of their last use. */
   readonly #kept = new Map<string, Range>()
   /** Large ranges that were read, and not kept. */
@@ -86,14 +82,14 @@ export class Ranges implements RangeReader {
   }
 
   async read(wanted: readonly Wanted[]): Promise<readonly Uint8Array[]> {
-    return (await this.#read(wanted)).map(({ bytes }) => bytes)
+    return (await this.#read(wanted, false)).map(({ bytes }) => bytes)
   }
 
   borrow(): BorrowedRanges {
     const used: Memory[] = []
     return {
       read: async (wanted) => {
-        const ranges = await this.#read(wanted)
+        const ranges = await this.#read(wanted, true)
         for (const { memory } of ranges) used.push(memory)
         return ranges.map(({ bytes }) => bytes)
       },
@@ -103,8 +99,8 @@ export class Ranges implements RangeReader {
     }
   }
 
-  /** The caller is a user of each. */
-  async #read(wanted: readonly Wanted[]): Promise<readonly Range[]> {
+  /** The caller is a user of each, and `isBorrowed`: gives them back. */
+  async #read(wanted: readonly Wanted[], isBorrowed: boolean): Promise<readonly Range[]> {
     const missing = new Map<string, Wanted>()
     const found = wanted.map((one): Range | Promise<Range> | string => {
       const id = idOf(one)
@@ -112,7 +108,7 @@ export class Ranges implements RangeReader {
       if (ready === undefined) missing.set(id, one)
       return ready ?? id
     })
-    const own = await this.#readMissing(missing)
+    const own = await this.#readMissing(missing, isBorrowed)
     const ranges: Range[] = []
     for (const one of found) {
       if (typeof one !== 'string') ranges.push(one instanceof Promise ? await one : one)
@@ -126,11 +122,11 @@ export class Ranges implements RangeReader {
     return ranges
   }
 
-  async #readMissing(missing: ReadonlyMap<string, Wanted>): Promise<ReadonlyMap<string, Range>> {
+  async #readMissing(missing: ReadonlyMap<string, Wanted>, isBorrowed: boolean): Promise<ReadonlyMap<string, Range>> {
     const own = new Map<string, Range>()
     if (missing.size === 0) return own
-    const read = (group: readonly Wanted[]): Promise<void> => this.#readGroup(group, own)
-    const groups = merged([...missing.values()]).filter((group) => !this.#readGroupNow(group, own))
+    const read = (group: Group): Promise<void> => this.#readGroup(group, own)
+    const groups = this.#readNow(merged([...missing.values()]), own, isBorrowed)
     if (groups.length === 0) return own
     const inline = { groups: groups.filter(isInline), atOnce: inlineReadsAtOnce }
     const others = { groups: groups.filter((group) => !isInline(group)), atOnce: readsAtOnce }
@@ -144,14 +140,35 @@ export class Ranges implements RangeReader {
     return own
   }
 
-  /** Where the store has it at hand; what is damaged is left to be read again. */
-  #readGroupNow(group: readonly Wanted[], own: Map<string, Range>): boolean {
+  /** What the store has at hand; those groups that are left. */
+  #readNow(groups: readonly Group[], own: Map<string, Range>, isBorrowed: boolean): readonly Group[] {
+    if (this.#objects.readNow === undefined) return groups
+    const passing = isBorrowed ? groups.filter((group) => this.#isPassing(group)) : []
+    const room = this.#slabs.room(passing.reduce((sum, group) => sum + bytesIn(group), 0))
+    const shared = new Set(passing)
+    const left = groups.filter((group) => !this.#readGroupNow(group, own, shared.has(group) ? room : undefined))
+    room.close()
+    return left
+  }
+
+  /** Nothing of it will be kept. */
+  #isPassing(group: Group): boolean {
+    return group.every((one) => {
+      const length = one.end - one.start
+      return length > this.#keptBytesMax / 8 || (length >= largeBytesMin && !this.#onceRead.has(idOf(one)))
+    })
+  }
+
+  /** What is damaged is left to be read again. */
+  #readGroupNow(group: Group, own: Map<string, Range>, room: Room | undefined): boolean {
     const { key, start } = group[0] as Wanted
     const end = endOf(group)
-    const bytes = this.#objects.readNow?.(key, { start, end })
+    const place = room?.place(end - start)
+    const bytes = this.#objects.readNow?.(key, { start, end }, place?.bytes)
     if (bytes === undefined) return false
     try {
-      for (const read of checked(group, start, end - start, bytes)) this.#settle(read, own)
+      for (const read of checked(group, start, end - start, bytes, place?.memory)) this.#settle(read, own)
+      if (place !== undefined) room?.take(place)
       return true
     } catch (error) {
       if (isSluiceError(error, 'internal')) return false
@@ -159,7 +176,7 @@ export class Ranges implements RangeReader {
     }
   }
 
-  async #readGroup(group: readonly Wanted[], own: Map<string, Range>): Promise<void> {
+  async #readGroup(group: Group, own: Map<string, Range>): Promise<void> {
     const { key, start } = group[0] as Wanted
     const end = endOf(group)
     for (let attempt = 1; ; attempt++) {
@@ -230,19 +247,17 @@ export class Ranges implements RangeReader {
   }
 }
 
-/** Smaller memory costs a collector little. */
-const freedBytesMin = 16 * 1024
+const bytesIn = (group: Group): number => endOf(group) - (group[0] as Wanted).start
+const endOf = (group: Group): number => group.reduce((most, { end }) => Math.max(most, end), 0)
 
-const endOf = (group: readonly Wanted[]): number => group.reduce((most, { end }) => Math.max(most, end), 0)
-
-/** `bytes`: of the object from `start` on. */
-function checked(group: readonly Wanted[], start: number, length: number, bytes: Uint8Array): readonly Read[] {
+/** `bytes`: of the object from `start` on, in `shared` or in memory of their own. */
+function checked(group: Group, start: number, length: number, bytes: Uint8Array, shared?: Memory): readonly Read[] {
   if (bytes.length !== length) {
     const key = group[0]?.key ?? ''
     throw new SluiceError('internal', `a read of ${key} came back short`, { action: 'retry', facts: { object: key } })
   }
   const used = group.reduce((sum, one) => sum + one.end - one.start, 0)
-  const whole = memoryOf(bytes)
+  const whole = shared ?? memoryOf(bytes)
   // a view would keep what lies between
   const isShared = used * 1.25 >= length
   const reads = group.map((one): Read => {
@@ -250,18 +265,8 @@ function checked(group: readonly Wanted[], start: number, length: number, bytes:
     const kept = isShared ? view : copyOf(view)
     return { id: idOf(one), bytes: kept, memory: isShared ? whole : memoryOf(kept), verified: one.verify(kept) }
   })
-  if (!isShared) giveBack(whole)
+  if (!isShared && shared === undefined) giveBack(whole)
   return reads
-}
-
-const memoryOf = ({ buffer, length }: Uint8Array): Memory => {
-  const isOwn = buffer instanceof ArrayBuffer && buffer.byteLength === length && length >= freedBytesMin
-  return { buffer: isOwn ? buffer : undefined, uses: 0 }
-}
-
-function giveBack(memory: Memory): void {
-  memory.uses--
-  if (memory.uses <= 0) memory.buffer?.transfer(0)
 }
 
 /** What a kept range costs besides its bytes, about. */
@@ -269,10 +274,12 @@ const perRangeBytes = 256
 
 const idOf = ({ key, start, end }: Wanted): string => `${key}@${start}-${end}`
 
-const isInline = ([one]: readonly Wanted[]): boolean => one?.key.endsWith('i') ?? false
+const isInline = ([one]: Group): boolean => one?.key.endsWith('i') ?? false
 
-/** Each group is one read: ranges of one object, in order, with small gaps. */
-function merged(wanted: readonly Wanted[]): readonly (readonly Wanted[])[] {
+/** One read: ranges of one object, in order, with small gaps. */
+type Group = readonly Wanted[]
+
+function merged(wanted: readonly Wanted[]): readonly Group[] {
   const sorted = [...wanted].sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : a.start - b.start))
   const groups: Wanted[][] = []
   let last: Wanted[] = []

@@ -1,0 +1,93 @@
+/**
+ * The memory of verified ranges: each counts its users and is let go with the last one, views of it are empty from then on.
+ * Ranges that are read in passing share slabs, which are used again: fresh memory costs its pages, several times the read itself.
+ */
+
+/** What one read of the store brought, or a slab with what several did. */
+export interface Memory {
+  /** Readers that have not given it back, and kept ranges. */
+  uses: number
+  /** Where nothing else lies in it and letting it go is worth it. */
+  readonly letGo: (() => void) | undefined
+}
+
+/** Smaller memory costs a collector little. */
+const freedBytesMin = 16 * 1024
+
+export function memoryOf({ buffer, length }: Uint8Array): Memory {
+  const isOwn = buffer instanceof ArrayBuffer && buffer.byteLength === length && length >= freedBytesMin
+  return { uses: 0, letGo: isOwn ? () => void buffer.transfer(0) : undefined }
+}
+
+export function giveBack(memory: Memory): void {
+  memory.uses--
+  if (memory.uses <= 0) memory.letGo?.()
+}
+
+const slabBytes = 512 * 1024
+
+/** Room for one range. */
+export interface Place {
+  readonly bytes: Uint8Array
+  readonly memory: Memory
+}
+
+/** Room for the ranges of one read, which are placed one after the other. */
+export interface Room {
+  /** Undefined: not here. What is placed lies in it for as long as its memory has users. */
+  place(bytes: number): Place | undefined
+  /** What `place` gave last is used. */
+  take(place: Place): void
+  /** Nothing more is placed. */
+  close(): void
+}
+
+/** Slabs that wait for the next reader: at most `idleBytesMax`. */
+export class Slabs {
+  readonly #idleMax: number
+  readonly #idle: ArrayBuffer[] = []
+
+  constructor(idleBytesMax: number) {
+    this.#idleMax = Math.floor(idleBytesMax / slabBytes)
+  }
+
+  get idleBytes(): number {
+    return this.#idle.length * slabBytes
+  }
+
+  /** `expectedBytes`: of all that is to be placed; a slab is taken while at least half of it is filled. */
+  room(expectedBytes: number): Room {
+    let left = expectedBytes
+    let slab: { readonly buffer: ArrayBuffer; readonly memory: Memory; end: number } | undefined
+    const close = (): void => {
+      if (slab?.end === 0) slab.memory.letGo?.()
+      slab = undefined
+    }
+    return {
+      place: (bytes) => {
+        if (slab === undefined || slab.end + bytes > slabBytes) {
+          close()
+          if (bytes > slabBytes || 2 * left < slabBytes) return undefined
+          slab = { ...this.#take(), end: 0 }
+        }
+        return { bytes: new Uint8Array(slab.buffer, slab.end, bytes), memory: slab.memory }
+      },
+      take: ({ bytes }) => {
+        left -= bytes.length
+        if (slab !== undefined) slab.end = (bytes.byteOffset + bytes.length + 7) & ~7
+      },
+      close,
+    }
+  }
+
+  #take(): { readonly buffer: ArrayBuffer; readonly memory: Memory } {
+    const buffer = this.#idle.pop() ?? new ArrayBuffer(slabBytes)
+    return { buffer, memory: { uses: 0, letGo: () => this.#put(buffer) } }
+  }
+
+  /** The memory goes on under another name, so that whoever still holds a view reads nothing, instead of what is another's. */
+  #put(buffer: ArrayBuffer): void {
+    const memory = buffer.transfer(this.#idle.length < this.#idleMax ? slabBytes : 0)
+    if (memory.byteLength > 0) this.#idle.push(memory)
+  }
+}
