@@ -28,6 +28,22 @@ export function lengthOf(bytes: Pieces): number {
   return length
 }
 
+/** Fewer pieces with the same bytes: those that lie behind each other in one memory are one. */
+export function fewer(pieces: readonly Uint8Array[]): readonly Uint8Array[] {
+  const out: Uint8Array[] = []
+  let last: Uint8Array | undefined
+  for (const piece of pieces) {
+    if (last !== undefined && last.buffer === piece.buffer && last.byteOffset + last.length === piece.byteOffset) {
+      last = new Uint8Array(last.buffer, last.byteOffset, last.length + piece.length)
+      out[out.length - 1] = last
+    } else {
+      out.push(piece)
+      last = piece
+    }
+  }
+  return out
+}
+
 /** In one piece; a copy only where there are several. */
 export function joined(bytes: Pieces): Uint8Array {
   if (bytes instanceof Uint8Array) return bytes

@@ -6,7 +6,7 @@ import { buffersOf, type ColumnBuffers } from '../../core/format/arrow/column-bu
 import { assembleFrame, patchedPieces } from '../../core/format/arrow/frame.ts'
 import { encodeSchemaMessage, endOfStream } from '../../core/format/arrow/schema.ts'
 import { present } from '../../core/kernel/assert.ts'
-import { lengthOf } from '../../core/kernel/bytes.ts'
+import { fewer, lengthOf } from '../../core/kernel/bytes.ts'
 import type { FetchedRows } from '../../core/log/read/rows.ts'
 import { isSystemColumn, type Lend, systemData } from '../../core/log/read/system.ts'
 import type { AnswerColumn } from './columns.ts'
@@ -26,7 +26,7 @@ export function arrowWriter(columns: readonly AnswerColumn[]): RowsWriter {
       const release = (): void => {
         for (const memory of lent.splice(0)) memory.transfer(0)
       }
-      return { pieces: [schema, ...pieces, endOfStream], rows, release }
+      return { pieces: fewer([schema, ...pieces, endOfStream]), rows, release }
     },
   }
 }

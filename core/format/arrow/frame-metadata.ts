@@ -137,7 +137,7 @@ function writeRecordBatch(view: DataView, to: { recordBatch: number; nodes: numb
 }
 
 function setShorts(view: DataView, position: number, values: readonly number[]): void {
-  for (const [i, value] of values.entries()) view.setUint16(position + 2 * i, value, true)
+  for (let i = 0; i < values.length; i++) view.setUint16(position + 2 * i, values[i] as number, true)
 }
 
 function setInt64(view: DataView, position: number, value: number): void {

@@ -8,7 +8,8 @@ import { type BlockFrame, type BlockHeader, headerBytes, readHeader, verifyFrame
 import { present } from '../../kernel/assert.ts'
 import { SluiceError } from '../../kernel/errors.ts'
 import { type Offset, offsetOf } from '../../kernel/ids.ts'
-import type { RangeReader, Wanted } from './ranges.ts'
+import type { Wanted } from './merged.ts'
+import type { RangeReader } from './ranges.ts'
 
 export interface StoredFrame {
   /** Of its first row. */

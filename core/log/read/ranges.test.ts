@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
 import { SluiceError } from '../../kernel/errors.ts'
 import type { ByteRange, ObjectStore } from '../../ports/objects.ts'
-import { Ranges, type Wanted } from './ranges.ts'
+import type { Wanted } from './merged.ts'
+import { Ranges } from './ranges.ts'
 
 const KiB = 1024
 

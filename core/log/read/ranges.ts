@@ -10,16 +10,9 @@ import { copyOf } from '../../kernel/bytes.ts'
 import { isSluiceError, SluiceError } from '../../kernel/errors.ts'
 import { mapAtOnce } from '../../kernel/parallel.ts'
 import type { ObjectStore } from '../../ports/objects.ts'
+import { Lately } from './lately.ts'
 import { giveBack, type Memory, memoryOf, type Room, Slabs } from './memory.ts'
-
-export interface Wanted {
-  readonly key: string
-  /** [start, end) in the object. */
-  readonly start: number
-  readonly end: number
-  /** Throws `internal` on damage. False: nothing of it could be checked, so it is not kept. */
-  readonly verify: (bytes: Uint8Array) => boolean
-}
+import { type Asked, bytesIn, endOf, type Group, idOf, isInline, merged, type Wanted } from './merged.ts'
 
 export interface RangeReader {
   /** In the order of `wanted`. Errors: `not-found` (the object is gone), `internal`, those of the store. */
@@ -53,11 +46,8 @@ interface Pending {
 const readsAtOnce = 8
 /** Small, and those that are asked for together are one query. */
 const inlineReadsAtOnce = 512
-const gapBytesMax = 32 * 1024
-const mergedBytesMax = 4 * 1024 * 1024
 const damagedReadsMax = 3
 const largeBytesMin = 32 * 1024
-const onceReadMax = 1_000
 /** Of memory that waits for the next reader: two pages. */
 const idleBytesMax = 8 * 1024 * 1024
 
@@ -68,7 +58,7 @@ export class Ranges implements RangeReader {
   /** In the order of their last use. */
   readonly #kept = new Map<string, Range>()
   /** Large ranges that were read, and not kept. */
-  readonly #onceRead = new Set<string>()
+  readonly #onceRead = new Lately()
   readonly #reading = new Map<string, Pending>()
   #keptBytes = 0
 
@@ -101,11 +91,11 @@ export class Ranges implements RangeReader {
 
   /** The caller is a user of each, and `isBorrowed`: gives them back. */
   async #read(wanted: readonly Wanted[], isBorrowed: boolean): Promise<readonly Range[]> {
-    const missing = new Map<string, Wanted>()
+    const missing = new Map<string, Asked>()
     const found = wanted.map((one): Range | Promise<Range> | string => {
       const id = idOf(one)
       const ready = this.#take(id) ?? this.#await(id)
-      if (ready === undefined) missing.set(id, one)
+      if (ready === undefined) missing.set(id, { ...one, id })
       return ready ?? id
     })
     const own = await this.#readMissing(missing, isBorrowed)
@@ -122,7 +112,7 @@ export class Ranges implements RangeReader {
     return ranges
   }
 
-  async #readMissing(missing: ReadonlyMap<string, Wanted>, isBorrowed: boolean): Promise<ReadonlyMap<string, Range>> {
+  async #readMissing(missing: ReadonlyMap<string, Asked>, isBorrowed: boolean): Promise<ReadonlyMap<string, Range>> {
     const own = new Map<string, Range>()
     if (missing.size === 0) return own
     const read = (group: Group): Promise<void> => this.#readGroup(group, own)
@@ -135,7 +125,7 @@ export class Ranges implements RangeReader {
     try {
       await reading
     } finally {
-      for (const one of groups.flat()) this.#reading.delete(idOf(one))
+      for (const { id } of groups.flat()) this.#reading.delete(id)
     }
     return own
   }
@@ -153,15 +143,15 @@ export class Ranges implements RangeReader {
 
   /** Nothing of it will be kept. */
   #isPassing(group: Group): boolean {
-    return group.every((one) => {
-      const length = one.end - one.start
-      return length > this.#keptBytesMax / 8 || (length >= largeBytesMin && !this.#onceRead.has(idOf(one)))
+    return group.every(({ id, start, end }) => {
+      const length = end - start
+      return length > this.#keptBytesMax / 8 || (length >= largeBytesMin && !this.#onceRead.has(id))
     })
   }
 
   /** What is damaged is left to be read again. */
   #readGroupNow(group: Group, own: Map<string, Range>, room: Room | undefined): boolean {
-    const { key, start } = group[0] as Wanted
+    const { key, start } = group[0] as Asked
     const end = endOf(group)
     const place = room?.place(end - start)
     const bytes = this.#objects.readNow?.(key, { start, end }, place?.bytes)
@@ -177,7 +167,7 @@ export class Ranges implements RangeReader {
   }
 
   async #readGroup(group: Group, own: Map<string, Range>): Promise<void> {
-    const { key, start } = group[0] as Wanted
+    const { key, start } = group[0] as Asked
     const end = endOf(group)
     for (let attempt = 1; ; attempt++) {
       try {
@@ -221,20 +211,10 @@ export class Ranges implements RangeReader {
     return promised
   }
 
-  #isAskedAgain(id: string): boolean {
-    if (this.#onceRead.delete(id)) return true
-    this.#onceRead.add(id)
-    for (const oldest of this.#onceRead) {
-      if (this.#onceRead.size <= onceReadMax) break
-      this.#onceRead.delete(oldest)
-    }
-    return false
-  }
-
   #keep(id: string, range: Range): void {
     const { length } = range.bytes
     if (length > this.#keptBytesMax / 8 || this.#kept.has(id)) return
-    if (length >= largeBytesMin && !this.#isAskedAgain(id)) return
+    if (length >= largeBytesMin && !this.#onceRead.take(id)) return
     range.memory.uses++
     this.#kept.set(id, range)
     this.#keptBytes += length + perRangeBytes
@@ -246,9 +226,6 @@ export class Ranges implements RangeReader {
     }
   }
 }
-
-const bytesIn = (group: Group): number => endOf(group) - (group[0] as Wanted).start
-const endOf = (group: Group): number => group.reduce((most, { end }) => Math.max(most, end), 0)
 
 /** `bytes`: of the object from `start` on, in `shared` or in memory of their own. */
 function checked(group: Group, start: number, length: number, bytes: Uint8Array, shared?: Memory): readonly Read[] {
@@ -263,7 +240,7 @@ function checked(group: Group, start: number, length: number, bytes: Uint8Array,
   const reads = group.map((one): Read => {
     const view = bytes.subarray(one.start - start, one.end - start)
     const kept = isShared ? view : copyOf(view)
-    return { id: idOf(one), bytes: kept, memory: isShared ? whole : memoryOf(kept), verified: one.verify(kept) }
+    return { id: one.id, bytes: kept, memory: isShared ? whole : memoryOf(kept), verified: one.verify(kept) }
   })
   if (!isShared && shared === undefined) giveBack(whole)
   return reads
@@ -271,29 +248,3 @@ function checked(group: Group, start: number, length: number, bytes: Uint8Array,
 
 /** What a kept range costs besides its bytes, about. */
 const perRangeBytes = 256
-
-const idOf = ({ key, start, end }: Wanted): string => `${key}@${start}-${end}`
-
-const isInline = ([one]: Group): boolean => one?.key.endsWith('i') ?? false
-
-/** One read: ranges of one object, in order, with small gaps. */
-type Group = readonly Wanted[]
-
-function merged(wanted: readonly Wanted[]): readonly Group[] {
-  const sorted = [...wanted].sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : a.start - b.start))
-  const groups: Wanted[][] = []
-  let last: Wanted[] = []
-  let end = 0
-  for (const one of sorted) {
-    const first = last[0]
-    const fits = first?.key === one.key && one.start <= end + gapBytesMax && one.end - first.start <= mergedBytesMax
-    if (fits) last.push(one)
-    else {
-      last = [one]
-      groups.push(last)
-      end = 0
-    }
-    end = Math.max(end, one.end)
-  }
-  return groups
-}

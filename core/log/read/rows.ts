@@ -23,7 +23,8 @@ import type { BucketRef } from '../../model/partition.ts'
 import type { Schema } from '../../model/table.ts'
 import { conformBuffers, isWhole, type Source, sourceOf } from './conform.ts'
 import type { StoredFrame } from './frames.ts'
-import type { RangeReader, Wanted } from './ranges.ts'
+import type { Wanted } from './merged.ts'
+import type { RangeReader } from './ranges.ts'
 import { isSystemColumn, type RowsPlace, systemData } from './system.ts'
 
 /** Rows of one commit or a part of it, of one bucket, in the columns that were asked for. */
