@@ -60,7 +60,7 @@ export class Slabs {
     let left = expectedBytes
     let slab: { readonly buffer: ArrayBuffer; readonly memory: Memory; end: number } | undefined
     const close = (): void => {
-      if (slab?.end === 0) slab.memory.letGo?.()
+      if (slab?.memory.uses === 0) slab.memory.letGo?.()
       slab = undefined
     }
     return {
