@@ -137,10 +137,22 @@ async function replaceDefinition(world: World, table: Table, altered: Table, { s
   }
   const more: TransactAction[] = []
   if (altered.schema.schemaId !== table.schema.schemaId) more.push({ create: encodeSchema(table.tableId, table.schema) })
+  if (isLakeBehind(table, altered)) more.push(tierMark(world, altered))
   const isTurned = Object.keys(setOptions).some((name) => name.startsWith('auto-partition.'))
   if (isTurned && periodsOf(altered) !== undefined) more.push(autoPartitionMark(world, altered))
   if (more.length === 0) return (await world.items.update(update)).done // COMMIT POINT
   return (await world.items.transact([{ update }, ...more])).done // COMMIT POINT
+}
+
+/** What the lake shows of a table has changed, and no row may come to bring it there. */
+const isLakeBehind = (table: Table, altered: Table): boolean =>
+  altered.options.lakeFormat !== 'none' &&
+  (altered.schema.schemaId !== table.schema.schemaId || altered.options.lakeFormatVersion !== table.options.lakeFormatVersion)
+
+function tierMark(world: World, { database, name, tableId, buckets, options }: Table): TransactAction {
+  const table = { database, table: name, tableId }
+  const due = { kind: 'tier', table, buckets: buckets.count, due: world.clock.now() + options.lakeFreshnessMs } as const
+  return { create: encodeMark(newMark(world.random, due)) }
 }
 
 /** Due at once: whoever created or altered the table may die before the first partitions stand. */

@@ -234,7 +234,7 @@ export function tableMetadata(objects: ObjectStore, table: Table): EmptyMetadata
 }
 
 /** The system columns count too. */
-const lastColumnId = (table: Table): number => Math.max(table.lastColumnId, 3)
+export const lastColumnId = (table: Table): number => Math.max(table.lastColumnId, 3)
 
 /** `lost` and `gone`: the plan had no effect, its objects are orphans. Errors of effect `unknown` leave everything in place. */
 export async function commitAppend(world: World, tableId: string, base: LakeBase, plan: CommitPlan): Promise<LakeOutcome> {

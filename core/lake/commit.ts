@@ -5,12 +5,13 @@
  */
 import { crc32 } from 'node:zlib'
 import type { LakeCommit, LakeItem } from '../format/items/lake.ts'
+import { present } from '../kernel/assert.ts'
 import { equalBytes } from '../kernel/bytes.ts'
 import { isSluiceError, SluiceError } from '../kernel/errors.ts'
 import type { Table } from '../model/table.ts'
 import type { World } from '../ports/world.ts'
 import { type LoadedLake, lakeVersion, loadLake } from './catalog.ts'
-import { decodeMetadata, encodeMetadata, metadataLog } from './iceberg/metadata.ts'
+import { decodeMetadata, encodeMetadata, metadataLog, type TableMetadata } from './iceberg/metadata.ts'
 import { checkRequirements, type TableRequirement } from './iceberg/requirements.ts'
 import { applyUpdates, type TableUpdate } from './iceberg/updates.ts'
 import { commitMetadata, nextLabel } from './item.ts'
@@ -52,7 +53,7 @@ async function attemptCommit(
   { requirements, updates }: EngineCommit,
   markCollect: MarkCollect,
 ): Promise<LoadedLake | undefined> {
-  const { objects, clock, random } = world
+  const { objects, clock } = world
   const { tableId } = table
   const loaded = await loadLake(world, table)
   const { lake } = loaded
@@ -64,10 +65,22 @@ async function attemptCommit(
   const base = decodeMetadata(loaded.metadata)
   checkRequirements(base, requirements)
   const applied = applyUpdates(base, await verifyUpdates(objects, tableId, base, updates), clock.now())
-  if (applied === base) return loaded
+  return applied === base ? loaded : commitChanged(world, table, { loaded, base, next: applied }, markCollect)
+}
+
+/** `next`: what becomes of `base`, the metadata of `loaded`, which has a commit. Undefined: others were faster. Errors as above. */
+export async function commitChanged(
+  world: World,
+  table: Table,
+  { loaded, base, next }: { readonly loaded: LoadedLake; readonly base: TableMetadata; readonly next: TableMetadata },
+  markCollect: MarkCollect,
+): Promise<LoadedLake | undefined> {
+  const { objects, clock, random } = world
+  const { tableId } = table
+  const { lake } = loaded
   await repairPublished(world, tableId, lake)
   const metadata = encodeMetadata({
-    ...applied,
+    ...next,
     'metadata-log': metadataLog(base, objects.uri(publishedKey(tableId, lake.version))),
   })
   if (metadata.length > metadataBytesMax)
@@ -76,12 +89,12 @@ async function attemptCommit(
   const label = nextLabel(clock.now(), lake.gc)
   const key = stagedKey(tableId, label, random)
   await createNew(objects, key, metadata) // crash here: an orphan
-  const next: LakeCommit = {
+  const commit: LakeCommit = {
     metadata: { key, crc32: crc32(metadata) },
-    points: lake.committed.points,
-    snapshotId: applied['current-snapshot-id'],
+    points: present(lake.committed, 'the commit of a lake that has metadata').points,
+    snapshotId: next['current-snapshot-id'],
   }
-  const outcome = await commitMetadata(world, tableId, lake, next, { label, collectDue }) // COMMIT POINT
+  const outcome = await commitMetadata(world, tableId, lake, commit, { label, collectDue }) // COMMIT POINT
   if (outcome.is === 'gone') {
     await lakeVersion(world, table)
     return undefined

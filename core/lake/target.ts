@@ -10,7 +10,9 @@ import type { Label } from '../kernel/ids.ts'
 import type { Table } from '../model/table.ts'
 import type { ObjectStore } from '../ports/objects.ts'
 import type { World } from '../ports/world.ts'
+import { type Aligned, alignLake } from './align.ts'
 import { type CommitPlan, commitAppend, type LakeBase, planAppend, planMerge, readBase } from './append.ts'
+import type { MarkCollect } from './commit.ts'
 import type { DataFile } from './iceberg/manifest.ts'
 import { readPoints } from './objects.ts'
 import { publish, repairPublished } from './publish.ts'
@@ -19,6 +21,8 @@ import type { UpkeepLimits } from './upkeep/limits.ts'
 export interface LakeTarget {
   /** How far the log is in the lake, before heads are read; what an earlier run left unsaid is repaired. */
   look(lake: LakeItem): Promise<{ readonly lake: LakeItem; readonly placed: PlacedPoints }>
+  /** Columns and format version become those of the table, where no row brings them along. Needs no claim. */
+  align(lake: LakeItem, markCollect: MarkCollect): Promise<Aligned>
   /** Under the claim `mine`: what the first round builds on. */
   open(mine: LakeItem, placed: PlacedPoints): Promise<OpenLake>
 }
@@ -77,6 +81,11 @@ class OwnLake implements LakeTarget {
   async look(lake: LakeItem): Promise<{ readonly lake: LakeItem; readonly placed: PlacedPoints }> {
     await repairPublished(this.#world, this.#table.tableId, lake)
     return { lake, placed: await readPoints(this.#world.objects, lake) }
+  }
+
+  async align(lake: LakeItem, markCollect: MarkCollect): Promise<Aligned> {
+    // One without a commit shows what the table has.
+    return lake.committed === undefined ? { is: 'same', lake } : alignLake(this.#world, this.#table, markCollect)
   }
 
   async open(mine: LakeItem, placed: PlacedPoints): Promise<OpenLake> {

@@ -80,7 +80,7 @@ const manifestsMax = 100_000
 const manifestsReadMax = 10_000
 const readsAtOnce = 8
 
-/** Returns those that are new. */
+/** Returns those to which the snapshot gives row ids: new ones, and those of before an upgrade. */
 async function verifyManifests(
   place: Place,
   before: readonly ManifestFile[],
@@ -90,6 +90,7 @@ async function verifyManifests(
   const gone = new Map(before.map((manifest) => [manifest.manifest_path, manifest]))
   const listed = new Set<string>()
   const added: ManifestFile[] = []
+  const numbered: ManifestFile[] = []
   for (const manifest of after) {
     const { manifest_path: path } = manifest
     if (listed.has(path)) throw refused(`manifest ${quoted(path)} is listed twice`)
@@ -99,8 +100,9 @@ async function verifyManifests(
     gone.delete(path)
     if (carried === undefined) added.push(manifest)
     else if (!sameCounts(carried, manifest)) throw refused(`manifest ${quoted(path)} counts other rows than before`)
-    else if ((carried.first_row_id ?? null) !== (manifest.first_row_id ?? null))
+    else if ((carried.first_row_id ?? manifest.first_row_id ?? null) !== (manifest.first_row_id ?? null))
       throw refused(`manifest ${quoted(path)} has another first_row_id than before`)
+    else if ((carried.first_row_id ?? null) === null) numbered.push(manifest)
   }
   if (added.length + gone.size > manifestsReadMax) throw refused(`a commit replaces at most ${manifestsReadMax} manifests`)
   const replaced = new Map<string, LiveFile>()
@@ -109,7 +111,7 @@ async function verifyManifests(
   })
   const files = new Set<string>()
   await mapAtOnce(added, readsAtOnce, (manifest) => verifyManifest(place, manifest, { replaced, files }))
-  return added
+  return [...added, ...numbered]
 }
 
 /** Of version 3: each new manifest has a range of ids within those that the snapshot gives, and for itself. */
@@ -152,7 +154,7 @@ async function verifyManifest(place: Place, manifest: ManifestFile, { replaced, 
     if (known === undefined) checkNew(place, file.file_path)
     else if (known.record_count !== file.record_count)
       throw refused(`${quoted(file.file_path)} has ${known.record_count} rows, not ${file.record_count}`)
-    if (known === undefined ? file.isNumbered : known.first_row_id !== file.first_row_id)
+    if (known === undefined ? file.isNumbered : known.first_row_id !== null && known.first_row_id !== file.first_row_id)
       throw refused(`${quoted(file.file_path)} has a first_row_id that is not its own`)
     if (file.content !== 0 || file.file_format.toUpperCase() !== 'PARQUET')
       throw refused(`${quoted(file.file_path)} is no data file in Parquet`)

@@ -2,17 +2,22 @@ import { icebergRead } from 'icebird'
 import { expect, test } from 'vitest'
 import { alterTable, createTable } from '../catalog/tables.ts'
 import { batchOf, type Plain } from '../format/arrow/batch.case.ts'
+import { sweep } from '../jobs/sweep.ts'
+import { alignLake } from '../lake/align.ts'
+import { commitToLake } from '../lake/commit.ts'
+import { mergeManifests } from '../lake/engine.case.ts'
 import { decodeMetadata } from '../lake/iceberg/metadata.ts'
 import { readLakeItem } from '../lake/item.ts'
 import { lakeFolder } from '../lake/layout.ts'
 import { readChecked } from '../lake/objects.ts'
 import { dropPartition } from '../log/drop.ts'
+import { markCollect } from '../log/keep/lake-mark.ts'
 import { testLog, testTable, testWorld } from '../log/world.case.ts'
 import { defaultOptions } from '../model/options.ts'
 import type { Table } from '../model/table.ts'
 import { parseType } from '../model/type-text.ts'
 import type { World } from '../ports/world.ts'
-import { folderRows, tier, withFetch } from './tier.case.ts'
+import { folderRows, tier, tierJobOf, withFetch } from './tier.case.ts'
 
 const columns = ['id int', 'text string', 'price decimal(9,2)', 'f float'].map((each) => {
   const [name = '', type = ''] = each.split(' ')
@@ -166,4 +171,53 @@ test('however often columns change, the metadata has the schemas of its snapshot
   const { schemas, snapshots } = await metadataOf(world, table)
   expect(schemas.length).toBeLessThanOrEqual(snapshots.length + 1)
   for (const snapshot of snapshots) expect(schemas.map((schema) => schema['schema-id'])).toContain(snapshot['schema-id'])
+})
+
+test('columns that change are so in the lake also when no row comes: one commit of metadata, and then nobody wakes the table', async () => {
+  const world = testWorld()
+  const table = await evolvingTable(world)
+  await produce(world, table, [[1, 'a', 150n, 0.5]])
+  await tier(world, table)
+  const before = await metadataOf(world, table)
+  const points = (await readLakeItem(world.items, table.tableId))?.committed?.points
+  const swept = async () => {
+    world.jobs.length = 0
+    await sweep(world)
+    return world.jobs.filter(({ kind }) => kind === 'tier')
+  }
+  world.time.now += 86_400_000
+  for (const { marks } of await swept()) await tier(world, table, { marks })
+  await alterTable(world, 'd', 'evolving', { addColumns: [{ name: 'more', type: 'int' }], renameColumns: { text: 'words' } })
+  expect(await swept()).toEqual([])
+  world.time.now += defaultOptions.lakeFreshnessMs + 1
+  const [job] = await swept()
+  expect(await tier(world, table, { marks: job?.marks ?? [] })).toMatchObject({ state: 'idle', snapshots: 0 })
+  const after = await metadataOf(world, table)
+  expect(after.schemas.map(namesOf).at(-1)).toEqual(['id int', 'words string', 'price decimal(9, 2)', 'f float', 'more int'])
+  expect(after['current-schema-id']).toBe(2)
+  expect(after.snapshots).toEqual(before.snapshots)
+  expect((await readLakeItem(world.items, table.tableId))?.committed?.points).toEqual(points)
+  expect((await folderRows(world.objects, table)).length).toBe(1)
+  world.time.now += 86_400_000
+  expect(await swept()).toEqual([])
+  const version = (await readLakeItem(world.items, table.tableId))?.version
+  expect(await tier(world, table)).toMatchObject({ state: 'idle' })
+  expect((await readLakeItem(world.items, table.tableId))?.version).toBe(version)
+})
+
+test('a worker that looked at a table before its columns changed turns nothing back', async () => {
+  const world = testWorld()
+  const table = await evolvingTable(world)
+  await produce(world, table, [[1, 'a', 150n, 0.5]])
+  await tier(world, table)
+  const mark = (lake: Parameters<typeof markCollect>[2]) => markCollect(world, tierJobOf(table), lake)
+  const altered = await alterTable(world, 'd', 'evolving', { dropColumns: ['f'], setOptions: { 'lake.format-version': '3' } })
+  expect(await alignLake(world, altered, mark)).toMatchObject({ is: 'done' })
+  expect(await alignLake(world, table, mark)).toMatchObject({ is: 'same' })
+  const metadata = await metadataOf(world, table)
+  expect(metadata).toMatchObject({ 'format-version': 3, 'next-row-id': 0n, 'current-schema-id': 2 })
+  // An engine that keeps the table in order may give the first ids.
+  const { snapshot: _, ...commit } = await mergeManifests(world, metadata, { now: world.time.now })
+  await commitToLake(world, altered, commit, mark)
+  expect(await metadataOf(world, table)).toMatchObject({ 'next-row-id': 1n })
 })

@@ -99,7 +99,13 @@ async function runAlive(run: Alive): Promise<TierOutcome> {
   )
   const planned = rowsIn(planRanges(heads, placed.points))
   if (planned === 0n) {
-    if (lake.lastError !== undefined) await clearFailure(world, table.tableId, lake)
+    const aligned = await showing(
+      run,
+      () => lake,
+      () => targetOf(run, table).align(lake, (seen) => markCollect(world, job, seen)),
+    )
+    if (aligned.is === 'overtaken') return outcome('busy')
+    if (aligned.lake.lastError !== undefined) await clearFailure(world, table.tableId, aligned.lake)
     await settleMarks(world, job, { table, heads, startedAt, remaining: 0n })
     return outcome('idle')
   }

@@ -4,6 +4,7 @@
  */
 import { createDatabase } from '../../core/catalog/databases.ts'
 import { decodeHead, headKey, newHead } from '../../core/format/items/head.ts'
+import { decodeTable, tableKey } from '../../core/format/items/table.ts'
 import { labelOf, type Offset, offsetOf } from '../../core/kernel/ids.ts'
 import { isEngineKey } from '../../core/lake/engine.case.ts'
 import type { JobKind } from '../../core/ports/queue.ts'
@@ -17,7 +18,7 @@ import { produceWithId, produceWithoutId } from './actors/producer.ts'
 import { TableReader } from './actors/table-reader.ts'
 import { simulatedTables } from './catalog.ts'
 import { checkExternal, laggingThere } from './checks/external.ts'
-import { checkLake, isPublished, keptReferences, lagging } from './checks/lake.ts'
+import { checkLake, isPublished, keptReferences, lagging, lakeSchemaId } from './checks/lake.ts'
 import { checkDropped, checkLog } from './checks/log.ts'
 import { watch } from './checks/watch.ts'
 import { Cluster } from './cluster.ts'
@@ -252,12 +253,12 @@ async function tierAll(stage: Stage): Promise<void> {
   const until = scheduler.now + swarm.lakeFreshnessMs + tierBoundMs
   for (;;) {
     const behind = behindInLake(stage)
-    if (behind.length === 0) return
+    if (behind.length === 0 && !areColumnsBehind(stage)) return
     if (scheduler.now > until) {
       return history.break(
         'G12',
         'live',
-        `the lake is behind in buckets ${behind.join(', ')} at ${tierBoundMs} ms past its freshness`,
+        `the lake is behind in ${behind.length === 0 ? 'its columns' : `buckets ${behind.join(', ')}`} at ${tierBoundMs} ms past its freshness`,
       )
     }
     await cluster.sleep(60_000)
@@ -280,6 +281,15 @@ async function storm(stage: Stage): Promise<boolean> {
     `the lake is behind in buckets ${behindInLake(stage).join(', ')} after ${stormMs} ms of triggers`,
   )
   return false
+}
+
+/** Columns that changed reach the lake too, whether rows come or not. An external catalog numbers schemas by itself. */
+function areColumnsBehind({ stores, swarm, tables, history }: Stage): boolean {
+  const tableId = tables.at(-1)?.tableId ?? ''
+  const item = stores.items.get(tableKey(databaseName, tableName), 'plain')
+  if (swarm.external || history.drops.has(tableId) || item === undefined) return false
+  const id = lakeSchemaId(stores, tableId)
+  return id !== undefined && id !== decodeTable(item).schema.schemaId
 }
 
 function behindInLake({ stores, swarm, tables, history }: Stage): readonly number[] {

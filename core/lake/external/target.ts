@@ -11,6 +11,7 @@ import { offsetOf } from '../../kernel/ids.ts'
 import type { Table } from '../../model/table.ts'
 import type { ObjectStore } from '../../ports/objects.ts'
 import type { World } from '../../ports/world.ts'
+import type { Aligned } from '../align.ts'
 import { decodeManifests } from '../iceberg/manifest.ts'
 import { commitLakeItem, type LakeOutcome, nextLabel, readLakeItem, releaseLake } from '../item.ts'
 import { createNew, readPoints, readPointsAt } from '../objects.ts'
@@ -58,6 +59,12 @@ class External implements LakeTarget {
       if (isCurrent || lake.lease >= this.#world.clock.now()) return { lake, placed: setBack(placed, before) }
       return { lake: await this.#follow(lake, external, ref), placed: setBack(placed, before) }
     }
+  }
+
+  async align(lake: LakeItem): Promise<Aligned> {
+    const remembered = await readRemembered(this.#world.objects, lake)
+    if (remembered !== undefined) await readyExternal(this.#place, this.#table, remembered.uuid)
+    return { is: 'same', lake }
   }
 
   async open(mine: LakeItem): Promise<OpenLake> {

@@ -149,10 +149,7 @@ export function appendSnapshot(
     ...(rowIds && { 'format-version': 3, 'next-row-id': rowIds.first + rowIds.added }),
     'last-sequence-number': Number(appended.sequence),
     'last-updated-ms': timestamp,
-    'last-column-id': appended.lastColumnId,
-    'current-schema-id': schema['schema-id'],
-    schemas: [...usedSchemas(base).filter((each) => each['schema-id'] !== schema['schema-id']), schema],
-    properties: { ...base.properties, 'schema.name-mapping.default': nameMapping(schema), ...appended.properties },
+    ...withSchema(base, schema, appended.lastColumnId, appended.properties),
     'current-snapshot-id': snapshotId,
     snapshots: [...base.snapshots, snapshot],
     'snapshot-log': [...base['snapshot-log'], { 'timestamp-ms': timestamp, 'snapshot-id': snapshotId }],
@@ -161,10 +158,21 @@ export function appendSnapshot(
   }
 }
 
-/** Of the snapshots that are there: however often columns change, the metadata has no more. */
-function usedSchemas({ schemas, snapshots }: EmptyMetadata): readonly IcebergSchema[] {
+/** Of other schemas only those of the snapshots that are there: however often columns change, the metadata has no more. */
+export function withSchema(
+  { schemas, snapshots, properties }: EmptyMetadata,
+  schema: IcebergSchema,
+  lastColumnId: number,
+  more: Readonly<Record<string, string>> = {},
+) {
+  const id = schema['schema-id']
   const used = new Set(snapshots.map((snapshot) => snapshot['schema-id']))
-  return schemas.filter((schema) => used.has(schema['schema-id']))
+  return {
+    'last-column-id': lastColumnId,
+    'current-schema-id': id,
+    schemas: [...schemas.filter((each) => each['schema-id'] !== id && used.has(each['schema-id'])), schema],
+    properties: { ...properties, 'schema.name-mapping.default': nameMapping(schema), ...more },
+  }
 }
 
 export interface FileCounts {

@@ -223,7 +223,16 @@ export function lagging(stores: Stores, tableId: string, ends: ReadonlyMap<numbe
   return [...ends].filter(([bucket, end]) => (points.get('')?.get(bucket)?.offset ?? -1n) < end).map(([bucket]) => bucket)
 }
 
+/** Of the lake's columns; undefined before its first commit. */
+export function lakeSchemaId(stores: Stores, tableId: string): number | undefined {
+  const item = stores.items.get(lakeItemKey(tableId), 'plain')
+  const committed = item === undefined ? undefined : decodeLakeItem(item.attributes).committed
+  const bytes = committed === undefined ? undefined : stores.objects.objects.get(committed.metadata.key)
+  return bytes === undefined ? undefined : metadataIn(bytes)['current-schema-id']
+}
+
 interface IcebergMetadata {
+  readonly 'current-schema-id': number
   readonly 'current-snapshot-id': bigint
   readonly 'format-version': number
   readonly 'next-row-id'?: bigint
