@@ -2,7 +2,7 @@
 # The matrix of docs/interop.md: what each engine reads of our lakes, asked anew; `matrix.sh --write` writes the page, without it the
 # page must say what was seen. Needs what run.sh needs; ClickHouse (requirements-chdb.txt, 700 MB) and Spark (requirements-spark.txt
 # and, by Maven, Iceberg's runtime: 700 MB, Java 17) are left out, loudly, where they cannot be had: their columns are then not
-# checked. Last line: "N passed, N failed, N skipped". Exit status 77: not even PyIceberg could be installed.
+# checked, and each is counted. Last line: "N passed, N failed, N skipped". Exit status 77: not even PyIceberg could be installed.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 exec </dev/null

@@ -1,6 +1,6 @@
 """
 Asks every engine everything, and holds docs/interop.md against the answers; with --write it writes the page. Columns of engines that
-are not installed here stay as the page has them. Last line: "N passed, N failed".
+are not installed here stay as the page has them, and are counted. Last line: "N passed, N failed, N skipped".
 """
 
 import pathlib
@@ -12,7 +12,7 @@ from support.plain import plain_rows
 
 from .engines import Answer, Engine, engines
 from .page import Cell, read_page, write_page
-from .tables import Ask, all_asks
+from .tables import Ask, Files, all_asks
 
 _page = pathlib.Path(__file__).parents[3] / "docs" / "interop.md"
 
@@ -23,15 +23,23 @@ def main() -> int:
     for engine in engines():
         cells |= _cells(engine, asks)
         print(f"{engine.name} by {engine.way} was asked {len(asks)} things", flush=True)
-    if "--write" in sys.argv:
-        _page.write_text(write_page(cells))
     known = read_page(_page.read_text()) if _page.exists() else {}
+    asked = {key[2:] for key in cells}
+    skipped = [engine for engine in dict.fromkeys(key[2:] for key in known) if engine not in asked]
+    for name, way in skipped:
+        print(f"!!! SKIPPED: {name} by {way} is not here, so its column of docs/interop.md is not checked")
+    if "--write" in sys.argv:
+        of_asked = {key[:2] for key in cells}
+        # In the order of the page's columns; rows that nobody is asked any more go.
+        kept = {key: cell for key, cell in known.items() if key[2:] in skipped and key[:2] in of_asked}
+        _page.write_text(write_page(_in_order(cells | kept, [*dict.fromkeys(key[2:] for key in known), *asked])))
+        known = read_page(_page.read_text())
     wrong = [f"{key}: the page says {known.get(key)}, seen was {cell}" for key, cell in cells.items() if known.get(key) != cell]
     for line in wrong:
         print(line)
     if wrong:
         print("docs/interop.md is not what the engines do: bash test/interop/matrix.sh --write, and look at what changed")
-    print(f"{len(cells) - len(wrong)} passed, {len(wrong)} failed")
+    print(f"{len(cells) - len(wrong)} passed, {len(wrong)} failed, {len(skipped)} skipped")
     return 1 if wrong or not cells else 0
 
 
@@ -40,10 +48,20 @@ def _cells(engine: Engine, asks: list[Ask]) -> dict[tuple, Cell]:
     return {(ask.group, ask.label, engine.name, engine.way): _judge(engine, ask, answer) for ask, answer in zip(asks, answers)}
 
 
+def _in_order(cells: dict[tuple, Cell], engines: list[tuple]) -> dict[tuple, Cell]:
+    """Rows as they are asked, columns as the page has them."""
+    rows = list(dict.fromkeys(key[:2] for key in cells))
+    return {(*row, *engine): cells[*row, *engine] for engine in engines for row in rows if (*row, *engine) in cells}
+
+
 def _judge(engine: Engine, ask: Ask, answer: Answer) -> Cell:
     if isinstance(answer, Exception):
         print(f"  {engine.name} by {engine.way}, {ask.group} {ask.label}: {str(answer)[:200]!r}")
         return "no"
+    if isinstance(ask.expected, Files):
+        if answer is None:
+            return "not told"
+        return "yes" if answer == ask.expected.needed else f"{answer} of {ask.expected.all}"
     found, expected = (_rows(table, ask.question.columns) for table in (answer, ask.expected))
     if found == expected:
         return "yes"

@@ -4,6 +4,7 @@ import importlib.util
 import json
 import os
 import pathlib
+import re
 import sys
 
 sys.path.pop(0)  # This folder, where this file has the name of the package.
@@ -24,9 +25,19 @@ def _source(question: dict, way: str) -> str:
     return f"iceberg_scan('{question['metadata']}'{past})"
 
 
-def _answer(connection: duckdb.DuckDBPyConnection, question: dict, way: str) -> str | None:
+def _files(connection: duckdb.DuckDBPyConnection, question: dict, way: str) -> int | None:
+    column = question["columns"][0]
+    query = f'explain analyze select count("{column}") from {_source(question, way)} where {question["where"]}'
+    plan = "\n".join(row[-1] for row in connection.execute(query).fetchall())
+    told = re.search(r"Total Files Read:\s*(\d+)", plan)
+    return None if told is None else int(told.group(1))
+
+
+def _answer(connection: duckdb.DuckDBPyConnection, question: dict, way: str) -> str | int | None:
     columns = ", ".join(f'"{name}"' for name in question["columns"])
     try:
+        if question["where"] is not None:
+            return _files(connection, question, way)
         connection.execute(f"copy (select {columns} from {_source(question, way)}) to '{question['out']}' (format parquet)")
     except duckdb.Error as error:
         return str(error)[:500]

@@ -1,7 +1,8 @@
 """
 How each engine is asked for some columns of a table, of now or of a snapshot, by the catalog or by the table's folder. An answer is
-an Arrow table, or the error. Engines in environments of their own are programs of this folder: questions on standard input as JSON,
-answers in Parquet files, errors on standard output.
+an Arrow table, or the error. Or it is asked which files it reads for a filter, and the answer is how many, or None where it does not
+tell. Engines in environments of their own are programs of this folder: questions on standard input as JSON, answers in Parquet files,
+errors and counts on standard output.
 """
 
 import json
@@ -32,9 +33,11 @@ class Question:
     metadata: str
     columns: tuple[str, ...]
     snapshot: int | None = None
+    # SQL that every engine here understands, PyIceberg too; then it is asked how many files it reads.
+    where: str | None = None
 
 
-Answer = pa.Table | Exception
+Answer = pa.Table | int | None | Exception
 
 
 @dataclass(frozen=True)
@@ -54,15 +57,21 @@ def _loaded(question: Question, way: str):
     return StaticTable.from_metadata(pathlib.Path(question.metadata).as_uri())
 
 
-def _pyiceberg(question: Question, way: str) -> pa.Table:
+def _pyiceberg(question: Question, way: str) -> Answer:
+    if question.where is not None:
+        return len(list(_loaded(question, way).scan(row_filter=question.where).plan_files()))
     return _loaded(question, way).scan(snapshot_id=question.snapshot, selected_fields=question.columns).to_arrow()
 
 
-def _polars(question: Question, way: str) -> pa.Table:
+def _polars(question: Question, way: str) -> Answer:
+    if question.where is not None:
+        return None
     return pl.scan_iceberg(_loaded(question, way), snapshot_id=question.snapshot).select(question.columns).collect().to_arrow()
 
 
-def _duckdb_files(question: Question, way: str) -> pa.Table:
+def _duckdb_files(question: Question, way: str) -> Answer:
+    if question.where is not None:
+        return None
     tasks = _loaded(question, way).scan(snapshot_id=question.snapshot).plan_files()
     paths = [task.file.file_path.removeprefix("file://").removeprefix("file:") for task in tasks]
     with duckdb_connection() as connection:
@@ -83,10 +92,16 @@ def _program(name: str, way: str, python: str) -> Callable[[list[Question]], lis
     def ask(questions: list[Question]) -> list[Answer]:
         out = pathlib.Path(os.environ["SLUICE_DATA"]).parent
         asked = [asdict(question) | {"out": str(out / f"{name}-{way}-{at}.parquet")} for at, question in enumerate(questions)]
-        errors = run_program(name, python, {"way": way, "questions": asked})
-        return [pq.read_table(each["out"]) if error is None else RuntimeError(error) for each, error in zip(asked, errors)]
+        told = run_program(name, python, {"way": way, "questions": asked})
+        return [_told(each, answer) for each, answer in zip(asked, told)]
 
     return ask
+
+
+def _told(question: dict, answer: str | int | None) -> Answer:
+    if isinstance(answer, str):
+        return RuntimeError(answer)
+    return pq.read_table(question["out"]) if question["where"] is None else answer
 
 
 def run_program(name: str, python: str, request: dict):

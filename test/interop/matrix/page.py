@@ -10,7 +10,9 @@ Made by `bash test/interop/matrix.sh --write`; without `--write` the suite asks 
 otherwise. PyIceberg, polars and DuckDB are those of `test/interop/requirements.txt`, the others of the lists beside it.
 
 **yes**: every value and every null came back. **nulls differ**: only rows that hold a null came back otherwise (engines without
-nulls of that type). **values differ**: a value came back as another. **no**: the engine refused. What exactly: the suite's output.
+nulls of that type). **values differ**: a value came back as another. **no**: the engine refused. **n of m**: so many files are read where
+**yes** would be fewer. **not told**: the engine does not say which files it reads. **not asked**: it was not there when the row was
+made. What exactly: the suite's output.
 """
 
 
@@ -21,7 +23,7 @@ def write_page(cells: dict[Key, Cell]) -> str:
         names = [f"{engine}, {way}" for engine, way in engines]
         lines += [f"## {group}\n", _row(["", *names]), _row(["---"] * (len(names) + 1))]
         for label in dict.fromkeys(key[1] for key in cells if key[0] == group):
-            lines.append(_row([label, *(cells[group, label, *engine] for engine in engines)]))
+            lines.append(_row([label, *(cells.get((group, label, *engine), "not asked") for engine in engines)]))
         lines.append("")
     return "\n".join(lines)
 

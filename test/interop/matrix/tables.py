@@ -5,7 +5,7 @@ import json
 import os
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
@@ -13,10 +13,18 @@ from partitions_test import TYPES as PARTITION_TYPES
 from support.columns import Column, schema_of
 from support.engine import merge_manifests, rewrite_files
 from support.everything import SAMPLES, Sample
-from support.simple import COLUMNS, LAKE, rows
+from support.simple import COLUMNS, LAKE, THIRD, rows
 from support.table import Table
 
 from .engines import Question, catalog, run_program
+
+
+@dataclass(frozen=True)
+class Files:
+    """Of a table, and those of them that have rows for a filter, by their bounds."""
+
+    needed: int
+    all: int
 
 
 @dataclass(frozen=True)
@@ -24,7 +32,7 @@ class Ask:
     group: str
     label: str
     question: Question
-    expected: pa.Table
+    expected: pa.Table | Files
 
 
 def all_asks() -> Iterator[Ask]:
@@ -32,6 +40,8 @@ def all_asks() -> Iterator[Ask]:
     yield from _partitions()
     yield from _evolution()
     yield from _upkeep()
+    yield from _third()
+    yield from _pruning()
     yield from _engines()
 
 
@@ -59,7 +69,7 @@ def _types() -> Iterator[Ask]:
     yield from _table_of([sample for sample in samples if sample.column.type.startswith("time(")])
 
 
-def _table_of(samples: list[Sample]) -> Iterator[Ask]:
+def _table_of(samples: list[Sample], lake: dict = LAKE) -> Iterator[Ask]:
     names = [f"c{at}" for at in range(len(samples))]
     key = Column("id", "int", pa.int32(), nullable=False)
     columns = [key, *(Column(name, each.column.type, each.column.arrow) for name, each in zip(names, samples))]
@@ -67,7 +77,7 @@ def _table_of(samples: list[Sample]) -> Iterator[Ask]:
     arrays = [pa.array(range(count), pa.int32())]
     arrays += [pa.array(each.values, each.column.arrow) for each in samples]
     all_rows = pa.Table.from_arrays(arrays, schema=schema_of(columns))
-    table = Table(columns, **LAKE)
+    table = Table(columns, **lake)
     _fill(table, all_rows)
     for name, each in zip(names, samples):
         asked = ["id", name]
@@ -120,6 +130,50 @@ def _upkeep() -> Iterator[Ask]:
     snapshots = _snapshots(table)
     for label, at in (("the first snapshot of them", 0), ("the twelfth", 11)):
         yield Ask("Time and upkeep", label, _question(table, names, snapshots[at]), rows(0, 20 * (at + 1)))
+
+
+def _third() -> Iterator[Ask]:
+    """Tables of format version 3, whose joined files have the columns of row lineage."""
+    group = "Format version 3"
+    samples = [sample for sample in SAMPLES if sample.column.type in ("timestamp(9)", "timestamp_ltz(9)")]
+    for sample in samples:
+        for ask in _table_of([sample], THIRD):
+            yield Ask(group, ask.label, ask.question, ask.expected)
+    table = Table(COLUMNS, buckets={"count": 4, "key": ["id"]}, **THIRD)
+    _fill(table, *(rows(start, start + 20) for start in range(0, 500, 20)))
+    names = ["id", "text"]
+    yield Ask(group, "25 commits, manifests merged and files joined", _question(table, names), rows(0, 500))
+    yield Ask(group, "the first snapshot of them", _question(table, names, _snapshots(table)[0]), rows(0, 20))
+    table = Table(COLUMNS, buckets={"count": 2, "key": ["id"]}, **LAKE)
+    _fill(table, rows(0, 20), rows(20, 40))
+    table.alter(setOptions={"lake.format-version": "3"})
+    _fill(table, rows(40, 60))
+    yield Ask(group, "upgraded from version 2", _question(table, names), rows(0, 60))
+    yield Ask(group, "a snapshot of before the upgrade", _question(table, names, _snapshots(table)[1]), rows(0, 40))
+
+
+def _pruning() -> Iterator[Ask]:
+    """Twelve files: three partitions, two buckets, two commits."""
+    columns = [
+        Column("id", "bigint", pa.int64(), nullable=False),
+        Column("p", "string", pa.string()),
+        Column("n", "int", pa.int32()),
+    ]
+    for label, options in (("", LAKE), (", version 3", THIRD)):
+        table = Table(columns, partitionBy=["p"], buckets={"count": 2, "key": ["id"]}, **options)
+        for start in (0, 60):
+            some = [{"id": i, "p": "abc"[i % 3], "n": i} for i in range(start, start + 60)]
+            _fill(table, pa.Table.from_pylist(some, schema=schema_of(columns)))
+        files = table.by_path().inspect.files().to_pylist()
+        wheres = [
+            ("a partition", "p = 'b'", lambda file: file["partition"]["p"] == "b"),
+            ("a range of a column with bounds", "n < 50", lambda file: file["readable_metrics"]["n"]["lower_bound"] < 50),
+            ("both", "p = 'b' and n < 50", lambda file: file["partition"]["p"] == "b" and file["readable_metrics"]["n"]["lower_bound"] < 50),
+            ("what no file has", "n > 1000", lambda file: file["readable_metrics"]["n"]["upper_bound"] > 1000),
+        ]
+        for name, where, is_needed in wheres:
+            needed = sum(1 for file in files if is_needed(file))
+            yield Ask("Files that a filter reads", name + label, replace(_question(table, ["id"]), where=where), Files(needed, len(files)))
 
 
 def _engines() -> Iterator[Ask]:

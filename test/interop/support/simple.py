@@ -6,6 +6,7 @@ from .columns import Column, schema_of
 
 COLUMNS = [Column("id", "bigint", pa.int64(), nullable=False), Column("text", "string", pa.string())]
 LAKE = {"options": {"lake.format": "iceberg"}}
+THIRD = {"options": {"lake.format": "iceberg", "lake.format-version": "3"}}
 
 
 def rows(start: int, end: int) -> pa.Table:
