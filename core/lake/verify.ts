@@ -154,8 +154,7 @@ async function verifyManifest(place: Place, manifest: ManifestFile, { replaced, 
     if (known === undefined) checkNew(place, file.file_path)
     else if (known.record_count !== file.record_count)
       throw refused(`${quoted(file.file_path)} has ${known.record_count} rows, not ${file.record_count}`)
-    if (known === undefined ? file.isNumbered : known.first_row_id !== null && known.first_row_id !== file.first_row_id)
-      throw refused(`${quoted(file.file_path)} has a first_row_id that is not its own`)
+    verifyFirstRowId(file, known)
     if (file.content !== 0 || file.file_format.toUpperCase() !== 'PARQUET')
       throw refused(`${quoted(file.file_path)} is no data file in Parquet`)
     if (files.has(file.file_path)) throw refused(`${quoted(file.file_path)} is in the snapshot twice`)
@@ -165,6 +164,13 @@ async function verifyManifest(place: Place, manifest: ManifestFile, { replaced, 
   }
   if (rows !== rowsOf([manifest]) || count !== manifest.added_files_count + manifest.existing_files_count)
     throw refused(`manifest ${quoted(path)} holds ${count} files of ${rows} rows, its list says otherwise`)
+}
+
+/** A new file gets its ids with the commit; one that was there keeps those that it has. */
+function verifyFirstRowId({ file_path: path, first_row_id: id, isNumbered }: LiveFile, known: LiveFile | undefined): void {
+  if (known === undefined && isNumbered) throw refused(`${quoted(path)} is new and has a first_row_id already`)
+  if (known !== undefined && known.first_row_id !== null && known.first_row_id !== id)
+    throw refused(`${quoted(path)} has first_row_id ${known.first_row_id}, not ${id}: rows keep their ids`)
 }
 
 type LiveFile = ListedFile['data_file'] & {
