@@ -5,6 +5,7 @@
 import * as z from 'zod/mini'
 import { errorCodes } from '../core/kernel/errors.ts'
 import { limits } from '../core/kernel/limits.ts'
+import { shownAsChanges, shownAsOptions } from './table-options.ts'
 
 /** zod measures whatever has a `length`, a hostile object too: here only what is a text or a list. */
 const atMost = (maximum: number, error: string) =>
@@ -24,6 +25,12 @@ const decimalOrNull = z.nullable(decimal)
 // ---- in
 
 export const emptyIn = z.strictObject({})
+
+/** Text, as it is read in core/model/options.ts; their forms are in /openapi.json. */
+const optionsIn = z.record(text, text).check(z.meta({ id: 'TableOptions', override: shownAsOptions }))
+const optionsChangeIn = z
+  .record(text, z.nullable(text))
+  .check(z.meta({ id: 'TableOptionChanges', description: 'null takes an option back to its default', override: shownAsChanges }))
 
 const columnIn = z
   .strictObject({
@@ -46,10 +53,14 @@ export const tableIn = z
         key: z.optional(z.array(text)),
       }),
     ),
-    options: z.optional(z.record(text, text)),
+    options: z.optional(optionsIn),
   })
   .check(z.meta({ id: 'TableSpec', description: 'a table as it is asked for; one bucket if `buckets` is absent' }))
 export type TableIn = z.output<typeof tableIn>
+
+function prefixRows(): string {
+  return `must be from 1 to ${limits.prefixRowsMax}`
+}
 
 function bucketCount(): string {
   return `must be from 1 to ${limits.bucketsMax}`
@@ -57,7 +68,7 @@ function bucketCount(): string {
 
 export const alterIn = z
   .strictObject({
-    setOptions: z.optional(z.record(text, z.nullable(text))),
+    setOptions: z.optional(optionsChangeIn),
     addColumns: z.optional(z.array(columnIn).check(atMost(limits.columnsMax, `has more than ${limits.columnsMax} entries`))),
     dropColumns: z.optional(z.array(text).check(atMost(limits.columnsMax, `has more than ${limits.columnsMax} entries`))),
     renameColumns: z.optional(z.record(text, text)),
@@ -93,7 +104,7 @@ export const prefixIn = z
     keys,
     columns: columnNames,
     stale: z.optional(z.boolean()),
-    limit: z.optional(z.int().check(z.minimum(1, 'must be from 1 to 10000'), z.maximum(10_000, 'must be from 1 to 10000'))),
+    limit: z.optional(z.int().check(z.minimum(1, prefixRows()), z.maximum(limits.prefixRowsMax, prefixRows()))),
   })
   .check(z.meta({ id: 'PrefixLookup', description: 'keys have the columns of the bucket key and of the partition' }))
 

@@ -14,7 +14,8 @@ export function check<S extends Schema>(schema: S, value: unknown, what: string,
   const issue = result.error.issues[0]
   if (issue === undefined) throw new SluiceError(code, `this ${what} is not valid`)
   if (issue.code === 'unrecognized_keys') throw unknownField(what, issue.path, issue.keys[0] ?? '', keysAt(schema, issue.path))
-  throw new SluiceError(code, `${what} ${place(issue.path)}${wanted(issue)}`)
+  const where = place(issue.path)
+  throw new SluiceError(code, `${what} ${where}${wanted(issue)}`, { facts: where === '' ? {} : { [what]: where.trim() } })
 }
 
 export function unknownField(what: string, path: readonly PropertyKey[], key: string, known: readonly string[]): SluiceError {

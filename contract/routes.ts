@@ -28,7 +28,7 @@ import {
 import { icebergRoutes } from './iceberg.ts'
 import { media, rowMedia } from './media.ts'
 import { type Answer, noBody, type Route, type Schema, type Shape } from './route.ts'
-import { count, flag, listQuery, partitionListQuery, uint63, wait } from './values.ts'
+import { atLeastOne, count, flag, listQuery, partitionListQuery, uint63, wait } from './values.ts'
 
 const databasePath = '/v1/databases/{db}'
 const tablePath = '/v1/databases/{db}/tables/{table}'
@@ -56,7 +56,7 @@ export const fetchQuery = z.strictObject({
   bucket: z.optional(text('a bucket, or several such as 0-7,12; all if absent')),
   offset: z.optional(text('where to begin: earliest, latest, @2026-11-21T09:30:00Z, or a number where one bucket is read')),
   cursor: z.optional(text('Sluice-Cursor of the answer before: where to go on; beats offset')),
-  limit: z.optional(uint63('rows at most; 1,000 if absent, 100,000 as Arrow')),
+  limit: z.optional(atLeastOne('rows at most, no more than 1,000,000; 1,000 if absent, 100,000 as Arrow')),
   maxBytes: z.optional(uint63('bytes at most, 4 MiB if absent; one row comes whatever it says')),
   partition: z.optional(partitionName('a partition, or the beginning of the names of several; all if absent')),
   columns: z.optional(text('columns to read, in that order, such as a,b or *,__offset')),
@@ -87,7 +87,7 @@ const produceHeaders = z.looseObject({
 })
 
 export const rowsQuery = z.strictObject({
-  limit: z.optional(uint63('rows at most; 1,000 if absent, 100,000 as Arrow')),
+  limit: z.optional(atLeastOne('rows at most, no more than 1,000,000; 1,000 if absent, 100,000 as Arrow')),
   columns: z.optional(text('columns to read, in that order, such as a,b')),
   where: z.optional(text('a filter: only rows for which it is true')),
   cursor: z.optional(text('Sluice-Cursor of the answer before: where to go on')),

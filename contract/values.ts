@@ -22,7 +22,7 @@ export const flag = z.pipe(
 
 /** Decimal digits, no sign, within [min, max]. */
 export function integer(min: bigint, max: bigint, description: string) {
-  const wanted = `must be a whole number from ${min} to ${max}`
+  const wanted = `must be a whole number from ${min} to ${max}, written in digits alone`
   return z.pipe(
     z
       .string()
@@ -37,7 +37,7 @@ export function integer(min: bigint, max: bigint, description: string) {
 
 /** As `integer`, for ranges that a double holds exactly. */
 export function count(min: number, max: number, description: string) {
-  const wanted = `must be a whole number from ${min} to ${max}`
+  const wanted = `must be a whole number from ${min} to ${max}, written in digits alone`
   return z.pipe(
     z
       .string()
@@ -71,6 +71,9 @@ function integerSchema(min: bigint, max: bigint) {
 
 /** A 63-bit unsigned number: offsets, sequences, epochs. */
 export const uint63 = (description: string) => integer(0n, limits.offsetMax, description)
+
+/** Of a limit: more than is possible is as much as is possible. */
+export const atLeastOne = (description: string) => integer(1n, limits.offsetMax, description)
 
 /** `20s`, `500ms`: ms. */
 export const wait = z.pipe(

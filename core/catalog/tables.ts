@@ -233,10 +233,10 @@ export function newTable(world: World, database: string, name: string, spec: Tab
 
 function alteredOptions(table: Table, setOptions: Readonly<Record<string, string | null>>): Table['options'] {
   const wanted: Record<string, string> = { ...printOptions(table.options) }
+  const { 'lake.format': format } = setOptions
+  if (format !== undefined && parseOptions({ 'lake.format': format }).lakeFormat !== table.options.lakeFormat)
+    throw fixedAtCreate(['lake.format'], `it is ${table.options.lakeFormat} here`)
   for (const [name, value] of Object.entries(setOptions)) {
-    if (name === 'lake.format' && (value ?? 'none') !== table.options.lakeFormat) {
-      throw new SluiceError('not-supported', 'lake.format cannot be changed after create: create a table with it')
-    }
     if (value === null) delete wanted[name]
     else wanted[name] = value
   }
@@ -245,24 +245,30 @@ function alteredOptions(table: Table, setOptions: Readonly<Record<string, string
       (name) => Object.hasOwn(setOptions, name) && (setOptions[name] ?? undefined) !== printOptions(table.options)[name],
     )
   ) {
-    throw new SluiceError(
-      'not-supported',
-      'lake.catalog, lake.namespace and lake.table cannot be changed after create: create a table with them',
-    )
+    throw fixedAtCreate(lakeCatalogOptions, 'they say where the lake is')
   }
   if (table.options.lakeFormatVersion === 3 && wanted['lake.format-version'] !== '3')
-    throw new SluiceError('not-supported', 'lake.format-version goes from 2 to 3 and never back: create a table with 2')
+    throw new SluiceError('bad-request', 'lake.format-version goes from 2 to 3 and never back: create a table with 2', {
+      facts: { option: 'lake.format-version' },
+    })
   const kinds = { isKeyed: table.primaryKey !== undefined, isCounted: table.schema.columns.some(isCounted) }
   const options = settledKeyed(settled(parseOptions(wanted), table.partitionBy.length), kinds)
   const spec = { ...specOf(table), options }
+  checkKeyedStay(Object.keys(setOptions), table.options.keyed, options.keyed)
   checkAutoPartition(spec)
   checkPeriodsStay(table.options, options)
   checkKeyed(spec)
-  checkKeyedStay(Object.keys(setOptions), table.options.keyed, options.keyed)
   return options
 }
 
 const isCounted = ({ autoIncrement }: Column): boolean => autoIncrement === true
+
+const fixedAtCreate = (options: readonly string[], why: string): SluiceError =>
+  new SluiceError(
+    'bad-request',
+    `${options.join(', ')} cannot be changed after a table is created, and ${why}: create another table with what you want`,
+    { facts: { option: options[0] } },
+  )
 
 const lakeCatalogOptions = ['lake.catalog', 'lake.namespace', 'lake.table']
 

@@ -12,6 +12,12 @@ export const limits = {
   lookupKeysMax: 1_000,
   /** Of the rows that are there under the keys of an upsert, and of its changelog; of all groups of a process too. */
   upsertBytesMax: 128 * MiB,
+  /** Of one key of a prefix lookup. */
+  prefixRowsDefault: 1_000,
+  prefixRowsMax: 10_000,
+  /** Of a bucket, at once, and how long one lasts without another page. */
+  scanLeasesMax: 8,
+  scanLeaseMs: 600_000,
   produceBucketsMax: 1024,
   fetchBodyBytesMax: 4 * MiB,
   fetchRowsDefaultJson: 1_000,
@@ -33,6 +39,9 @@ export const limits = {
   bucketsMax: 1024,
   partitionsMax: 1_000,
   partitionNameBytesMax: 768,
+  /** Together as many as a table has. */
+  partitionsPrecreatedMax: 100,
+  partitionsRetainedMax: 900,
   listLimitDefault: 100,
   listLimitMax: 1_000,
   producerIdLengthMax: 128,

@@ -137,8 +137,8 @@ describe('what is wrong is refused with its row', () => {
       { form: 'arrow', body: arrow({ id: ids }).subarray(0, 90) },
       'ends inside a message',
     ],
-    ['a missing key', tableOf(), { body: lines({ name: 'a' }) }, 'the column "id" is not nullable'],
-    ['a null key of a delete', tableOf(), { body: lines({ id: null, __op: 'D' }) }, 'the column "id" is not nullable'],
+    ['a missing key', tableOf(), { body: lines({ name: 'a' }) }, 'in "id": it is not nullable'],
+    ['a null key of a delete', tableOf(), { body: lines({ id: null, __op: 'D' }) }, 'in "id": it is not nullable'],
     [
       'a null key in Arrow',
       tableOf(),

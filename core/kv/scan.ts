@@ -3,19 +3,12 @@
  * that neither its runs nor the changelog behind it go away; each part says for how long. Once the lease has run out there are no more
  * rows (`gone`), never other ones.
  */
-import {
-  decodeKvItem,
-  encodeLease,
-  type KvItem,
-  kvKey,
-  leaseAttribute,
-  readLeasesMax,
-  type Snapshot,
-} from '../format/items/kv.ts'
+import { decodeKvItem, encodeLease, type KvItem, kvKey, leaseAttribute, type Snapshot } from '../format/items/kv.ts'
 import type { RunRecord } from '../format/run/block.ts'
 import { decide } from '../jobs/decide.ts'
 import { isSluiceError, SluiceError } from '../kernel/errors.ts'
 import { type Offset, randomId } from '../kernel/ids.ts'
+import { limits } from '../kernel/limits.ts'
 import { readHead } from '../log/head/birth.ts'
 import { type BucketRef, idOf } from '../model/partition.ts'
 import type { Table } from '../model/table.ts'
@@ -64,7 +57,6 @@ export interface ScanRequest {
   readonly select?: (rows: readonly Row[]) => (index: number) => boolean
 }
 
-export const scanLeaseMs = 600_000
 /** Looked at in one part, selected or not. */
 const lookedAtMax = 200_000
 /** Rows that are held until it is known which of them are wanted. */
@@ -153,9 +145,9 @@ async function takeLease(world: World, table: Table, at: BucketRef, id: string, 
     if (seen === undefined) continue
     const now = world.clock.now()
     const old = [...seen.leases].filter(([, { until }]) => until < now).map(([name]) => name)
-    if (seen.leases.size - old.length >= readLeasesMax) throw tooManyScans(at.bucket, seen, now)
+    if (seen.leases.size - old.length >= limits.scanLeasesMax) throw tooManyScans(at.bucket, seen, now)
     const { manifest, upTo, rows } = seen
-    const lease = { manifest, upTo, rows, until: now + scanLeaseMs }
+    const lease = { manifest, upTo, rows, until: now + limits.scanLeaseMs }
     const update = {
       key: kvKey(table.tableId, idOf(at)),
       set: { [leaseAttribute(id)]: { value: encodeLease(lease) } },
@@ -182,7 +174,7 @@ function tooManyScans(bucket: number, { leases }: KvItem, now: number): SluiceEr
   const seconds = Math.max(1, Math.ceil((first - now) / 1_000))
   return new SluiceError(
     'throttled',
-    `bucket ${bucket} has ${readLeasesMax} scans that are not at their end: follow their cursors to the end, or try again in ${seconds} s`,
+    `bucket ${bucket} has ${limits.scanLeasesMax} scans that are not at their end: follow their cursors to the end, or try again in ${seconds} s`,
     { facts: { bucket, retryAfterSeconds: seconds } },
   )
 }
@@ -216,7 +208,7 @@ async function* inChunks(all: AsyncIterable<RunRecord>): AsyncIterable<readonly 
 }
 
 const expired = (cause?: unknown): SluiceError =>
-  new SluiceError('gone', `the cursor has expired: a scan goes on within ${scanLeaseMs / 60_000} minutes; begin again`, {
+  new SluiceError('gone', `the cursor has expired: a scan goes on within ${limits.scanLeaseMs / 60_000} minutes; begin again`, {
     action: 'refresh',
     cause,
   })

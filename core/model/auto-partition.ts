@@ -3,7 +3,6 @@
  * too old. Pure; core/log/keep/auto-partition.ts makes and drops them.
  */
 import { SluiceError } from '../kernel/errors.ts'
-import { limits } from '../kernel/limits.ts'
 import { quoted, suggestion } from './nearest.ts'
 import { partitionLevels, partitionName } from './partition.ts'
 import { type Calendar, periodAt, periodOfText, periodText } from './period.ts'
@@ -110,9 +109,6 @@ export function checkPeriod(table: Periodic, name: string, now: number): void {
       `it is older than the ${numRetention} that auto-partition.num-retention keeps: the oldest is ${periodText(timeUnit, current - numRetention)}`,
     )
 }
-
-export const numPrecreateMax = 100
-export const numRetentionMax = limits.partitionsMax - numPrecreateMax
 
 const invalid = (option: string, fix: string): SluiceError =>
   new SluiceError('invalid-schema', `option auto-partition.${option}: ${fix}`, { facts: { option: `auto-partition.${option}` } })

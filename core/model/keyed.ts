@@ -110,19 +110,19 @@ export function checkKeyed(spec: Keyed): void {
   checkFields(spec, primaryKey, options.keyed ?? defaultKeyed)
 }
 
-/** Errors: `bad-request` for what cannot be altered. */
+/** Errors: `bad-request` for what cannot be altered, whatever it would be altered to. */
 export function checkKeyedStay(names: readonly string[], now: KeyedOptions | undefined, wanted: KeyedOptions | undefined): void {
-  if (now === undefined || sameKeyed(now, wanted)) return
-  const option = names.find(isFixedOption) ?? 'merge-engine'
-  throw new SluiceError(
-    'bad-request',
-    `option ${option} is fixed when a table is created: rows that are there were merged by it; create another table with it`,
-    { facts: { option: option.slice(0, 256) } },
-  )
+  if (sameKeyed(now, wanted)) return
+  const option = names.find(isFixedOption) ?? (names.includes(cacheSizeOption) ? cacheSizeOption : 'merge-engine')
+  const why =
+    now === undefined
+      ? 'is for tables with a primary key, which this one was created without: leave it out, or create another table with a primaryKey'
+      : 'is fixed when a table is created: rows that are there were merged by it; create another table with it'
+  throw new SluiceError('bad-request', `option ${option} ${why}`, { facts: { option: option.slice(0, 256) } })
 }
 
-const sameKeyed = (a: KeyedOptions, b: KeyedOptions | undefined): boolean =>
-  b !== undefined && JSON.stringify(fixedOptions(a)) === JSON.stringify(fixedOptions(b))
+const sameKeyed = (a: KeyedOptions | undefined, b: KeyedOptions | undefined): boolean =>
+  a === undefined || b === undefined ? a === b : JSON.stringify(fixedOptions(a)) === JSON.stringify(fixedOptions(b))
 
 /** How many numbers are taken at once is of no row. */
 const fixedOptions = ({ cacheSize: _, ...keyed }: KeyedOptions): Record<string, string> => printKeyed(keyed)

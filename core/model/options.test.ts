@@ -52,7 +52,7 @@ test.each([
   ['log.ttl-after-tier', '7', 'bad-request', '7d'],
   ['merge-engin', 'last-row', 'unknown-field', 'merge-engine'],
   ['merge-engine', 'first_row', 'bad-request', 'first-row'],
-  ['changelog.image', 'none', 'bad-request', 'full, wal'],
+  ['changelog.image', 'none', 'bad-request', 'full or wal'],
   ['delete.behavior', 'deny', 'bad-request', 'allow, ignore, disable'],
   ['fields.a.agg', 'summ', 'bad-request', 'did you mean "sum"'],
   ['fields.a.agg', 'constructor', 'bad-request', 'sum'],

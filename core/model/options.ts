@@ -1,12 +1,11 @@
 /**
- * Table options: the closed list that this build knows, parsed. Text in, text out. An unknown key is refused with the nearest
+ * Table options, parsed: the closed list of option-table.ts. Text in, text out. An unknown key is refused with the nearest
  * name; one that the contract names and this build lacks is `not-supported`, never ignored.
  */
 import { SluiceError } from '../kernel/errors.ts'
-import { type AggregateFunction, aggregateTypes, isAggregate } from './aggregate.ts'
-import { type AutoPartition, defaultAutoPartition, numPrecreateMax, numRetentionMax } from './auto-partition.ts'
+import { type AggregateFunction, isAggregate } from './aggregate.ts'
+import { type AutoPartition, defaultAutoPartition } from './auto-partition.ts'
 import {
-  cacheSizeMax,
   cacheSizeOption,
   changelogImages,
   defaultKeyed,
@@ -16,7 +15,8 @@ import {
   mergeEngines,
   printKeyed,
 } from './keyed.ts'
-import { quoted, suggestion } from './nearest.ts'
+import { nearest, quoted, suggestion } from './nearest.ts'
+import { type OptionName, optionEntry, optionNames, wordsOf } from './option-table.ts'
 import { isTimeZone, timeUnits } from './period.ts'
 import { parseDuration, parseSize, printDuration, printSize } from './units.ts'
 
@@ -59,16 +59,16 @@ export const defaultOptions: TableOptions = {
 export function parseOptions(record: Readonly<Record<string, string | null>>, base: TableOptions = defaultOptions): TableOptions {
   let options = base
   for (const [key, value] of Object.entries(record)) {
-    const read = Object.hasOwn(readers, key) ? readers[key] : fieldReader(key)
+    const read = isPlain(key) ? readers[key] : fieldReader(key)
     if (read === undefined) throw unreadable(key)
-    if (value !== null && typeof value !== 'string') throw invalid(key, 'its value is text')
+    if (value !== null && typeof value !== 'string') throw wrong(key, 'its value is text')
     options = read(options, value, key)
   }
   if (options.lakeFormatVersion !== undefined && options.lakeFormat !== 'iceberg')
-    throw invalid('lake.format-version', '3 is for tables with lake.format=iceberg')
-  if (options.lakeCatalog?.name === '') throw invalid('lake.catalog', 'lake.namespace and lake.table need it, so name a catalog')
+    throw wrong('lake.format-version', '3 is for tables with lake.format=iceberg')
+  if (options.lakeCatalog?.name === '') throw wrong('lake.catalog', 'lake.namespace and lake.table need it, so name a catalog')
   if (options.lakeCatalog !== undefined && options.lakeFormat !== 'iceberg') {
-    throw invalid('lake.catalog', 'it is for tables with lake.format=iceberg')
+    throw wrong('lake.catalog', 'it is for tables with lake.format=iceberg')
   }
   return options
 }
@@ -112,57 +112,52 @@ function printAutoPartition({
   }
 }
 
-const lakeFreshnessMsMin = 100
-const lakeFreshnessMsMax = 30 * 86_400_000
-const lakeBytesMin = 1024
-const lakeBytesMax = 1024 ** 4
-const logTtlMsMin = 60_000
-const logTtlMsMax = 3_650 * 86_400_000
-
 type Reader = (options: TableOptions, value: string | null, key: string) => TableOptions
-const readers: Readonly<Record<string, Reader>> = {
+type Plain = Exclude<OptionName, `fields.${string}`>
+const readers: Readonly<Record<Plain, Reader>> = {
   'lake.format': (options, value) => {
     if (value === 'lance') throw unsupported('lake.format=lance')
-    if (value !== null && value !== 'none' && value !== 'iceberg') throw invalid('lake.format', 'use none or iceberg')
+    if (value !== null && value !== 'none' && value !== 'iceberg') throw invalid('lake.format')
     return { ...options, lakeFormat: value ?? defaultOptions.lakeFormat }
   },
   'lake.format-version': ({ lakeFormatVersion: _, ...options }, value, key) => {
-    if (value !== null && value !== '2' && value !== '3') throw invalid(key, 'use 2 or 3')
+    if (value !== null && value !== '2' && value !== '3') throw invalid(key)
     return value === '3' ? { ...options, lakeFormatVersion: 3 } : options
   },
-  'lake.catalog': lakeCatalog('name', /^[A-Za-z0-9_-]{1,64}$/, 'the name of a catalog of this deployment'),
-  'lake.namespace': lakeCatalog('namespace', /^[^\p{Cc}.]{1,200}(\.[^\p{Cc}.]{1,200}){0,7}$/u, 'names apart by points'),
-  'lake.table': lakeCatalog('table', /^\P{Cc}{1,200}$/u, 'a name of at most 200 characters'),
-  'lake.freshness': (options, value, key) => {
-    const ms = value === null ? defaultOptions.lakeFreshnessMs : parseDuration(value)
-    if (ms === undefined || ms < lakeFreshnessMsMin || ms > lakeFreshnessMsMax)
-      throw invalid(key, 'use a duration from 100ms to 30d, such as 20s')
-    return { ...options, lakeFreshnessMs: ms }
-  },
-  'lake.bytes': (options, value, key) => {
-    const bytes = value === null ? defaultOptions.lakeBytes : parseSize(value)
-    if (bytes === undefined || bytes < lakeBytesMin || bytes > lakeBytesMax)
-      throw invalid(key, 'use a size from 1KiB to 1024GiB, such as 64MiB')
-    return { ...options, lakeBytes: bytes }
-  },
-  'log.ttl': (options, value, key) => ({ ...options, logTtlMs: value === null ? defaultOptions.logTtlMs : ttlOf(value, key) }),
+  'lake.catalog': lakeCatalog('name', /^[A-Za-z0-9_-]{1,64}$/),
+  'lake.namespace': lakeCatalog('namespace', /^[^\p{Cc}.]{1,200}(\.[^\p{Cc}.]{1,200}){0,7}$/u),
+  'lake.table': lakeCatalog('table', /^\P{Cc}{1,200}$/u),
+  'lake.freshness': (options, value, key) => ({
+    ...options,
+    lakeFreshnessMs: value === null ? defaultOptions.lakeFreshnessMs : amountOf(value, key, parseDuration),
+  }),
+  'lake.bytes': (options, value, key) => ({
+    ...options,
+    lakeBytes: value === null ? defaultOptions.lakeBytes : amountOf(value, key, parseSize),
+  }),
+  'log.ttl': (options, value, key) => ({
+    ...options,
+    logTtlMs: value === null ? defaultOptions.logTtlMs : amountOf(value, key, parseDuration),
+  }),
   'log.ttl-after-tier': ({ logTtlAfterTierMs: _, ...options }, value, key) =>
-    value === null ? options : { ...options, logTtlAfterTierMs: ttlOf(value, key) },
-  'auto-partition.enabled': auto((value, key) => ({ enabled: value === null ? false : booleanOf(value, key) })),
+    value === null ? options : { ...options, logTtlAfterTierMs: amountOf(value, key, parseDuration) },
+  'auto-partition.enabled': auto((value, key) => ({
+    enabled: value === null ? false : oneOf(value, ['true', 'false'] as const, key) === 'true',
+  })),
   'auto-partition.time-unit': auto((value, key) => {
     const timeUnit = value === null ? defaultAutoPartition.timeUnit : timeUnits.find((unit) => unit === value.toLowerCase())
-    if (timeUnit === undefined) throw invalid(key, `use one of ${timeUnits.join(', ')}`)
+    if (timeUnit === undefined) throw invalid(key)
     return { timeUnit }
   }),
   'auto-partition.time-zone': auto((value, key) => {
-    if (value !== null && !isTimeZone(value)) throw invalid(key, 'use a time zone such as UTC or Europe/Berlin')
+    if (value !== null && !isTimeZone(value)) throw invalid(key)
     return { timeZone: value ?? defaultAutoPartition.timeZone }
   }),
   'auto-partition.num-precreate': auto((value, key) => ({
-    numPrecreate: value === null ? undefined : integerOf(value, key, 0, numPrecreateMax),
+    numPrecreate: value === null ? undefined : numberOf(value, key),
   })),
   'auto-partition.num-retention': auto((value, key) => ({
-    numRetention: value === null ? defaultAutoPartition.numRetention : integerOf(value, key, -1, numRetentionMax),
+    numRetention: value === null ? defaultAutoPartition.numRetention : numberOf(value, key),
   })),
   'auto-partition.key': auto((value) => ({ key: value ?? undefined })),
   'merge-engine': keyed((options, value, key) => ({
@@ -180,13 +175,13 @@ const readers: Readonly<Record<string, Reader>> = {
     value === null ? options : { ...options, deleteBehavior: oneOf(value, deleteBehaviors, key) },
   ),
   [cacheSizeOption]: keyed(({ cacheSize: _, ...options }, value, key) =>
-    value === null ? options : { ...options, cacheSize: integerOf(value, key, 1, cacheSizeMax) },
+    value === null ? options : { ...options, cacheSize: numberOf(value, key) },
   ),
 }
 
-function lakeCatalog(field: keyof LakeCatalogOptions, pattern: RegExp, form: string): Reader {
+function lakeCatalog(field: keyof LakeCatalogOptions, pattern: RegExp): Reader {
   return ({ lakeCatalog: { [field]: _, ...others } = { name: '' }, ...options }, value, key) => {
-    if (value !== null && !pattern.test(value)) throw invalid(key, `use ${form}`)
+    if (value !== null && !pattern.test(value)) throw invalid(key)
     const next = { name: '', ...others, ...(value !== null && { [field]: value }) }
     return Object.values(next).every((text) => text === '') ? options : { ...options, lakeCatalog: next }
   }
@@ -220,19 +215,17 @@ function keyed(read: (options: KeyedOptions, value: string | null, key: string) 
 
 function oneOf<T extends string>(text: string, values: readonly T[], key: string): T {
   const found = values.find((value) => value === text)
-  if (found === undefined) throw invalid(key, `use one of ${values.join(', ')}`)
+  if (found === undefined) throw invalid(key)
   return found
 }
 
 function aggregateOf(text: string, key: string): AggregateFunction {
-  if (!isAggregate(text))
-    throw invalid(key, `use one of ${Object.keys(aggregateTypes).join(', ')}${suggestion(text, Object.keys(aggregateTypes))}`)
+  if (!isAggregate(text)) throw invalid(key, text)
   return text
 }
 
 function delimiterOf(text: string, key: string): string {
-  if (text.length > delimiterLengthMax || !text.isWellFormed())
-    throw invalid(key, `use a text of at most ${delimiterLengthMax} characters`)
+  if (text.length > delimiterLengthMax || !text.isWellFormed()) throw invalid(key)
   return text
 }
 
@@ -247,32 +240,48 @@ function auto(read: (value: string | null, key: string) => Partial<AutoPartition
   }
 }
 
-function booleanOf(text: string, key: string): boolean {
-  if (text !== 'true' && text !== 'false') throw invalid(key, 'use true or false')
-  return text === 'true'
-}
-
-function integerOf(text: string, key: string, min: number, max: number): number {
+function numberOf(text: string, key: string): number {
+  const { takes } = entryOf(key)
   const value = /^-?[0-9]{1,9}$/.test(text) ? Number(text) : Number.NaN
-  if (!(value >= min && value <= max)) throw invalid(key, `use a whole number from ${min} to ${max}`)
+  if (takes.is !== 'number' || !(value >= takes.min && value <= takes.max)) throw invalid(key)
   return value
 }
 
-function ttlOf(text: string, key: string): number {
-  const ms = parseDuration(text)
-  if (ms === undefined || ms < logTtlMsMin || ms > logTtlMsMax) throw invalid(key, 'use a duration from 1m to 3650d, such as 7d')
-  return ms
+/** A duration or a size, as `parse` reads it. */
+function amountOf(text: string, key: string, parse: (text: string) => number | undefined): number {
+  const { takes } = entryOf(key)
+  const value = parse(text)
+  if (value === undefined || (takes.is !== 'duration' && takes.is !== 'size')) throw invalid(key)
+  if (value < (parse(takes.min) ?? 0) || value > (parse(takes.max) ?? 0)) throw invalid(key)
+  return value
+}
+
+const isPlain = (key: string): key is Plain => Object.hasOwn(readers, key)
+
+/** Of the option `key`, which is one. */
+function entryOf(key: string) {
+  return optionEntry(isPlain(key) ? key : key.endsWith('.agg') ? 'fields.<column>.agg' : 'fields.<column>.listagg-delimiter')
 }
 
 function unreadable(key: string): SluiceError {
-  const near = key.startsWith('fields.')
-    ? ': use fields.<column>.agg or fields.<column>.listagg-delimiter'
-    : suggestion(key, Object.keys(readers))
-  return new SluiceError('unknown-field', `option ${quoted(key)} is not known${near}`, { facts: { field: key.slice(0, 256) } })
+  const near = nearest(key, optionNames)
+  const hint = key.startsWith('fields.')
+    ? 'use fields.<column>.agg or fields.<column>.listagg-delimiter'
+    : near === undefined
+      ? `known are ${optionNames.join(', ')}`
+      : `did you mean ${quoted(near)}? docs/options.md has all of them`
+  return new SluiceError('unknown-field', `option ${quoted(key)} is not known: ${hint}`, { facts: { field: key.slice(0, 256) } })
 }
 
 const unsupported = (what: string): SluiceError =>
   new SluiceError('not-supported', `option ${quoted(what)} is not in this build`, { facts: { option: what.slice(0, 256) } })
 
-const invalid = (key: string, fix: string): SluiceError =>
+/** `value`: one that may be misspelt. */
+function invalid(key: string, value?: string): SluiceError {
+  const { takes } = entryOf(key)
+  const near = value === undefined || takes.is !== 'choice' ? '' : suggestion(value, takes.values)
+  return wrong(key, `use ${wordsOf(takes)}${near}`)
+}
+
+const wrong = (key: string, fix: string): SluiceError =>
   new SluiceError('bad-request', `option ${key} has a value that is not allowed: ${fix}`, { facts: { option: key } })

@@ -6,7 +6,7 @@
 import { SluiceError } from '../kernel/errors.ts'
 import { limits } from '../kernel/limits.ts'
 import { columnName } from './names.ts'
-import { quoted, suggestion } from './nearest.ts'
+import { nearest, quoted } from './nearest.ts'
 import type { DataType, RowField } from './types.ts'
 
 const typeTextLengthMax = 65_536
@@ -14,6 +14,15 @@ const plainName = /^[A-Za-z_][A-Za-z0-9_]*$/
 const simpleKinds = ['boolean', 'tinyint', 'smallint', 'int', 'bigint', 'float', 'double', 'string', 'binary', 'date'] as const
 const timeKinds = ['time', 'timestamp', 'timestamp_ltz'] as const
 const kinds = [...simpleKinds, ...timeKinds, 'decimal', 'array', 'map', 'row', 'vector']
+const forms = [
+  ...simpleKinds,
+  ...timeKinds.map((kind) => `${kind}(p)`),
+  'decimal(p,s)',
+  'array<t>',
+  'map<k,v>',
+  'row<name t, …>',
+  'vector(n)',
+]
 
 /** Ids of nested fields are 0. Errors: `invalid-schema` with the position, `invalid-name` for a row's field. */
 export function parseType(text: string): DataType {
@@ -89,7 +98,11 @@ function readType(source: Source, depth: number): DataType {
       return { kind: 'row', fields: readFields(source, depth) }
   }
   source.at = start
-  throw problem(source, `${quoted(word)} is not a type${suggestion(word, kinds)}`)
+  const near = nearest(word, kinds)
+  throw problem(
+    source,
+    `${quoted(word)} is not a type${near === undefined ? `: use ${forms.join(', ')}` : `; did you mean ${quoted(near)}?`}`,
+  )
 }
 
 function readFields(source: Source, depth: number): readonly RowField[] {

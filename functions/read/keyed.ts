@@ -6,6 +6,7 @@ import { encodeSchemaMessage, endOfStream } from '../../core/format/arrow/schema
 import { splitBatch } from '../../core/format/arrow/take.ts'
 import { decodeRows } from '../../core/format/json/decode.ts'
 import { encodeRows } from '../../core/format/json/encode.ts'
+import { RowProblem } from '../../core/format/json/source.ts'
 import { utf8 } from '../../core/kernel/bytes.ts'
 import { SluiceError } from '../../core/kernel/errors.ts'
 import { limits } from '../../core/kernel/limits.ts'
@@ -25,10 +26,27 @@ export function assertKeyed(table: Table): void {
 export function keysOf(table: Table, names: readonly string[], keys: readonly unknown[]): Batch {
   for (const [i, key] of keys.entries()) checkNumbers(key, i)
   const fields = columnsNamed(table, names).map((column): Field => ({ ...column, nullable: false }))
-  const text = utf8(`{"rows":${jsonOf(keys)}}`)
+  // a line a key, so that the line of an error is the index of its key
+  const text = utf8(keys.map(jsonOf).join('\n'))
   const former = table.formerNames === undefined ? {} : { formerNames: table.formerNames }
-  const [batch] = decodeRows(text, fields, 'json', former)
-  return batch ?? batchOf(fields, [])
+  try {
+    const [batch] = decodeRows(text, fields, 'ndjson', former)
+    return batch ?? batchOf(fields, [])
+  } catch (error) {
+    throw inKeys(error, table, names)
+  }
+}
+
+/** Places in the text that we made are nobody's: of the key and its column instead. */
+function inKeys(error: unknown, table: Table, names: readonly string[]): unknown {
+  if (!(error instanceof RowProblem)) return error
+  const { what, place, field } = error
+  const key = place.line - 1
+  const isColumn = table.schema.columns.some(({ name }) => name === field)
+  const wrong = error.code !== 'unknown-field' ? what : `${isColumn ? 'it is not of the key' : what}: give ${names.join(', ')}`
+  return new SluiceError(error.code, `keys[${key}]${field === undefined ? '' : `.${field.slice(0, 64)}`}: ${wrong}`, {
+    facts: { key, ...(field !== undefined && { field: field.slice(0, 256) }) },
+  })
 }
 
 /** A JSON number that came as a double must be the one that was written. */
@@ -40,7 +58,7 @@ function checkNumbers(key: unknown, index: number): void {
       'invalid-rows',
       `keys[${index}].${name}: a number of so many digits is not exact in JSON, write it as text`,
       {
-        facts: { key: index, column: name.slice(0, 256) },
+        facts: { key: index, field: name.slice(0, 256) },
       },
     )
   }

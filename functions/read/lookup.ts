@@ -47,14 +47,12 @@ const optionsOf = ({ stale = false, columns }: Asked): LookupOptions => ({
   bytesMax: limits.fetchBodyBytesMax,
 })
 
-const prefixRowsDefault = 1_000
-
 export const lookupPrefix: Handler<'lookupPrefix'> = ({ params, value, wants }, world) =>
   withTable(world.tables, params, async (table) => {
     assertKeyed(table)
     const columns = columnsNamed(table, value.columns)
     const keys = keysOf(table, prefixColumns(table), value.keys)
-    const { limit: rowsMax = prefixRowsDefault } = value
+    const { limit: rowsMax = limits.prefixRowsDefault } = value
     const { rows: found, buckets } = await world.kv.lookupPrefix(table, keys, { ...optionsOf(value), rowsMax })
     world.meter.add('keys.looked-up', keys.rows)
     const batch = answerBatch(table, columns, found.flat())

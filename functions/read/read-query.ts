@@ -44,7 +44,6 @@ export interface ReadQuery {
 /** Errors: `bad-request`, `bad-cursor`, `gone`, `invalid-filter`, `not-supported`, `not-found`. */
 export async function readQueryOf(log: Log, table: Table, query: FetchQuery, wants: string): Promise<ReadQuery> {
   const { limit, maxBytes, where, form } = query
-  if (limit === 0n) throw bad('limit', 'limit must be at least 1')
   const isArrow = wants === media.arrow
   const rowsDefault = isArrow ? limits.fetchRowsDefaultArrow : limits.fetchRowsDefaultJson
   const filter =

@@ -133,7 +133,6 @@ function answer(
 }
 
 function requestOf(table: Table, { limit, where }: Query, wants: string): Omit<ScanRequest, 'bytesMax'> {
-  if (limit === 0n) throw new SluiceError('bad-request', 'limit must be at least 1', { facts: { parameter: 'limit' } })
   const rowsDefault = wants === media.arrow ? limits.fetchRowsDefaultArrow : limits.fetchRowsDefaultJson
   const rowsMax = limit === undefined ? rowsDefault : Number(limit < limits.fetchRowsMax ? limit : limits.fetchRowsMax)
   if (where === undefined) return { rowsMax }

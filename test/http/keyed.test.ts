@@ -171,7 +171,7 @@ test('a key that JSON does not keep to its digits is refused with the way to wri
       body: `{"keys":[{"x":1.5},{"x":${x}}]}`,
       headers: { 'Content-Type': 'application/json' },
     })
-    expect([status, json.error.facts]).toEqual([400, { key: 1, column: 'x' }])
+    expect([status, json.error.facts]).toEqual([400, { key: 1, field: 'x' }])
     expect(json.error.message).toContain('write it as text')
   }
   expect((await lookup(path, { keys: [{ x: 1.5 }, { x: '12345678901234568' }] })).json.rows).toEqual([

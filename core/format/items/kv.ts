@@ -41,11 +41,9 @@ export interface KvItem extends Snapshot {
   readonly holder: string
   /** What is labelled at or below it cannot be published. */
   readonly gc: Label
+  /** At most `scanLeasesMax`, so that the item stays below 1 KiB. */
   readonly leases: ReadonlyMap<string, ReadLease>
 }
-
-/** So that the item stays below 1 KiB. */
-export const readLeasesMax = 8
 
 export const kvKey = (tableId: string, at: BucketId): ItemKey => ({ partition: headKey(tableId, at).partition, sort: 'k' })
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { utf8 } from '../../kernel/bytes.ts'
+import type { SluiceError } from '../../kernel/errors.ts'
 import { parseType } from '../../model/type-text.ts'
 import { fieldOf, type Plain, rowsOf } from '../arrow/batch.case.ts'
 import type { Field } from '../arrow/column.ts'
@@ -206,7 +207,9 @@ describe('rows', () => {
         facts: { field: 'nmae', line: 2, column: 11 },
       }),
     )
-    expect(() => decode('{"name":"größe","id":x}', id, name)).toThrow(expect.objectContaining({ facts: { line: 1, column: 22 } }))
+    expect(() => decode('{"name":"größe","id":x}', id, name)).toThrow(
+      expect.objectContaining({ facts: { field: 'id', line: 1, column: 22 } }),
+    )
   })
 
   test.each([
@@ -282,4 +285,32 @@ describe('limits', () => {
       expect.objectContaining({ code: 'invalid-rows' }),
     )
   })
+})
+
+test('an error names the column that it is in, down to the field of a row', () => {
+  const told = (text: string, ...fields: readonly Field[]) => {
+    try {
+      return decode(text, ...fields)
+    } catch (error) {
+      const { message, facts } = error as SluiceError
+      return [message, facts.field]
+    }
+  }
+  expect(told('{"n":1}\n{"n":300}', field('n', 'tinyint'))).toEqual(['line 2, column 9, in "n": it does not fit tinyint', 'n'])
+  expect(told('{"r":{"x":[{"y":"a"}]}}', field('r', 'row<x array<row<y int>>>'))).toEqual([
+    'line 1, column 17, in "r.x.y": a number is expected here',
+    'r.x.y',
+  ])
+  expect(told('{"m":[["k"]]}', field('m', 'map<string,int>'))).toEqual(['line 1, column 11, in "m": "," is expected here', 'm'])
+  expect(told('{}', field('id', 'bigint', false))).toEqual([
+    'line 1, column 1, in "id": it is not nullable, and has no value here',
+    'id',
+  ])
+  expect(told('{"id":1', field('id', 'bigint'))).toEqual(['line 1, column 8: the text ends inside a value', undefined])
+})
+
+test('a JSON body of another shape is told the shape, and what rows one a line are', () => {
+  const id = field('id', 'bigint')
+  for (const text of ['{"id":1}', '[{"id":1}]', '{}', '{"id":1}\n{"id":2}', '{"rows":{"id":1}}'])
+    expect(() => decodeRows(utf8(text), [id], 'json')).toThrow(/\{"rows":\[.*application\/x-ndjson/)
 })

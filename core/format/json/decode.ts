@@ -12,8 +12,8 @@ import type { Batch, Field } from '../arrow/column.ts'
 import { checkRowBytes } from '../arrow/row-bytes.ts'
 import { batchBytes } from '../arrow/take.ts'
 import { utf8Problem } from '../arrow/utf8.ts'
-import { ObjectReader, unknownKey } from './nested-builders.ts'
-import { expectByte, nextOrClose, peek, problem, readText, Source } from './source.ts'
+import { ObjectReader } from './nested-builders.ts'
+import { expectByte, nextOrClose, peek, placeOf, problem, RowProblem, readText, Source } from './source.ts'
 
 export interface DecodeOptions {
   readonly rowsMax?: number
@@ -23,7 +23,7 @@ export interface DecodeOptions {
   readonly formerNames?: Readonly<Record<string, number>>
 }
 
-/** One batch, or none without rows. Errors: `invalid-rows`, `unknown-field`, `too-large`; facts `line`, `column` from 1. */
+/** One batch, or none without rows. Errors: `invalid-rows`, `unknown-field`, `too-large`; facts `line`, `column` from 1, `field` where a column of the table is meant. */
 export function decodeRows(
   bytes: Uint8Array,
   fields: readonly Field[],
@@ -65,18 +65,20 @@ function endLine(source: Source): void {
 function readWhole(source: Source, reader: ObjectReader, rowsMax: number): number {
   let rows = 0
   let seen = false
-  expectByte(source, 0x7b)
+  if (peek(source) !== 0x7b) throw problem(source, jsonForm)
+  source.at++
   if (peek(source) !== 0x7d) {
     do {
       const start = source.at
       if (peek(source) !== 0x22) throw problem(source, 'a key is expected here')
       readText(source)
       const name = utf8Text(source.text.subarray(source.from, source.to))
-      if (name !== 'rows') throw unknownKey(source, name, start, ['rows'])
+      if (name !== 'rows') throw new RowProblem('unknown-field', jsonForm, placeOf(source.bytes, start), name)
       if (seen) throw problem(source, 'the key "rows" comes twice', start)
       seen = true
       expectByte(source, 0x3a)
-      expectByte(source, 0x5b)
+      if (peek(source) !== 0x5b) throw problem(source, jsonForm)
+      source.at++
       if (peek(source) === 0x5d) source.at++
       else {
         do {
@@ -87,10 +89,13 @@ function readWhole(source: Source, reader: ObjectReader, rowsMax: number): numbe
       }
     } while (nextOrClose(source, 0x7d))
   } else source.at++
-  if (!seen) throw problem(source, 'the key "rows" is missing')
+  if (!seen) throw problem(source, jsonForm)
   if (peek(source) !== 0 || source.at < source.end) throw problem(source, 'something follows the value')
   return rows
 }
+
+const jsonForm =
+  'application/json has its rows in one object, {"rows":[{…},{…}]}; rows one a line are application/x-ndjson: set Content-Type to what is sent'
 
 function checkRows(rows: number, rowsMax: number): void {
   if (rows >= rowsMax) throw new SluiceError('too-large', `a request has at most ${rowsMax} rows`, { facts: { rowsMax } })

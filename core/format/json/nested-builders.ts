@@ -1,7 +1,6 @@
 /** Builders of arrays, maps, rows and vectors, and of the rows of a table: an object whose keys are columns. */
 
 import { utf8, utf8Text } from '../../kernel/bytes.ts'
-import { SluiceError } from '../../kernel/errors.ts'
 import { quoted, suggestion } from '../../model/nearest.ts'
 import type { DataType } from '../../model/types.ts'
 import type { Budget } from '../arrow/budget.ts'
@@ -18,7 +17,19 @@ import {
   MomentBuilder,
   TextBuilder,
 } from './scalar-builders.ts'
-import { expectByte, nextOrClose, passNull, peek, placeOf, problem, readText, type Source, skipValue } from './source.ts'
+import {
+  expectByte,
+  inField,
+  nextOrClose,
+  passNull,
+  peek,
+  placeOf,
+  problem,
+  RowProblem,
+  readText,
+  type Source,
+  skipValue,
+} from './source.ts'
 
 type Parts = Pick<ColumnData, 'offsets' | 'values' | 'children'>
 
@@ -227,9 +238,17 @@ export class ObjectReader {
     const builder = this.#builders[key]
     if (builder === undefined) return skipValue(source)
     if (builder.rows < row) builder.appendNulls(row - builder.rows)
-    if (!passNull(source)) builder.read(source)
+    if (!passNull(source)) this.#readInto(builder, source, key)
     else if (this.#fields[key]?.nullable === false) throw this.#nullProblem(source, key, source.at - 4)
     else builder.appendNulls(1)
+  }
+
+  #readInto(builder: Builder, source: Source, key: number): void {
+    try {
+      builder.read(source)
+    } catch (error) {
+      throw inField(error, this.#fields[key]?.name ?? '')
+    }
   }
 
   /** Passes a key and its colon. */
@@ -251,8 +270,8 @@ export class ObjectReader {
     return found
   }
 
-  #nullProblem(source: Source, key: number, at: number): SluiceError {
-    return problem(source, `the column ${quoted(this.#fields[key]?.name ?? '')} is not nullable`, at)
+  #nullProblem(source: Source, key: number, at: number): unknown {
+    return inField(problem(source, 'it is not nullable, and has no value here', at), this.#fields[key]?.name ?? '')
   }
 }
 
@@ -300,13 +319,7 @@ function passBytes(source: Source, bytes: Uint8Array): boolean {
   return true
 }
 
-export function unknownKey(source: Source, name: string, at: number, names: Iterable<string>): SluiceError {
-  const { line, column } = placeOf(source.bytes, at)
-  return new SluiceError(
-    'unknown-field',
-    `line ${line}, column ${column}: the table has no column ${quoted(name)}${suggestion(name, names)}`,
-    {
-      facts: { field: name.slice(0, 256), line, column },
-    },
-  )
+function unknownKey(source: Source, name: string, at: number, names: Iterable<string>): RowProblem {
+  const what = `the table has no column ${quoted(name)}${suggestion(name, names)}`
+  return new RowProblem('unknown-field', what, placeOf(source.bytes, at), name)
 }

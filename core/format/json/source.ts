@@ -4,6 +4,7 @@
  */
 import { SluiceError } from '../../kernel/errors.ts'
 import { limits } from '../../kernel/limits.ts'
+import { quoted } from '../../model/nearest.ts'
 import { numberEnd } from '../../model/values/numbers.ts'
 import type { Budget } from '../arrow/budget.ts'
 
@@ -25,14 +26,40 @@ export class Source {
   }
 }
 
+export interface Place {
+  readonly line: number
+  readonly column: number
+}
+
+/** What is wrong, where in the text, and in which column of the table: `a.b` is the field b of the row a. */
+export class RowProblem extends SluiceError {
+  readonly what: string
+  readonly place: Place
+  readonly field: string | undefined
+  constructor(code: 'invalid-rows' | 'unknown-field', what: string, place: Place, field?: string) {
+    const inside = field === undefined || code === 'unknown-field' ? '' : `, in ${quoted(field)}`
+    super(code, `line ${place.line}, column ${place.column}${inside}: ${what}`, {
+      facts: { ...(field !== undefined && { field: field.slice(0, 256) }), ...place },
+    })
+    this.what = what
+    this.place = place
+    this.field = field
+  }
+}
+
 /** `at`: where in the text; by default where reading stands. */
-export function problem(source: Source, what: string, at = source.at): SluiceError {
-  const { line, column } = placeOf(source.bytes, at)
-  return new SluiceError('invalid-rows', `line ${line}, column ${column}: ${what}`, { facts: { line, column } })
+export function problem(source: Source, what: string, at = source.at): RowProblem {
+  return new RowProblem('invalid-rows', what, placeOf(source.bytes, at))
+}
+
+/** The same error, in the field `name`. */
+export function inField(error: unknown, name: string): unknown {
+  if (!(error instanceof RowProblem) || error.code !== 'invalid-rows') return error
+  return new RowProblem('invalid-rows', error.what, error.place, error.field === undefined ? name : `${name}.${error.field}`)
 }
 
 /** From 1; columns count characters. */
-export function placeOf(bytes: Uint8Array, at: number): { line: number; column: number } {
+export function placeOf(bytes: Uint8Array, at: number): Place {
   let line = 1
   let column = 1
   for (let i = 0; i < at && i < bytes.length; i++) {
