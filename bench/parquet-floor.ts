@@ -1,9 +1,9 @@
 /**
  * Bare parquet-wasm: Arrow streams of at most 64 MiB into Parquet, zstd, a dictionary on the string column only. The
- * streams are made before the clock starts. `lakeColumns`: with the three columns that a lake adds, the very batches that
- * tiering writes. Prints one JSON object.
+ * streams are made before the clock starts. With the three columns that a lake adds, the very batches
+ * that tiering writes. Prints one JSON object.
  *
- *   node bench/parquet-floor.ts '{"rows":…,"batchRows":…,"lakeColumns":true}'
+ *   node bench/parquet-floor.ts '{"shape":"plain","rows":…}'
  */
 import {
   Table as ArrowTable,
@@ -18,30 +18,31 @@ import {
   tableToIPC,
 } from 'apache-arrow'
 import { Compression, EnabledStatistics, Table, WriterPropertiesBuilder, writeParquet } from 'parquet-wasm'
-import { arrowBatch } from './bodies.ts'
+import { type Shape, shapedBatch, shapeSpecs } from './shapes.ts'
 
 export interface ParquetFloor {
   readonly rowsPerSecond: number
+  readonly cpuMs: number
   readonly bytes: number
 }
 
 const fileBytesMax = 64 * 2 ** 20
-const { rows, batchRows, lakeColumns } = JSON.parse(process.argv[2] ?? '{}') as {
-  rows: number
-  batchRows: number
-  lakeColumns: boolean
-}
+const { shape, rows } = JSON.parse(process.argv[2] ?? '{}') as { shape: Shape; rows: number }
+const { bodyRows: batchRows, bytesPerRow, dictionaryColumns } = shapeSpecs[shape]
 
 const streams = makeStreams()
 write(streams[0] ?? new Uint8Array())
 const begun = performance.now()
+const cpuBegun = process.cpuUsage()
 let bytes = 0
 for (const stream of streams) bytes += write(stream)
 const seconds = (performance.now() - begun) / 1000
-process.stdout.write(JSON.stringify({ rowsPerSecond: rows / seconds, bytes } satisfies ParquetFloor))
+const { user, system } = process.cpuUsage(cpuBegun)
+const cpuMs = (user + system) / 1_000
+process.stdout.write(JSON.stringify({ rowsPerSecond: rows / seconds, cpuMs, bytes } satisfies ParquetFloor))
 
 function makeStreams(): Uint8Array[] {
-  const batchesPerFile = Math.max(1, Math.floor(fileBytesMax / (batchRows * 60)))
+  const batchesPerFile = Math.max(1, Math.floor(fileBytesMax / (batchRows * bytesPerRow)))
   const made: Uint8Array[] = []
   for (let row = 0; row < rows; row += batchRows * batchesPerFile) {
     const count = Math.min(batchesPerFile, Math.ceil((rows - row) / batchRows))
@@ -53,8 +54,7 @@ function makeStreams(): Uint8Array[] {
 
 function batchAt(row: number): RecordBatch {
   const length = Math.min(batchRows, rows - row)
-  const batch = arrowBatch(length, row)
-  if (!lakeColumns) return batch
+  const batch = shapedBatch(shape, { rows: length, first: row, total: rows })
   const offsets = BigInt64Array.from({ length }, (_, at) => BigInt(row + at))
   const utc = new TimestampMicrosecond('UTC')
   const added = [
@@ -77,7 +77,6 @@ function write(stream: Uint8Array): number {
     .setCompression(Compression.ZSTD)
     .setDictionaryEnabled(false)
     .setStatisticsEnabled(EnabledStatistics.Chunk)
-    .setColumnDictionaryEnabled('name', true)
-    .build()
-  return writeParquet(Table.fromIPCStream(stream), properties).length
+  const built = dictionaryColumns.reduce((builder, name) => builder.setColumnDictionaryEnabled(name, true), properties).build()
+  return writeParquet(Table.fromIPCStream(stream), built).length
 }

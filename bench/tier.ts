@@ -1,47 +1,44 @@
 /**
  * Tiering against bare parquet-wasm: rows a second of `POST …/tier` over a log that was filled before, and of a process
- * that writes the same rows to Parquet with the same settings and does nothing else. Then the most memory that a server
+ * that writes the same rows to Parquet with the same settings and does nothing else; of plain columns, of partitions, of nested columns. Then the most memory that a server
  * holds while it tiers a backlog of ten million rows; it is filled by a server process that is stopped before.
  */
 import { readdirSync, statSync } from 'node:fs'
 import path from 'node:path'
-import { call, createTable, produce, type TierAnswer, tieredLater } from './api.ts'
+import { Table as ArrowTable, tableToIPC } from 'apache-arrow'
+import { call, produce, type TierAnswer, tieredLater } from './api.ts'
 import type { BenchOptions } from './append.ts'
-import { arrowBody } from './bodies.ts'
+import { media } from './bodies.ts'
 import { runScript, type Server, startSluice } from './children.ts'
-import { alternate, type Measured, machine, type Report, spreadOf } from './harness.ts'
+import { alternate, type Case, type Measured, machine, type Report, spreadOf } from './harness.ts'
 import type { ParquetFloor } from './parquet-floor.ts'
 import { type Scratch, withScratch } from './scratch.ts'
+import { type Shape, shapedBatch, shapeSpecs } from './shapes.ts'
 
 const GiB = 2 ** 30
-const bodyRows = 65_536
-const speedBodies = 64
-const backlogBodies = 153
+/** Of each shape but the backlog. */
+const rowsOf: Readonly<Record<Shape, number>> = { plain: 4_194_304, text: 2_621_440, day: 2_621_440, nested: 1_966_080 }
+const backlogRows = 10_027_008
 const lanes = 4
 const tierMsMax = 10 * 60_000
 
 export function tier({ rounds, progress }: BenchOptions): Promise<readonly Report[]> {
   return withScratch(async (scratch) => {
-    const rows = bodyRows * speedBodies
     const speed = await alternate({
       bench: 'tier, rows from the log to Iceberg',
       unit: 'rows/s',
       rounds,
       progress,
       cases: [
-        { name: 'bare parquet-wasm, same columns', run: () => onParquet(rows, true) },
-        { name: 'bare parquet-wasm, without the 3 lake columns', run: () => onParquet(rows, false) },
-        {
-          name: 'POST tier until committed',
-          floor: 'bare parquet-wasm, same columns',
-          aim: { ratio: 0.6 },
-          run: () => onSluice(scratch),
-        },
+        ...pair(scratch, 'plain', 'plain columns', 0.6),
+        ...pair(scratch, 'text', 'partitions by a text of 20 values', 0.5),
+        ...pair(scratch, 'day', 'partitions by day, 20 days', 0.5),
+        ...pair(scratch, 'nested', 'and a row, a list, a map', 0.5),
       ],
       notes: [
-        `${rows} rows in 1 bucket, ${speedBodies} bodies; the product's time counts from the call until no row lags, reading the log, manifests and the commit included`,
-        'both are warm: the floor has written one file before, the server has tiered a small table',
-        'parquet-wasm runs on one thread of a process of its own, on batches of the same rows, at most 64 MiB of Arrow a file',
+        `rows in 1 bucket (of each partition): ${Object.entries(rowsOf).map(([shape, rows]) => `${rows} ${shape}`).join(', ')}; the product's time counts from the call until no row lags, reading the log, manifests and the commit included`, // biome-ignore format: one line
+        'both are warm: the floor has written one file before, the server has tiered a small table of two buckets, a file a worker; CPU s of all threads',
+        'bare: parquet-wasm on one thread of a process of its own, the same columns and the three of a lake, at most 64 MiB of Arrow a file, one file after another without partitions',
       ],
     })
     progress('tier: ten million rows')
@@ -49,22 +46,33 @@ export function tier({ rounds, progress }: BenchOptions): Promise<readonly Repor
   })
 }
 
-async function onParquet(rows: number, lakeColumns: boolean): Promise<Measured> {
-  const { rowsPerSecond } = await runScript<ParquetFloor>('parquet-floor.ts', { rows, batchRows: bodyRows, lakeColumns })
-  return { value: rowsPerSecond }
+function pair(scratch: Scratch, shape: Shape, name: string, ratio: number): readonly Case[] {
+  const floor = `bare, ${name}`
+  return [
+    { name: floor, run: () => onParquet(shape) },
+    { name, floor, aim: { ratio }, run: () => onSluice(scratch, shape) },
+  ]
 }
 
-async function onSluice(scratch: Scratch): Promise<Measured> {
+async function onParquet(shape: Shape): Promise<Measured> {
+  const argument = { shape, rows: rowsOf[shape] }
+  const { rowsPerSecond, cpuMs } = await runScript<ParquetFloor>('parquet-floor.ts', argument)
+  return { value: rowsPerSecond, figures: { 'CPU s': cpuMs / 1_000 } }
+}
+
+async function onSluice(scratch: Scratch, shape: Shape): Promise<Measured> {
   const folder = scratch.folder()
-  const warm = await fill(folder, 'warm', 4)
-  const table = await fill(folder, 'tiered', speedBodies)
+  const warm = await fill(folder, { name: 'warm', shape, total: 4 * shapeSpecs[shape].bodyRows, buckets: 2 })
+  const table = await fill(folder, { name: 'tiered', shape, total: rowsOf[shape], buckets: 1 })
   const server = await startSluice(folder)
   try {
     await tierAll(server, warm)
     const begun = performance.now()
+    const cpuBegun = server.cpuMs()
     await tierAll(server, table)
     const seconds = (performance.now() - begun) / 1000
-    return { value: (bodyRows * speedBodies) / seconds, figures: { 'peak MiB': server.peakBytes() / 2 ** 20 } }
+    const figures = { 'CPU s': (server.cpuMs() - cpuBegun) / 1_000, 'peak MiB': server.peakBytes() / 2 ** 20 }
+    return { value: rowsOf[shape] / seconds, figures }
   } finally {
     await server.stop()
     scratch.remove(folder)
@@ -73,17 +81,16 @@ async function onSluice(scratch: Scratch): Promise<Measured> {
 
 async function backlog(scratch: Scratch): Promise<Report> {
   const folder = scratch.folder()
-  const table = await fill(folder, 'tiered', backlogBodies)
+  const table = await fill(folder, { name: 'tiered', shape: 'plain', total: backlogRows, buckets: 1 })
   const server = await startSluice(folder)
   try {
     const begun = performance.now()
     await tierAll(server, table)
     const seconds = (performance.now() - begun) / 1000
     const peak = server.peakBytes()
-    const rows = bodyRows * backlogBodies
-    const figures = { 'rows/s': spreadOf([rows / seconds]), 'log MiB': spreadOf([bytesBelow(folder) / 2 ** 20]) }
+    const figures = { 'rows/s': spreadOf([backlogRows / seconds]), 'log MiB': spreadOf([bytesBelow(folder) / 2 ** 20]) }
     const line = {
-      name: `${rows.toLocaleString('en-US')} rows`,
+      name: `${backlogRows.toLocaleString('en-US')} rows`,
       value: spreadOf([peak / 2 ** 20]),
       figures,
       aim: '≤ 1024',
@@ -99,16 +106,35 @@ async function backlog(scratch: Scratch): Promise<Report> {
   }
 }
 
-/** Fills a table of one bucket by a server of its own. */
-async function fill(folder: string, name: string, bodies: number): Promise<string> {
+interface Filling {
+  readonly name: string
+  readonly shape: Shape
+  readonly total: number
+  readonly buckets: number
+}
+
+/** Fills a table by a server of its own. */
+async function fill(folder: string, { name, shape, total, buckets }: Filling): Promise<string> {
+  const { columns, partitionBy = [], bodyRows } = shapeSpecs[shape]
   const server = await startSluice(folder)
   try {
-    const table = await createTable(server.port, name, 1, tieredLater)
+    const table = `/v1/databases/bench/tables/${name}`
+    await call(server.port, 'PUT', '/v1/databases/bench')
+    await call(
+      server.port,
+      'PUT',
+      table,
+      JSON.stringify({ columns, partitionBy, buckets: { count: buckets, key: ['id'] }, options: tieredLater }),
+    )
     let next = 0
     await Promise.all(
       Array.from({ length: lanes }, async () => {
-        for (let body = next++; body < bodies; body = next++)
-          await produce(server.port, table, arrowBody(bodyRows, body * bodyRows))
+        for (let first = next; first < total; first = next) {
+          const rows = Math.min(bodyRows, total - first)
+          next = first + rows
+          const bytes = tableToIPC(new ArrowTable(shapedBatch(shape, { rows, first, total })), 'stream')
+          await produce(server.port, table, { bytes, rows, contentType: media.arrow })
+        }
       }),
     )
     return table
