@@ -49,6 +49,17 @@ export function arrowBodyOf(bytesMax: number): Body {
   return body
 }
 
+/** Rows of these ids, as Arrow. */
+export function arrowBodyOfIds(ids: readonly number[]): Body {
+  return { bytes: tableToIPC(new Table(arrowBatchOf(ids)), 'stream'), rows: ids.length, contentType: media.arrow }
+}
+
+/** A row as the product answers it. */
+export function jsonRow(row: number): Readonly<Record<string, unknown>> {
+  const at = new Date(Date.UTC(2026, 10, 21, 9, 30) + Math.floor(row / 1_000_000) * 1_000).toISOString().slice(0, 19)
+  return { id: String(row), name: nameOf(row), value: numberOf(row), at: `${at}.${String(row % 1_000_000).padStart(6, '0')}` }
+}
+
 export function ndjsonBodyOf(bytesMax: number): Body {
   const lines: string[] = []
   let bytes = 0
@@ -61,14 +72,15 @@ export function ndjsonBodyOf(bytesMax: number): Body {
   return { bytes: Buffer.from(lines.join('')), rows: lines.length, contentType: media.ndjson }
 }
 
-export function arrowBatch(rows: number, first: number): RecordBatch {
-  const ids = BigInt64Array.from({ length: rows }, (_, row) => BigInt(first + row))
-  const values = Float64Array.from({ length: rows }, (_, row) => numberOf(first + row))
-  const times = BigInt64Array.from({ length: rows }, (_, row) => 1_795_253_400_000_000n + BigInt(first + row))
-  const names = vectorFromArray(
-    Array.from({ length: rows }, (_, row) => nameOf(first + row)),
-    new Utf8(),
-  )
+export const arrowBatch = (rows: number, first: number): RecordBatch =>
+  arrowBatchOf(Array.from({ length: rows }, (_, row) => first + row))
+
+function arrowBatchOf(each: readonly number[]): RecordBatch {
+  const rows = each.length
+  const ids = BigInt64Array.from(each, BigInt)
+  const values = Float64Array.from(each, numberOf)
+  const times = BigInt64Array.from(each, (row) => 1_795_253_400_000_000n + BigInt(row))
+  const names = vectorFromArray(each.map(nameOf), new Utf8())
   const [nameData] = names.data
   const schema = new Schema([
     new Field('id', new Int64(), false),

@@ -20,14 +20,16 @@ export interface Server {
   /** User and system time so far, threads included. */
   cpuMs(): number
   stop(): Promise<void>
+  /** At once, as a crash. */
+  kill(): Promise<void>
 }
 
 export function startSluice(folder: string): Promise<Server> {
   return startServer([...nodeFlags, path.join(root, 'cli/main.ts'), 'serve', '--port', '0', '--data', folder])
 }
 
-/** `files`: bodies go to fsynced files in `folder` · `memory`: bodies are read and dropped. */
-export function startFloor(kind: 'files' | 'memory', folder: string): Promise<Server> {
+/** As floor.ts says. */
+export function startFloor(kind: 'files' | 'memory' | 'map', folder: string): Promise<Server> {
   return startServer([path.join(root, 'bench/floor.ts'), kind, folder])
 }
 
@@ -58,7 +60,17 @@ async function startServer(args: readonly string[]): Promise<Server> {
       resolve(Number(found[1]))
     })
   })
-  return { port, peakBytes: () => peakBytes(child.pid), cpuMs: () => cpuMs(child.pid), stop: () => stop(child) }
+  return {
+    port,
+    peakBytes: () => peakBytes(child.pid),
+    cpuMs: () => cpuMs(child.pid),
+    stop: () => stop(child),
+    kill: async () => {
+      const gone = ended(child)
+      child.kill('SIGKILL')
+      await gone
+    },
+  }
 }
 
 function start(args: readonly string[], environment: NodeJS.ProcessEnv) {

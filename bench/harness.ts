@@ -12,8 +12,8 @@ export interface Case {
   readonly run: () => Promise<Measured>
   /** The name of the case that this one is held against. */
   readonly floor?: string
-  /** The ratio that is asked for, and limits on named figures. */
-  readonly aim?: { readonly ratio?: number; readonly most?: Readonly<Record<string, number>> }
+  /** The ratio and the value that are asked for, and limits on named figures. */
+  readonly aim?: { readonly ratio?: number; readonly least?: number; readonly most?: Readonly<Record<string, number>> }
 }
 
 export interface Measured {
@@ -85,16 +85,25 @@ function summarize(each: Case, measured: ReadonlyMap<string, readonly Measured[]
   const figures = Object.fromEntries(names.map((name) => [name, spreadOf(own.flatMap((one) => one.figures?.[name] ?? []))]))
   const line = { name: each.name, value: spreadOf(own.map((one) => one.value)), figures }
   const floors = each.floor === undefined ? undefined : measured.get(each.floor)
-  if (floors === undefined) return line
+  if (floors === undefined) return { ...line, ...judge(each, line) }
   const ratio = spreadOf(own.map((one, round) => one.value / (floors[round]?.value ?? Number.NaN)))
-  return { ...line, ratio, ...judge(each, ratio, figures) }
+  return { ...line, ratio, ...judge(each, { ...line, ratio }) }
 }
 
-function judge({ aim }: Case, ratio: Spread, figures: Readonly<Record<string, Spread>>): { aim?: string; met?: boolean } {
+function judge(
+  { aim }: Case,
+  { value, ratio, figures }: Pick<Line, 'value' | 'ratio' | 'figures'>,
+): { aim?: string; met?: boolean } {
   if (aim === undefined) return {}
   const limits = Object.entries(aim.most ?? {})
-  const texts = [...(aim.ratio === undefined ? [] : [`≥ ${aim.ratio}`]), ...limits.map(([name, most]) => `${name} ≤ ${most}`)]
-  const fast = aim.ratio === undefined || ratio.median >= aim.ratio
+  const texts = [
+    ...(aim.ratio === undefined ? [] : [`≥ ${aim.ratio}`]),
+    ...(aim.least === undefined ? [] : [`value ≥ ${aim.least}`]),
+    ...limits.map(([name, most]) => `${name} ≤ ${most}`),
+  ]
+  const fast =
+    (aim.ratio === undefined || (ratio?.median ?? Number.NaN) >= aim.ratio) &&
+    (aim.least === undefined || value.median >= aim.least)
   const bounded = limits.every(([name, most]) => (figures[name]?.median ?? Number.POSITIVE_INFINITY) <= most)
   return { aim: texts.join(', '), met: fast && bounded }
 }

@@ -13,10 +13,12 @@ export interface LoadSpec {
   readonly port: number
   readonly path: string
   readonly contentType: string
-  readonly bodyFile: string
+  /** Several: each request has the next one, over all connections. */
+  readonly bodyFile: string | readonly string[]
   readonly connections: number
-  /** Measured requests, over all connections; a tenth of it is sent before, unmeasured. */
+  /** Measured requests, over all connections; a tenth of it is sent before, unmeasured, unless `warm` says how many. */
   readonly requests: number
+  readonly warm?: number
   /** Each connection is a producer of this name and its number. */
   readonly producer?: string
   /** Open loop at this rate. */
@@ -37,13 +39,14 @@ export interface LoadResult {
 }
 
 const spec = JSON.parse(process.argv[2] ?? '{}') as LoadSpec
-const body = readFileSync(spec.bodyFile)
+const bodies = [spec.bodyFile].flat().map((file) => readFileSync(file))
+let sent = 0
 const latencies: number[] = []
 let failed = 0
 let firstFailure: string | undefined
 
 const lanes = await Promise.all(Array.from({ length: spec.connections }, (_, index) => openLane(index)))
-await closedLoop(Math.ceil(spec.requests / 10))
+await closedLoop(spec.warm ?? Math.ceil(spec.requests / 10))
 latencies.length = 0
 const begun = performance.now()
 await (spec.perSecond === undefined ? closedLoop(spec.requests) : openLoop(spec.requests, spec.perSecond))
@@ -70,8 +73,8 @@ async function openLoop(requests: number, perSecond: number): Promise<void> {
   const free = [...lanes]
   const waiting: ((lane: Lane) => void)[] = []
   const done: Promise<void>[] = []
-  for (let sent = 0; sent < requests; sent++) {
-    const due = start + (sent * 1000) / perSecond
+  for (let next = 0; next < requests; next++) {
+    const due = start + (next * 1000) / perSecond
     if (due > performance.now() + 1) await new Promise((resolve) => setTimeout(resolve, due - performance.now()))
     const turn = new Promise<Lane>((resolve) => {
       const lane = free.pop()
@@ -103,13 +106,14 @@ async function openLane(index: number): Promise<Lane> {
   })
   const answers = readAnswers(socket)
   let sequence = 0
-  const start = `POST ${spec.path} HTTP/1.1\r\nHost: 127.0.0.1:${spec.port}\r\nContent-Type: ${spec.contentType}\r\nContent-Length: ${body.length}\r\n`
+  const start = `POST ${spec.path} HTTP/1.1\r\nHost: 127.0.0.1:${spec.port}\r\nContent-Type: ${spec.contentType}\r\n`
   return {
     async send() {
       const named = spec.producer === undefined ? '' : `Producer-Id: ${spec.producer}-${index}\r\nProducer-Seq: ${sequence++}\r\n`
+      const body = bodies[sent++ % bodies.length] as Buffer
       const answer = answers()
       socket.cork()
-      socket.write(`${start}${named}\r\n`, 'latin1')
+      socket.write(`${start}Content-Length: ${body.length}\r\n${named}\r\n`, 'latin1')
       socket.write(body)
       socket.uncork()
       const { status, text } = await answer
@@ -163,11 +167,15 @@ function resultOf(elapsed: number): LoadResult {
     requests: sorted.length,
     seconds: elapsed,
     perSecond: sorted.length / elapsed,
-    bytesPerSecond: (sorted.length * body.length) / elapsed,
+    bytesPerSecond: (sorted.length * meanBytes()) / elapsed,
     failed,
     ...(firstFailure === undefined ? {} : { firstFailure }),
     p50Ms: at(0.5),
     p99Ms: at(0.99),
     maxMs: at(1),
   }
+}
+
+function meanBytes(): number {
+  return bodies.reduce((sum, { length }) => sum + length, 0) / bodies.length
 }

@@ -10,13 +10,14 @@ import { compactLake } from './compact-lake.ts'
 import { ddl } from './ddl.ts'
 import { freshness } from './freshness.ts'
 import type { Report } from './harness.ts'
-import { lookup, upsert } from './keyed.ts'
+import { lookup } from './lookup.ts'
 import { plan, printPlan } from './plan.ts'
 import { fetch, filter, partitions, prune } from './read.ts'
 import { printRequests, requests } from './requests.ts'
 import { printReport } from './table.ts'
 import { tail } from './tail.ts'
 import { tier } from './tier.ts'
+import { upsert } from './upsert.ts'
 
 interface Bench {
   readonly about: string
@@ -43,8 +44,11 @@ const benches: Readonly<Record<string, Bench>> = {
   filter: { about: 'few rows of a table against all', run: async (options) => reports(await filter(options)) },
   tail: { about: 'from produce to tail, over long polls and events', run: async (options) => reports(await tail(options)) },
   ddl: { about: 'create, describe and list 10,000 tables', run: async (options) => reports(await ddl(options)) },
-  upsert: { about: 'upserts of keys that are there, against appends', run: async (options) => reports(await upsert(options)) },
-  lookup: { about: 'warm lookups against a bare Node server', run: async (options) => reports(await lookup(options)) },
+  upsert: {
+    about: 'upserts of 1 M and 10 M keys against appends, what they write and hold',
+    run: async (options) => reports(await upsert(options)),
+  },
+  lookup: { about: 'warm lookups against a bare Node server with a Map', run: async (options) => reports(await lookup(options)) },
   compact: {
     about: 'object reads of a long log before and after compaction, and bytes moved',
     run: async (options) => {

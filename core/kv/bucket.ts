@@ -85,10 +85,16 @@ export class KvBucket {
     return this.#known?.tail.end
   }
 
-  /** Brings the state to the head's end or past it. `onKey` is told of what changed. Errors: `changed`, those of the stores. */
-  catchUp(table: Table, head: Head | undefined, onKey?: (key: string) => void): Promise<void> {
+  /** The snapshot where none is known yet, to be read beside the head. */
+  async readAhead(table: Table): Promise<KvItem | undefined> {
+    return this.#known === undefined ? readKvItem(this.#kv.reading.world, table.tableId, idOf(this.#at)) : undefined
+  }
+
+  /** Brings the state to the head's end or past it. `item`: of `readAhead`. Errors: `changed`, those of the stores. */
+  catchUp(table: Table, head: Head | undefined, item?: KvItem): Promise<void> {
     return this.#alone(async () => {
-      await this.#load(table, head)
+      await this.#load(table, head, item)
+      const manifest = this.#manifestAhead(table, head)
       // The commit that it is inside may lie past the end that the caller knows.
       let seen = this.#isTorn ? await readHead(this.#kv.reading.world, table.tableId, idOf(this.#at)) : head
       for (let attempt = 1; seen !== undefined && this.#tail.end < seen.end; attempt++) {
@@ -96,7 +102,7 @@ export class KvBucket {
           const { reading } = this.#kv
           const to = { head: seen, end: seen.end }
           const tailReading = { reading, table, at: this.#at, form: keyFormOf(table), bytesMax: this.#readBytesMax }
-          await readTail(tailReading, this.#tail, to, { ...(onKey && { onKey }), onRead: () => this.#grown() })
+          await readTail(tailReading, this.#tail, to, { onRead: () => this.#grown() })
           this.#wholeTo = this.#tail.end
           this.#commits += 1
         } catch (error) {
@@ -106,6 +112,7 @@ export class KvBucket {
           seen = await readHead(this.#kv.reading.world, table.tableId, idOf(this.#at))
         }
       }
+      await manifest
       this.#pin()
     })
   }
@@ -233,15 +240,24 @@ export class KvBucket {
     return this.#known !== undefined && this.#known.tail.end !== this.#wholeTo
   }
 
-  async #load(table: Table, head: Head | undefined): Promise<void> {
+  async #load(table: Table, head: Head | undefined, item: KvItem | undefined): Promise<void> {
     const isDue = this.#commits >= limits.foldAtReferences || this.tailBytes > limits.foldAtBytes * 2
     if (this.#known !== undefined && !isDue) return
-    await this.#refresh(table, head)
+    await this.#refresh(table, head, item)
   }
 
-  /** The newest snapshot, of which the tail need not repeat what it has. */
-  async #refresh(table: Table, head?: Head): Promise<void> {
-    const item = await readKvItem(this.#kv.reading.world, table.tableId, idOf(this.#at))
+  /** Into the cache while the changelog is read. Whoever looks into the runs meets the error, if there is one. */
+  async #manifestAhead(table: Table, head: Head | undefined): Promise<void> {
+    const { snapshot, tail } = present(this.#known, 'a bucket that was loaded')
+    if (head === undefined || tail.end >= head.end) return
+    const reading = { objects: this.#kv.reading.world.objects, cache: this.#kv.cache, tableId: table.tableId }
+    await runsOf(reading, snapshot).catch(() => undefined)
+  }
+
+  /** The newest snapshot, of which the tail need not repeat what it has. One read before the head may lie behind the log's start. */
+  async #refresh(table: Table, head?: Head, ahead?: KvItem): Promise<void> {
+    const isUsable = ahead !== undefined && head !== undefined && ahead.upTo >= head.start
+    const item = isUsable ? ahead : await readKvItem(this.#kv.reading.world, table.tableId, idOf(this.#at))
     this.#commits = 0
     const before = this.#known
     if (item === undefined && before !== undefined) return

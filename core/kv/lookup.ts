@@ -193,13 +193,13 @@ export async function bringToEnd(
   at: BucketRef,
   bucket: KvBucket,
 ): Promise<'there' | 'gone'> {
-  const head = await readHead(world, table.tableId, idOf(at))
+  const [head, item] = await Promise.all([readHead(world, table.tableId, idOf(at)), bucket.readAhead(table)])
   if (head?.open !== true && !(await isThere(world, table, at.partition))) {
     if (at.partition.id !== '') log.partitionsKnown.forget(table, at.partition.name)
     return 'gone'
   }
   if (head !== undefined) log.memos.learn(table.tableId, idOf(at), head)
-  await bucket.catchUp(table, head)
+  await bucket.catchUp(table, head, item)
   return 'there'
 }
 

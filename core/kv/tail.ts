@@ -94,8 +94,6 @@ export interface TailReading {
 }
 
 export interface TailEvents {
-  /** A record changed it. */
-  readonly onKey?: (key: string) => void
   /** The tail has grown by one read of the log. */
   readonly onRead?: () => void
 }
@@ -113,7 +111,7 @@ export async function readTail(
   { reading, table, at, form, bytesMax = readBytesMax }: TailReading,
   tail: Tail,
   { head, end }: { readonly head: Head; readonly end: Offset },
-  { onKey, onRead }: TailEvents = {},
+  { onRead }: TailEvents = {},
 ): Promise<void> {
   const fields = [...table.schema.columns, opColumn, prevColumn]
   for (let idle = 0; tail.end < end; ) {
@@ -123,7 +121,7 @@ export async function readTail(
     const rowsMax = Math.min(readRowsMax, Number(end - tail.end))
     await new Walker(reading, table, { fields, rowsMax, bytesMax }, [bucket], steps).run()
     const before = tail.end
-    for (const { rows } of steps) if (rows !== undefined) applyRows(table, form, tail, rows, onKey)
+    for (const { rows } of steps) if (rows !== undefined) applyRows(table, form, tail, rows)
     onRead?.()
     // A walk ends at its time, which may pass before it has a row.
     idle = tail.end > before ? 0 : idle + 1
@@ -132,13 +130,7 @@ export async function readTail(
   }
 }
 
-function applyRows(
-  table: Table,
-  form: KeyForm,
-  tail: Tail,
-  fetched: FetchedRows,
-  onKey: ((key: string) => void) | undefined,
-): void {
+function applyRows(table: Table, form: KeyForm, tail: Tail, fetched: FetchedRows): void {
   assert(fetched.offset === tail.end, 'the changelog has no hole', { at: `${tail.end}`, found: `${fetched.offset}` })
   const fields = [...table.schema.columns, opColumn, prevColumn]
   const rows = rowsOf(decodeBuffers(fields, fetched.rows, fetched.columns()))
@@ -150,7 +142,6 @@ function applyRows(
     tail.rows += BigInt(Number(isUpsert) - Number(hasPrev))
     if (op === changes.updateBefore) continue
     const key = keyOf(form, row)
-    onKey?.(key)
     tail.put(key, {
       offset: offsetOf(fetched.offset + BigInt(i)),
       schemaId: table.schema.schemaId,

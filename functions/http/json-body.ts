@@ -74,6 +74,8 @@ function readArray(reader: Reader, depth: number): Json {
 const stringPattern = /"(?:[^"\\]|\\.)*"/sy
 
 function readString(reader: Reader): string {
+  const plain = readPlain(reader)
+  if (plain !== undefined) return plain
   stringPattern.lastIndex = reader.at
   const raw = stringPattern.exec(reader.text)?.[0]
   if (raw === undefined) throw malformed(reader, 'a string does not end')
@@ -83,6 +85,20 @@ function readString(reader: Reader): string {
     return value
   } catch {
     throw malformed(reader, 'a string has a bad escape or a control character')
+  }
+}
+
+/** Of a string without escapes, as most are. */
+function readPlain(reader: Reader): string | undefined {
+  const start = reader.at + 1
+  for (let at = start; ; at++) {
+    const code = reader.text.charCodeAt(at)
+    if (code === 0x22) {
+      reader.at = at + 1
+      return reader.text.slice(start, at)
+    }
+    // NaN behind the end of the text fails this too.
+    if (!(code >= 0x20) || code === 0x5c) return undefined
   }
 }
 

@@ -24,10 +24,11 @@ export function assertKeyed(table: Table): void {
 
 /** Columns `names` of the table, from JSON as the body's reader gives it. Errors: `invalid-rows`, `unknown-field`. */
 export function keysOf(table: Table, names: readonly string[], keys: readonly unknown[]): Batch {
-  for (const [i, key] of keys.entries()) checkNumbers(key, i)
+  let hasLongs = false
+  for (const [i, key] of keys.entries()) if (checkNumbers(key, i)) hasLongs = true
   const fields = columnsNamed(table, names).map((column): Field => ({ ...column, nullable: false }))
   // a line a key, so that the line of an error is the index of its key
-  const text = utf8(keys.map(jsonOf).join('\n'))
+  const text = utf8(keys.map(hasLongs ? jsonOf : (key) => JSON.stringify(key)).join('\n'))
   const former = table.formerNames === undefined ? {} : { formerNames: table.formerNames }
   try {
     const [batch] = decodeRows(text, fields, 'ndjson', former)
@@ -49,10 +50,13 @@ function inKeys(error: unknown, table: Table, names: readonly string[]): unknown
   })
 }
 
-/** A JSON number that came as a double must be the one that was written. */
-function checkNumbers(key: unknown, index: number): void {
-  if (typeof key !== 'object' || key === null) return
-  for (const [name, value] of Object.entries(key)) {
+/** A JSON number that came as a double must be the one that was written. True: there may be a bigint, which `JSON` cannot write. */
+function checkNumbers(key: unknown, index: number): boolean {
+  if (typeof key !== 'object' || key === null) return typeof key === 'bigint'
+  let hasLongs = false
+  for (const name in key) {
+    const value = (key as Readonly<Record<string, unknown>>)[name]
+    if (typeof value === 'bigint' || typeof value === 'object') hasLongs = true
     if (typeof value !== 'number' || isExact(value)) continue
     throw new SluiceError(
       'invalid-rows',
@@ -62,6 +66,7 @@ function checkNumbers(key: unknown, index: number): void {
       },
     )
   }
+  return hasLongs
 }
 
 const exactDigitsMax = 15

@@ -1,5 +1,6 @@
 /** POST …/lookup and …/lookup/prefix: rows by key, in the order of the keys. */
 import { media } from '../../contract/media.ts'
+import { encodeRows } from '../../core/format/json/encode.ts'
 import { present } from '../../core/kernel/assert.ts'
 import { type Effect, SluiceError } from '../../core/kernel/errors.ts'
 import { limits } from '../../core/kernel/limits.ts'
@@ -34,6 +35,10 @@ export const lookup: Handler<'lookup'> = ({ params, value, wants }, world) =>
     )
     const effect = inserted > 0 ? 'done' : 'none'
     if (wants === media.arrow) return rowsReply(wants, arrowBody(batch, { keyIndices: there, buckets }), effect)
+    if (there.length === found.length) {
+      const rows = encodeRows(batch, undefined, 'json')
+      return rowsReply(wants, [rows.subarray(0, -1), Buffer.from(`,"buckets":${bucketsText(buckets)}}`)], effect)
+    }
     const texts = new Array<string>(found.length).fill('null')
     for (const [i, text] of jsonRows(batch).entries()) texts[present(there[i], 'the index of a key')] = text
     return rowsReply(wants, [Buffer.from(`{"rows":[${texts.join(',')}],"buckets":${bucketsText(buckets)}}`)], effect)
