@@ -28,6 +28,11 @@ export function startSluice(folder: string): Promise<Server> {
   return startServer([...nodeFlags, path.join(root, 'cli/main.ts'), 'serve', '--port', '0', '--data', folder])
 }
 
+/** As recover-child.ts says. */
+export function startKeyedUnfolded(folder: string): Promise<Server> {
+  return startServer([...nodeFlags, path.join(root, 'bench/recover-child.ts'), folder])
+}
+
 /** As floor.ts says. */
 export function startFloor(kind: 'files' | 'memory' | 'map', folder: string): Promise<Server> {
   return startServer([path.join(root, 'bench/floor.ts'), kind, folder])

@@ -13,7 +13,12 @@ export interface Case {
   /** The name of the case that this one is held against. */
   readonly floor?: string
   /** The ratio and the value that are asked for, and limits on named figures. */
-  readonly aim?: { readonly ratio?: number; readonly least?: number; readonly most?: Readonly<Record<string, number>> }
+  readonly aim?: {
+    readonly ratio?: number
+    readonly least?: number
+    readonly valueMost?: number
+    readonly most?: Readonly<Record<string, number>>
+  }
 }
 
 export interface Measured {
@@ -99,11 +104,13 @@ function judge(
   const texts = [
     ...(aim.ratio === undefined ? [] : [`≥ ${aim.ratio}`]),
     ...(aim.least === undefined ? [] : [`value ≥ ${aim.least}`]),
+    ...(aim.valueMost === undefined ? [] : [`value ≤ ${aim.valueMost}`]),
     ...limits.map(([name, most]) => `${name} ≤ ${most}`),
   ]
   const fast =
     (aim.ratio === undefined || (ratio?.median ?? Number.NaN) >= aim.ratio) &&
-    (aim.least === undefined || value.median >= aim.least)
+    (aim.least === undefined || value.median >= aim.least) &&
+    (aim.valueMost === undefined || value.median <= aim.valueMost)
   const bounded = limits.every(([name, most]) => (figures[name]?.median ?? Number.POSITIVE_INFINITY) <= most)
   return { aim: texts.join(', '), met: fast && bounded }
 }

@@ -11,8 +11,10 @@ import { ddl } from './ddl.ts'
 import { freshness } from './freshness.ts'
 import type { Report } from './harness.ts'
 import { lookup } from './lookup.ts'
+import { lookupCold } from './lookup-cold.ts'
 import { plan, printPlan } from './plan.ts'
 import { fetch, filter, partitions, prune } from './read.ts'
+import { recover } from './recover.ts'
 import { printRequests, requests } from './requests.ts'
 import { printReport } from './table.ts'
 import { tail } from './tail.ts'
@@ -49,6 +51,14 @@ const benches: Readonly<Record<string, Bench>> = {
     run: async (options) => reports(await upsert(options)),
   },
   lookup: { about: 'warm lookups against a bare Node server with a Map', run: async (options) => reports(await lookup(options)) },
+  'lookup-cold': {
+    about: 'one key of 10 M by a new process, 25 ms an object read: reads, waves, time',
+    run: async (options) => reports(await lookupCold(options)),
+  },
+  recover: {
+    about: 'killed with 1 M changes in no snapshot: time to the first lookup',
+    run: async (options) => reports(await recover(options)),
+  },
   compact: {
     about: 'object reads of a long log before and after compaction, and bytes moved',
     run: async (options) => {
@@ -95,7 +105,7 @@ function reports(all: readonly Report[]) {
 
 function usage(): string {
   return Object.entries(benches)
-    .map(([name, { about }]) => `  ${name.padEnd(10)} ${about}`)
+    .map(([name, { about }]) => `  ${name.padEnd(12)} ${about}`)
     .join('\n')
 }
 

@@ -15,7 +15,7 @@ import { type TableBody, tableSpecOf } from '../model/spec.ts'
 import type { Table } from '../model/table.ts'
 import type { World } from '../ports/world.ts'
 import { fold } from './fold/fold.ts'
-import { levelLimits } from './fold/levels.ts'
+import { type LevelLimits, levelLimits } from './fold/levels.ts'
 import { defaultKvConfig, Kv, type KvConfig, type UpsertRequest } from './kv.ts'
 import { rowsOf, type Value } from './values.ts'
 
@@ -106,7 +106,7 @@ const jobOf = ({ database, name, tableId, buckets }: Table) => ({
 const tiny = { ...levelLimits, level0RunsMin: 2, level0RunsMax: 4, level1BytesMax: 400, levelGrowth: 2, runBytesMax: 150 }
 
 /** As a worker two minutes later does. */
-export async function foldNow(world: World, { log }: TestKv, table: Table): Promise<void> {
+export async function foldNow(world: World, { log }: TestKv, table: Table, limits: LevelLimits = tiny): Promise<void> {
   const later = { ...world, clock: { ...world.clock, now: () => world.clock.now() + 120_000 } }
-  await fold(later, log, jobOf(table), { deadlineMs: Number.POSITIVE_INFINITY, limits: tiny })
+  await fold(later, log, jobOf(table), { deadlineMs: Number.POSITIVE_INFINITY, limits })
 }
