@@ -9,9 +9,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { findTable } from '../core/catalog/tables.ts'
 import { decodeRows } from '../core/format/json/decode.ts'
 import { present } from '../core/kernel/assert.ts'
-import { readKvItem } from '../core/kv/item.ts'
 import { fold } from '../core/kv/fold/fold.ts'
 import { levelLimits } from '../core/kv/fold/levels.ts'
+import { readKvItem } from '../core/kv/item.ts'
 import { Kv } from '../core/kv/kv.ts'
 import { readHead } from '../core/log/head/birth.ts'
 import { Log } from '../core/log/log.ts'
@@ -121,7 +121,7 @@ async function lookUp(): Promise<ColdLookup> {
   const table = await keyed()
   const id = table.schema.columns.slice(0, 1)
   const [keys] = decodeRows(Buffer.from(`{"rows":[{"id":"${key}"}]}`), id, 'json')
-  const rows = await kv.lookup(table, present(keys, 'a key'), { stale: false, bytesMax: 2 ** 22 })
+  const { rows } = await kv.lookup(table, present(keys, 'a key'), { stale: false, bytesMax: 2 ** 22 })
   return {
     ms: performance.now() - begun,
     rows: rows.filter((row) => row !== undefined).length,

@@ -1,6 +1,6 @@
 /**
  * Warm lookups over HTTP, 128 keys a request and one, against a bare Node server that parses the same body, finds the keys in a Map
- * and answers the same bytes, which is checked.
+ * and answers the same rows as the same bytes, which is checked (ours adds the offset of each bucket).
  */
 
 import { writeFileSync } from 'node:fs'
@@ -58,7 +58,7 @@ export function lookup({ rounds, progress }: BenchOptions): Promise<readonly Rep
         },
       ],
       notes: [
-        `closed loop, ${requests} requests over ${rows} keys; the bare server parses the same body and answers the same bytes, which is checked`,
+        `closed loop, ${requests} requests over ${rows} keys; the bare server parses the same body and answers the same rows, which is checked`,
       ],
     })
     return [report]
@@ -75,7 +75,8 @@ async function assertSame(port: number, at: string, body: Uint8Array): Promise<v
   const answer = await fetch(`http://127.0.0.1:${port}${at}`, { method: 'POST', headers, body: body as Uint8Array<ArrayBuffer> })
   const text = await answer.text()
   const wanted = JSON.stringify({ rows: keysOfBody(keysAtOnce).map(jsonRow) })
-  if (text !== wanted) throw new Error(`the answer is another: ${text.slice(0, 300)} instead of ${wanted.slice(0, 300)}`)
+  if (!text.startsWith(wanted.slice(0, -1)))
+    throw new Error(`the answer is another: ${text.slice(0, 300)} instead of ${wanted.slice(0, 300)}`)
 }
 
 async function onServer(starting: Promise<Server>, measure: (server: Server) => Promise<Measured>): Promise<Measured> {

@@ -5,7 +5,7 @@
  */
 
 import type { Head } from '../format/items/head.ts'
-import type { Snapshot } from '../format/items/kv.ts'
+import type { KvItem, Snapshot } from '../format/items/kv.ts'
 import type { KeyState } from '../format/run/block.ts'
 import { textAfter } from '../format/run/text.ts'
 import { present } from '../kernel/assert.ts'

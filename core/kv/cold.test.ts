@@ -50,7 +50,7 @@ test('a cold lookup reads three items in two waves, and four objects in three, t
   })
   const found = present(await findTable(cold, 'd', 't'), 'the table')
   const keys = batchOf(found.schema.columns.slice(0, 1), [['k1234']])
-  const answer = await testKv(cold).kv.lookup(found, keys, { stale: false, bytesMax: 1 << 20 })
+  const { rows: answer } = await testKv(cold).kv.lookup(found, keys, { stale: false, bytesMax: 1 << 20 })
   expect(answer.map(plainOf)).toEqual([['k1234', 1234n, 'x'.repeat(60)]])
   expect([items.reads, items.waves]).toEqual([3, 2])
   expect([objects.reads, objects.waves]).toEqual([4, 3])

@@ -18,8 +18,8 @@ import { type KeyForm, keyOf } from './key.ts'
 import { encodeRow } from './row.ts'
 import { type Row, rowsOf } from './values.ts'
 
-/** What a key costs besides its text and its row, about. */
-const perKeyBytes = 160
+/** What a key costs besides its text and its row, as measured: its entry, its state, and the objects of its offset and of its row. */
+const perKeyBytes = 352
 
 export class Tail {
   /** The newest state of each key that changed in [from, end). */
@@ -104,8 +104,8 @@ const readBytesMax = 8 * 1024 * 1024
 const idleWalksMax = 4
 
 /**
- * Brings the tail to `end`, which the head has reached. Errors: `not-found` and
- * `offset-out-of-range` where the log moved meanwhile (what was read stands), `changed`: the table at hand is older than the rows.
+ * Brings the tail to `end`, which the head has reached. Errors: `not-found` and `offset-out-of-range` where the log moved meanwhile
+ * (what was read stands), `changed`: the table at hand is older than the rows.
  */
 export async function readTail(
   { reading, table, at, form, bytesMax = readBytesMax }: TailReading,
