@@ -7,6 +7,8 @@ export class KvCache {
   readonly #bytesMax: number
   readonly #kept = new Map<string, { readonly value: unknown; readonly bytes: number }>()
   readonly #reading = new Map<string, Promise<unknown>>()
+  /** Before the one longest unused: all behind it left or moved to the end. One begun anew would pass over all that ever left. */
+  #oldest = this.#kept.entries()
   #keptBytes = 0
   #pinnedBytes = 0
 
@@ -64,8 +66,13 @@ export class KvCache {
   }
 
   #shrink(): void {
-    for (const [id, { bytes }] of this.#kept) {
-      if (this.#keptBytes + this.#pinnedBytes <= this.#bytesMax) return
+    while (this.#keptBytes + this.#pinnedBytes > this.#bytesMax && this.#kept.size > 0) {
+      const { done, value } = this.#oldest.next()
+      if (done === true) {
+        this.#oldest = this.#kept.entries()
+        continue
+      }
+      const [id, { bytes }] = value
       this.#kept.delete(id)
       this.#keptBytes -= bytes
     }

@@ -6,7 +6,7 @@ import { isSluiceError } from '../../kernel/errors.ts'
 import { labelOf } from '../../kernel/ids.ts'
 import { decodeRunBlock, type RunRecord } from './block.ts'
 import { decodeManifest, encodeManifest, type RunRef } from './manifest.ts'
-import { decodeRunMeta, encodeRun } from './run.ts'
+import { decodeRunMeta, type EncodedRun, RunWriter } from './run.ts'
 import { bytesOfText, textOf } from './text.ts'
 
 const key = fc.uint8Array({ maxLength: 8 }).map((bytes) => textOf(bytes))
@@ -18,6 +18,12 @@ const state = fc.record({
 const records = fc
   .uniqueArray(fc.tuple(key, state), { minLength: 1, maxLength: 60, selector: ([each]) => each })
   .map((all) => all.map(([each, rest]): RunRecord => ({ key: each, ...rest })).sort((a, b) => (a.key < b.key ? -1 : 1)))
+
+function encodeRun(all: readonly RunRecord[]): EncodedRun {
+  const writer = new RunWriter()
+  for (const record of all) writer.add(record)
+  return writer.finish()
+}
 
 /** As a reader does: the meta, then the one block. */
 function find(bytes: Uint8Array, metaStart: number, sought: string): RunRecord | undefined {

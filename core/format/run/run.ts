@@ -10,7 +10,7 @@ import { viewOf } from '../../kernel/bytes.ts'
 import { SluiceError } from '../../kernel/errors.ts'
 import { Reader, Writer } from '../binary.ts'
 import { encodeRunBlock, type RunRecord, recordBytes } from './block.ts'
-import { bloomMayHave, encodeBloom } from './bloom.ts'
+import { BloomKeys, bloomMayHave } from './bloom.ts'
 import { bytesOfText, textOf } from './text.ts'
 
 export const runVersion = 1
@@ -30,41 +30,54 @@ export interface EncodedRun {
   readonly last: string
 }
 
-/** `records`: in the order of their keys, each key once, at least one. */
-export function encodeRun(records: readonly RunRecord[]): EncodedRun {
-  const blocks: Uint8Array[] = []
-  const firsts: string[] = []
-  let begin = 0
-  let bytes = 0
-  let metaStart = prologue.length
-  let deleted = 0
-  for (const [i, record] of records.entries()) {
-    assert(i === 0 || (records[i - 1] as RunRecord).key < record.key, 'the keys of a run rise')
-    bytes += recordBytes(record)
-    if (record.row === undefined) deleted++
-    if (bytes < blockBytesTarget && i < records.length - 1) continue
-    const block = encodeRunBlock(records.slice(begin, i + 1), metaStart)
-    blocks.push(block)
-    metaStart += block.length
-    firsts.push((records[begin] as RunRecord).key)
-    begin = i + 1
-    bytes = 0
+/** Takes the records of a run in the order of their keys, each key once, and holds no more of them than their bytes. */
+export class RunWriter {
+  readonly #blocks: Uint8Array[] = []
+  readonly #firsts: string[] = []
+  readonly #bloom = new BloomKeys()
+  /** Of the block that is not full yet. */
+  #pending: RunRecord[] = []
+  #pendingBytes = 0
+  #metaStart = prologue.length
+  #records = 0
+  #deleted = 0
+  #last: string | undefined
+  /** Of the records so far, about. */
+  recordBytes = 0
+
+  add(record: RunRecord): void {
+    assert(this.#last === undefined || this.#last < record.key, 'the keys of a run rise')
+    const bytes = recordBytes(record)
+    this.#pending.push(record)
+    this.#pendingBytes += bytes
+    this.recordBytes += bytes
+    this.#records += 1
+    if (record.row === undefined) this.#deleted += 1
+    this.#last = record.key
+    this.#bloom.add(record.key)
+    if (this.#pendingBytes >= blockBytesTarget) this.#endBlock()
   }
-  const first = firsts[0]
-  const last = records.at(-1)?.key
-  assert(first !== undefined && last !== undefined, 'a run has records')
-  const meta = encodeMeta(
-    { records: records.length, deleted, lengths: blocks.map(({ length }) => length), firsts, last },
-    records,
-  )
-  return {
-    pieces: [prologue, ...blocks, meta],
-    bytes: metaStart + meta.length,
-    metaStart,
-    records: records.length,
-    deleted,
-    first,
-    last,
+
+  /** Of at least one record. */
+  finish(): EncodedRun {
+    if (this.#pending.length > 0) this.#endBlock()
+    const first = this.#firsts[0]
+    const last = this.#last
+    assert(first !== undefined && last !== undefined, 'a run has records')
+    const [records, deleted, metaStart] = [this.#records, this.#deleted, this.#metaStart]
+    const lengths = this.#blocks.map(({ length }) => length)
+    const meta = encodeMeta({ records, deleted, lengths, firsts: this.#firsts, last, bloom: this.#bloom.filter() })
+    const pieces = [prologue, ...this.#blocks, meta]
+    return { pieces, bytes: metaStart + meta.length, metaStart, records, deleted, first, last }
+  }
+
+  #endBlock(): void {
+    const block = encodeRunBlock(this.#pending, this.#metaStart)
+    this.#blocks.push(block)
+    this.#firsts.push((this.#pending[0] as RunRecord).key)
+    this.#metaStart += block.length
+    this.#pending = []
+    this.#pendingBytes = 0
   }
 }
 
@@ -74,9 +87,10 @@ interface Meta {
   readonly lengths: readonly number[]
   readonly firsts: readonly string[]
   readonly last: string
+  readonly bloom: Uint8Array
 }
 
-function encodeMeta({ records, deleted, lengths, firsts, last }: Meta, all: readonly RunRecord[]): Uint8Array {
+function encodeMeta({ records, deleted, lengths, firsts, last, bloom }: Meta): Uint8Array {
   const writer = new Writer()
   writer.u8(runVersion)
   writer.u32(records)
@@ -87,7 +101,6 @@ function encodeMeta({ records, deleted, lengths, firsts, last }: Meta, all: read
     writeKey(writer, firsts[i] as string)
   }
   writeKey(writer, last)
-  const bloom = encodeBloom(all.map(({ key }) => key))
   writer.u32(bloom.length)
   writer.raw(bloom)
   const { length } = writer.bytes()

@@ -48,9 +48,10 @@ export interface Folded {
   readonly bytes: number
 }
 
-const bucketsAtOnce = 4
+/** Each holds a slice of changes and a run that it writes. */
+const bucketsAtOnce = 2
 /** Of the log, in one run of level 0. */
-const sliceBytesMax = 2 * limits.foldAtBytes
+const sliceBytesMax = limits.foldAtBytes
 /** Of blocks that merges read; each is read once. */
 const mergeCacheBytes = 8 * 1024 * 1024
 

@@ -2,9 +2,9 @@
 import { crc32 } from 'node:zlib'
 import { objectKey } from '../../format/items/entry.ts'
 import type { ManifestRef } from '../../format/items/kv.ts'
-import { type RunRecord, recordBytes } from '../../format/run/block.ts'
+import type { RunRecord } from '../../format/run/block.ts'
 import { encodeManifest, type ObjectPlace, type RunRef } from '../../format/run/manifest.ts'
-import { encodeRun } from '../../format/run/run.ts'
+import { RunWriter } from '../../format/run/run.ts'
 import type { Pieces } from '../../kernel/bytes.ts'
 import { SluiceError } from '../../kernel/errors.ts'
 import { type Label, randomId } from '../../kernel/ids.ts'
@@ -27,22 +27,19 @@ export async function writeRuns(
   records: AsyncIterable<RunRecord> | Iterable<RunRecord>,
 ): Promise<readonly RunRef[]> {
   const runs: RunRef[] = []
-  let gathered: RunRecord[] = []
-  let bytes = 0
+  let run = new RunWriter()
   for await (const record of records) {
-    gathered.push(record)
-    bytes += recordBytes(record)
-    if (bytes < writing.runBytesMax) continue
-    runs.push(await writeRun(writing, level, gathered))
-    gathered = []
-    bytes = 0
+    run.add(record)
+    if (run.recordBytes < writing.runBytesMax) continue
+    runs.push(await writeRun(writing, level, run))
+    run = new RunWriter()
   }
-  if (gathered.length > 0) runs.push(await writeRun(writing, level, gathered))
+  if (run.recordBytes > 0) runs.push(await writeRun(writing, level, run))
   return runs
 }
 
-async function writeRun(writing: RunWriting, level: number, records: readonly RunRecord[]): Promise<RunRef> {
-  const { pieces, ...run } = encodeRun(records)
+async function writeRun(writing: RunWriting, level: number, writer: RunWriter): Promise<RunRef> {
+  const { pieces, ...run } = writer.finish()
   return { level, object: await writeObject(writing, pieces, run.bytes), ...run }
 }
 
