@@ -19,7 +19,7 @@ import { printRequests, requests } from './requests.ts'
 import { printReport } from './table.ts'
 import { tail } from './tail.ts'
 import { tier } from './tier.ts'
-import { upsert } from './upsert.ts'
+import { upsert, upsertLarge } from './upsert.ts'
 
 interface Bench {
   readonly about: string
@@ -47,8 +47,12 @@ const benches: Readonly<Record<string, Bench>> = {
   tail: { about: 'from produce to tail, over long polls and events', run: async (options) => reports(await tail(options)) },
   ddl: { about: 'create, describe and list 10,000 tables', run: async (options) => reports(await ddl(options)) },
   upsert: {
-    about: 'upserts of 1 M and 10 M keys against appends, what they write and hold',
+    about: 'upserts of 1 M keys that the cache holds, against appends; what they write and hold',
     run: async (options) => reports(await upsert(options)),
+  },
+  'upsert-large': {
+    about: 'upserts of 10 M uniform keys with a cache of 256 MiB; what they write and hold',
+    run: async (options) => reports(await upsertLarge(options)),
   },
   lookup: { about: 'warm lookups against a bare Node server with a Map', run: async (options) => reports(await lookup(options)) },
   'lookup-cold': {
