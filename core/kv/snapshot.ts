@@ -104,17 +104,51 @@ async function placesFor(
   return placesOf
 }
 
+/** Of a run, in one read of what is read whole. */
+const aheadBytesMax = 1024 * 1024
+
+/** All records of these runs, as `recordsOf`, in few long reads that leave the cache as it is. */
+export const allRecordsOf = (reading: SnapshotReading, runs: readonly RunRef[]): AsyncIterable<RunRecord> =>
+  mergedRecords(byLevel(runs).map((own) => wholeRuns(reading, own)))
+
+async function* wholeRuns(reading: SnapshotReading, runs: readonly RunRef[]): AsyncIterable<RunRecord> {
+  for (const run of runs) {
+    const meta = await readMeta(reading, run)
+    for (let first = 0; first < meta.blocks; ) {
+      const { start } = meta.range(first)
+      let next = first + 1
+      while (next < meta.blocks && meta.range(next).end - start <= aheadBytesMax) next++
+      const ranges = Array.from({ length: next - first }, (_, i) => meta.range(first + i))
+      for (const block of await readBlocks(reading, run, ranges)) for (let i = 0; i < block.count; i++) yield block.at(i)
+      first = next
+    }
+  }
+}
+
+/** Of ranges that lie one behind the other. */
+function readBlocks(reading: SnapshotReading, run: RunRef, ranges: readonly ByteRange[]): Promise<readonly RunBlock[]> {
+  const key = objectKey(reading.tableId, run.object)
+  const start = present(ranges[0], 'a block').start
+  const end = present(ranges.at(-1), 'a block').end
+  return readAgain(async () => {
+    const bytes = await readRange(reading, key, { start, end })
+    return ranges.map((range) => decodeRunBlock(bytes.subarray(range.start - start, range.end - start), range.start, key))
+  })
+}
+
 /**
  * Records of these runs in one order from the first key that is not below `from`; of a key that several have, the newest. `runs`: newest
  * first, as in a manifest; those of a level that do not overlap are read one after the other.
  */
 export function recordsOf(reading: SnapshotReading, runs: readonly RunRef[], from = ''): AsyncIterable<RunRecord> {
-  const byLevel = Map.groupBy(
-    runs.filter(({ last }) => last >= from),
-    ({ level, object }) => (level === 0 ? object.random : level),
-  )
-  return mergedRecords([...byLevel.values()].map((own) => chained(reading, own, from)))
+  const own = byLevel(runs.filter(({ last }) => last >= from))
+  return mergedRecords(own.map((each) => chained(reading, each, from)))
 }
+
+/** Each of level 0 by itself, because those may overlap. */
+const byLevel = (runs: readonly RunRef[]): readonly (readonly RunRef[])[] => [
+  ...Map.groupBy(runs, ({ level, object }) => (level === 0 ? object.random : level)).values(),
+]
 
 async function* chained(reading: SnapshotReading, runs: readonly RunRef[], from: string): AsyncIterable<RunRecord> {
   for (const run of runs) {

@@ -27,7 +27,7 @@ import type { World } from '../../ports/world.ts'
 import { KvCache } from '../cache.ts'
 import { readKvItem } from '../item.ts'
 import { keyFormOf } from '../key.ts'
-import { recordsOf, runsOf, type SnapshotReading } from '../snapshot.ts'
+import { allRecordsOf, runsOf, type SnapshotReading } from '../snapshot.ts'
 import { readTail, Tail } from '../tail.ts'
 import { isMove, type LevelLimits, levelLimits, planMerge, withMerged } from './levels.ts'
 import { publish, releaseFold, takeFold } from './publish.ts'
@@ -52,7 +52,7 @@ export interface Folded {
 const bucketsAtOnce = 2
 /** Of the log, in one run of level 0. */
 const sliceBytesMax = limits.foldAtBytes
-/** Of blocks that merges read; each is read once. */
+/** Of manifests and of the metas of what is merged. */
 const mergeCacheBytes = 8 * 1024 * 1024
 
 /** Repeatable: each bucket has one claimant at a time, however many run at once. */
@@ -206,7 +206,7 @@ async function mergeOnce(
     const moved = merge.inputs.map((input) => ({ ...input, level: merge.level }))
     return publishRuns(run, writing, mine, { runs: withMerged(runs, merge, moved), added: [], upTo, rows })
   }
-  const merged = await writeRuns(writing, merge.level, liveWhere(merge.isLowest, recordsOf(reading, merge.inputs)))
+  const merged = await writeRuns(writing, merge.level, liveWhere(merge.isLowest, allRecordsOf(reading, merge.inputs)))
   return publishRuns(run, writing, mine, { runs: withMerged(runs, merge, merged), added: merged, upTo, rows })
 }
 
