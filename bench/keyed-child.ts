@@ -60,7 +60,7 @@ class Reads {
 const { folder, mode, key = 0, delayMs = 0 } = JSON.parse(process.argv[2] ?? '{}') as KeyedChildSpec
 const stores = await openStores({ data: folder, clock: systemClock, random: systemRandom })
 const [items, objects] = [new Reads(), new Reads()]
-const world: World = {
+const seen: Pick<World, 'objects' | 'items'> = {
   objects: Object.assign(Object.create(stores.objects) as World['objects'], {
     readNow: undefined,
     read: (...asked: Parameters<World['objects']['read']>) =>
@@ -73,6 +73,10 @@ const world: World = {
     get: (...asked: Parameters<World['items']['get']>) => items.timed(() => stores.items.get(...asked)),
     query: (...asked: Parameters<World['items']['query']>) => items.timed(() => stores.items.query(...asked)),
   }),
+}
+const { objects: bareObjects, items: bareItems } = stores
+const world: World = {
+  ...(mode === 'lookup' ? seen : { objects: bareObjects, items: bareItems }),
   queue: { send: async () => undefined },
   clock: systemClock,
   random: systemRandom,
