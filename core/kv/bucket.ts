@@ -20,7 +20,8 @@ import type { KvCache } from './cache.ts'
 import { readKvItem } from './item.ts'
 import { type Keep, Kept } from './keep.ts'
 import { keyFormOf } from './key.ts'
-import { findInRuns, mergedRecords, recordsOf, runsOf, type SnapshotReading } from './snapshot.ts'
+import { NoRoomForTail } from './room.ts'
+import { findInRuns, mergedRecords, recordsOf, runsOf, type SnapshotReading, superseded } from './snapshot.ts'
 import { readTail, Tail } from './tail.ts'
 
 export interface KvReading {
@@ -29,9 +30,6 @@ export interface KvReading {
   /** Its tail takes more than before. Errors: `NoRoomForTail`: it has to be forgotten. */
   readonly grown: (bucket: KvBucket) => void
 }
-
-/** The tail was forgotten while it was used, because all together take too much. */
-export class NoRoomForTail extends Error {}
 
 /** Of keys at one offset. */
 export interface Found<T> {
@@ -170,7 +168,7 @@ export class KvBucket {
 
   /** What is superseded while it is read is read anew in the newest snapshot. */
   async #reading<T, R>(table: Table, keep: Keep<T>, read: (reading: SnapshotReading, kept: Kept<T>) => Promise<R>): Promise<R> {
-    const reading = { objects: this.#kv.reading.world.objects, cache: this.#kv.cache, tableId: table.tableId }
+    const reading = this.#snapshots(table)
     for (let attempt = 1; ; attempt++) {
       const kept = new Kept(keep)
       try {
@@ -181,6 +179,10 @@ export class KvBucket {
         await this.#alone(() => this.#refresh(table))
       }
     }
+  }
+
+  #snapshots({ tableId }: Table): SnapshotReading {
+    return { objects: this.#kv.reading.world.objects, cache: this.#kv.cache, tableId }
   }
 
   /** Live rows at `end`. */
@@ -250,8 +252,7 @@ export class KvBucket {
   async #manifestAhead(table: Table, head: Head | undefined): Promise<void> {
     const { snapshot, tail } = present(this.#known, 'a bucket that was loaded')
     if (head === undefined || tail.end >= head.end) return
-    const reading = { objects: this.#kv.reading.world.objects, cache: this.#kv.cache, tableId: table.tableId }
-    await runsOf(reading, snapshot).catch(() => undefined)
+    await runsOf(this.#snapshots(table), snapshot).catch(() => undefined)
   }
 
   /** The newest snapshot, of which the tail need not repeat what it has. One read before the head may lie behind the log's start. */
@@ -299,9 +300,3 @@ export class KvBucket {
     return done
   }
 }
-
-/** An object that stays away although the newest snapshot names it. */
-const superseded = (error: unknown): unknown =>
-  isSluiceError(error, 'not-found')
-    ? new SluiceError('internal', error.message, { action: 'retry', facts: error.facts, cause: error })
-    : error

@@ -7,7 +7,8 @@
 import { SluiceError } from '../kernel/errors.ts'
 import { type BucketRef, bucketKey, idOf } from '../model/partition.ts'
 import type { Table } from '../model/table.ts'
-import { KvBucket, type KvReading, NoRoomForTail } from './bucket.ts'
+import { KvBucket, type KvReading } from './bucket.ts'
+import { NoRoomForTail } from './room.ts'
 
 export class KvBuckets {
   readonly #kv: KvReading

@@ -218,3 +218,9 @@ async function readAgain<T>(read: () => Promise<T>): Promise<T> {
 
 const damaged = (key: string): SluiceError =>
   new SluiceError('internal', `${key} was read short or damaged`, { action: 'retry', facts: { object: key } })
+
+/** An object that stays away although the newest snapshot names it. */
+export const superseded = (error: unknown): unknown =>
+  isSluiceError(error, 'not-found')
+    ? new SluiceError('internal', error.message, { action: 'retry', facts: error.facts, cause: error })
+    : error
