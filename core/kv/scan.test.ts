@@ -1,0 +1,132 @@
+/** Scans by page: at one offset through everything that goes on meanwhile, and holding little more than a page. */
+import { expect, test } from 'vitest'
+import { MemoryObjects } from '../../stores/objects/memory.ts'
+import { collect } from '../log/collect.ts'
+import { retain } from '../log/keep/retain.ts'
+import { unpartitioned } from '../model/partition.ts'
+import type { Table } from '../model/table.ts'
+import type { ByteRange } from '../ports/objects.ts'
+import type { ScanPlace } from './scan.ts'
+import { deleteOf, doneOf, foldNow, keyedBody, keyedTable, plainOf, testKv, testWorld, upsertOf } from './world.case.ts'
+
+const at = { partition: unpartitioned, bucket: 0 }
+const hour = 3_600_000
+const keysOf = (count: number): readonly string[] => Array.from({ length: count }, (_, i) => `k${`${i}`.padStart(3, '0')}`)
+
+const jobOf = ({ database, name, tableId, buckets }: Table, kind: 'collect' | 'retain') => ({
+  kind,
+  table: { database, table: name, tableId },
+  buckets: buckets.count,
+  marks: [],
+})
+
+async function aged() {
+  const world = testWorld()
+  const table = await keyedTable(world, { ...keyedBody, options: { 'log.ttl': '1h' } })
+  const writer = testKv(world)
+  for (let round = 0; round < 4; round++) {
+    const rows = keysOf(60).map((k, i) => [k, BigInt(round * 100 + i), 'n'.repeat(20)])
+    doneOf(
+      await writer.kv.upsert(
+        table,
+        upsertOf(
+          table,
+          rows.filter((_, i) => i % (round + 1) === 0),
+        ),
+      ),
+    )
+    if (round < 3) await foldNow(world, writer, table)
+  }
+  const rows = keysOf(60).map((k, i) => {
+    const round = [3, 2, 1, 0].find((each) => i % (each + 1) === 0) ?? 0
+    return [k, BigInt(round * 100 + i), 'n'.repeat(20)]
+  })
+  // What is superseded from here on is old enough to be collected.
+  world.time.now += 30 * hour
+  /** Rewrites everything, and removes what nobody needs. */
+  const churn = async (round: number): Promise<void> => {
+    const { kv } = writer
+    doneOf(
+      await kv.upsert(
+        table,
+        upsertOf(
+          table,
+          keysOf(70).map((k) => [k, BigInt(round * 1_000), 'later']),
+        ),
+      ),
+    )
+    doneOf(
+      await kv.upsert(
+        table,
+        deleteOf(
+          table,
+          keysOf(60).filter((_, i) => i % 3 === round % 3),
+        ),
+      ),
+    )
+    for (let i = 0; i < 16; i++) doneOf(await kv.upsert(table, upsertOf(table, [['a', BigInt(i), null]])))
+    await foldNow(world, writer, table)
+    await retain(world, jobOf(table, 'retain'), Number.POSITIVE_INFINITY)
+    await collect(world, jobOf(table, 'collect'))
+  }
+  return { world, table, rows, churn }
+}
+
+async function countObjects(world: ReturnType<typeof testWorld>): Promise<number> {
+  let count = 0
+  for await (const _ of world.objects.list('')) count += 1
+  return count
+}
+
+test('every page of a scan is of one offset, in every process, while rows change, snapshots are folded and old ones collected', async () => {
+  const { world, table, rows, churn } = await aged()
+  const found: unknown[] = []
+  const offsets = new Set<bigint>()
+  let place: ScanPlace | undefined
+  for (let page = 1; ; page++) {
+    const part = await testKv(world).kv.scan(table, at, place, { rowsMax: 7, bytesMax: 1 << 20 })
+    found.push(...part.rows.map(({ row }) => plainOf(row)))
+    place = part.place
+    if (place !== undefined) offsets.add(place.at)
+    if (part.isDone) break
+    await churn(page)
+    world.time.now += 30_000
+  }
+  expect(found).toEqual(rows)
+  expect(offsets.size).toBe(1)
+})
+
+test('once its lease has run out a scan ends, and what it was reading may be collected', async () => {
+  const { world, table, churn } = await aged()
+  const { place } = await testKv(world).kv.scan(table, at, undefined, { rowsMax: 7, bytesMax: 1 << 20 })
+  await churn(1)
+  const leased = await countObjects(world)
+  world.time.now += 25 * 60_000
+  for (const { kv } of [testKv(world), testKv(world)])
+    await expect(kv.scan(table, at, place, { rowsMax: 7, bytesMax: 1 << 20 })).rejects.toMatchObject({ code: 'gone' })
+  await collect(world, jobOf(table, 'collect'))
+  expect(await countObjects(world)).toBeLessThan(leased)
+})
+
+class CountedObjects extends MemoryObjects {
+  bytesRead = 0
+
+  override async read(key: string, range?: ByteRange): Promise<Uint8Array> {
+    const bytes = await super.read(key, range)
+    this.bytesRead += bytes.length
+    return bytes
+  }
+}
+
+test('a page of large rows reads little more than the page has', async () => {
+  const objects = new CountedObjects()
+  const world = testWorld({ objects })
+  const table = await keyedTable(world)
+  const writer = testKv(world, 1 << 26)
+  for (const k of keysOf(60)) doneOf(await writer.kv.upsert(table, upsertOf(table, [[k, 1n, 'n'.repeat(100_000)]])))
+  await foldNow(world, writer, table)
+  objects.bytesRead = 0
+  const part = await testKv(world, 1).kv.scan(table, at, undefined, { rowsMax: 1_000, bytesMax: 300_000 })
+  expect(part.rows).toHaveLength(3)
+  expect(objects.bytesRead).toBeLessThan(2_000_000)
+})
