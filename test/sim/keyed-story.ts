@@ -12,7 +12,7 @@ import { utf8 } from '../../core/kernel/bytes.ts'
 import { isSluiceError } from '../../core/kernel/errors.ts'
 import { keyFormOf, keyOf } from '../../core/kv/key.ts'
 import type { LookedUp } from '../../core/kv/lookup.ts'
-import type { ScanPlace } from '../../core/kv/scan.ts'
+import { type ScanPlace, scanLeaseMs } from '../../core/kv/scan.ts'
 import { batchOf, type Row } from '../../core/kv/values.ts'
 import { producerOf } from '../../core/log/producer.ts'
 import { routeRows } from '../../core/log/route.ts'
@@ -35,6 +35,8 @@ const calmMsMax = 2 * 3_600_000
 const foldBoundMs = 30 * 60_000
 const leaseMsMax = 60_000 + 2 * 150_000
 const stormMs = 120_000
+/** Between the clock that took a lease and the one that looks at it. */
+const clockGapMs = 300_000
 
 const body = {
   columns: [
@@ -287,7 +289,9 @@ async function scan(shared: Shared, isWorking: () => boolean): Promise<void> {
     const found = new Map<string, ReturnType<typeof seenOf>>()
     const read: { place: ScanPlace | undefined; name: string } = { place: undefined, name: '' }
     const rowsMax = random.between(1, 4)
+    let begun = stage.scheduler.now
     for (let pages = 0; pages < 40; pages++) {
+      if (read.place === undefined) begun = stage.scheduler.now
       const outcome = await cluster.invoke({
         role: random.pick(['ingest', 'read']),
         name: `scan bucket ${bucket}`,
@@ -299,7 +303,11 @@ async function scan(shared: Shared, isWorking: () => boolean): Promise<void> {
           return environment.kv.scan(table, at, read.place, { rowsMax, bytesMax: 1 << 30 })
         },
       })
-      if (outcome.is === 'error' && isSluiceError(outcome.error, 'gone')) break
+      if (outcome.is === 'error' && isSluiceError(outcome.error, 'gone')) {
+        if (stage.scheduler.now < begun + scanLeaseMs - clockGapMs)
+          stage.history.break('G6', 'scan', `bucket ${bucket}: gone within its lease: ${outcome.error.cause ?? outcome.error}`)
+        break
+      }
       if (outcome.is !== 'answer') {
         await cluster.sleep(random.magnitude(10, 60_000))
         continue

@@ -171,4 +171,13 @@ export const keyedBugs: readonly PlantedBug[] = [
     scenario: 'keyed',
     seedsMax: 100,
   },
+  {
+    id: 'V15',
+    what: 'what a scan has leased is collected',
+    file: 'core/log/collect.ts',
+    find: 'for (const { manifest } of snapshotsIn(item, world.clock.now())) {',
+    replace: 'for (const { manifest } of snapshotsIn({ ...item, leases: new Map() }, world.clock.now())) {',
+    scenario: 'keyed',
+    seedsMax: 600,
+  },
 ]
