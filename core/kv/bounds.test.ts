@@ -1,9 +1,12 @@
 /** What a write may hold, what it is refused for, and that a refusal is whole. */
 import { expect, test } from 'vitest'
+import { MemoryItems } from '../../stores/items/memory.ts'
 import { MemoryObjects } from '../../stores/objects/memory.ts'
 import { batchOf } from '../format/arrow/batch.case.ts'
 import type { Pieces } from '../kernel/bytes.ts'
 import { Batcher } from '../log/append/batcher.ts'
+import type { TableBody } from '../model/spec.ts'
+import type { Update } from '../ports/items.ts'
 import type { ByteRange } from '../ports/objects.ts'
 import { KvBuckets } from './buckets.ts'
 import { KvCache } from './cache.ts'
@@ -55,6 +58,15 @@ class PeakCache extends KvCache {
   }
 }
 
+const summed: TableBody = {
+  columns: [
+    { name: 'k', type: 'string', nullable: false },
+    { name: 'v', type: 'tinyint' },
+  ],
+  primaryKey: ['k'],
+  options: { 'merge-engine': 'aggregation', 'fields.v.agg': 'sum' },
+}
+
 const keysOf = (count: number): readonly string[] => Array.from({ length: count }, (_, i) => `k${i}`)
 
 test('a delete whose keys have more stored bytes than a request may hold is refused before they are all read, and changes nothing', async () => {
@@ -96,15 +108,7 @@ test('a changelog that takes a large row back a thousand times is refused, and r
 
 test('an aggregate that overflows in one bucket refuses its request in all buckets, and no other request', async () => {
   const world = testWorld()
-  const table = await keyedTable(
-    world,
-    {
-      columns: [keyedBody.columns[0] as never, { name: 'v', type: 'tinyint' }],
-      primaryKey: ['k'],
-      options: { 'merge-engine': 'aggregation', 'fields.v.agg': 'sum' },
-    },
-    8,
-  )
+  const table = await keyedTable(world, summed, 8)
   const { kv } = testKv(world)
   const keys = keysOf(32)
   const rows = keys.map((k) => [k, 1])
@@ -137,6 +141,35 @@ test('an aggregate that overflows in one bucket refuses its request in all bucke
     expect(outcome).toMatchObject({ done: false, error: { code: 'invalid-rows', effect: 'none' } })
   const { rows: found } = await kv.lookup(table, of(['k0', 'k1', 'k5', 'k31']), { stale: false, bytesMax: 1 << 20 })
   expect(found.map((row) => row?.[1])).toEqual([3, 1, 2, 123])
+})
+
+test('what another writer made of a bucket, after the other buckets were committed, refuses what is left alone', async () => {
+  const items = new MemoryItems()
+  let before: (() => Promise<unknown>) | undefined
+  const watched = new Proxy(items, {
+    get: (target, name) => {
+      const value = Reflect.get(target, name)
+      if (name !== 'update') return typeof value === 'function' ? value.bind(target) : value
+      return async (update: Update) => {
+        const now = update.key.sort === 'h' && update.key.partition.endsWith('#1') ? before : undefined
+        if (now !== undefined) before = undefined
+        await now?.()
+        return target.update(update)
+      }
+    },
+  })
+  const world = testWorld({ items: watched })
+  const table = await keyedTable(world, summed, 2)
+  const [one, two] = [testKv(world), testKv(world)]
+  const inBucket = (bucket: number): string => keysOf(32).find((k) => routedOf(table, [[k, 0]]).parts[0]?.bucket === bucket) ?? ''
+  const [first, second] = [inBucket(0), inBucket(1)]
+  const both = [first, second].map((k) => [k, 10])
+  await one.kv.upsert(table, routedOf(table, both))
+  before = () => two.kv.upsert(table, routedOf(table, [[second, 110]]))
+  const answers = await one.kv.upsert(table, routedOf(table, both))
+  const outcomeOf = (bucket: number) => answers.find((each) => each.bucket === bucket)?.outcome
+  expect(outcomeOf(0)).toMatchObject({ done: true })
+  expect(outcomeOf(1)).toMatchObject({ done: false, error: { code: 'invalid-rows', effect: 'none' } })
 })
 
 test('groups of different buckets commit at the same time, those of one bucket one after the other', async () => {

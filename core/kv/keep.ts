@@ -9,7 +9,7 @@ import type { Table } from '../model/table.ts'
 import { type Conform, conformOf } from './conform.ts'
 import type { Room } from './room.ts'
 import { decodeRow } from './row.ts'
-import { copyOf, type Row, sizeOf } from './values.ts'
+import { copyOf, type Row, sizeOfAll } from './values.ts'
 
 export interface Keep<T> {
   readonly room: Room
@@ -63,7 +63,7 @@ export function ownState<T extends KeyState>(state: T): T {
   return row === undefined || row.byteLength === row.buffer.byteLength ? state : { ...state, row: row.slice() }
 }
 
-/** What is answered of a row: the columns in `asked`, null in the others; absent: all. Counted as often as `timesOf` says. */
+/** What is answered of a row: the columns at `asked`, in that order; absent: all. Counted as often as `timesOf` says. */
 export function keepAnswers(
   log: Pick<Log, 'reading'>,
   table: Table,
@@ -71,27 +71,29 @@ export function keepAnswers(
     room,
     asked,
     timesOf,
-  }: { readonly room: Room; readonly asked?: ReadonlySet<number>; readonly timesOf: (sought: string) => number },
+  }: { readonly room: Room; readonly asked?: readonly number[]; readonly timesOf: (sought: string) => number },
 ): Keep<Row | undefined> {
   const decoder = new RowDecoder(log, table)
-  const of = (state: KeyState): { value: Row | undefined; bytes: number } => {
-    if (state.row === undefined) return { value: undefined, bytes: 0 }
-    if (asked === undefined) return { value: decoder.decode(ownState(state)), bytes: state.row.length + perRowBytes }
-    const value = decoder.decode(state).map((each, i) => (asked.has(i) ? copyOf(each) : null))
-    return { value, bytes: value.reduce<number>((sum, each) => sum + (each === null ? 0 : sizeOf(each)), perRowBytes) }
+  const width = asked?.length ?? table.schema.columns.length
+  const of = (state: KeyState): { value: Row | undefined; stored: number } => {
+    if (state.row === undefined) return { value: undefined, stored: 0 }
+    if (asked === undefined) return { value: decoder.decode(ownState(state)), stored: state.row.length }
+    const row = decoder.decode(state)
+    const value = asked.map((index) => copyOf(row[index] ?? null))
+    return { value, stored: sizeOfAll(value) }
   }
   return {
     room,
     learn: (states) => decoder.learn(states),
     of: (sought, state) => {
-      const { value, bytes } = of(state)
-      return { value, bytes: bytes * timesOf(sought) }
+      const { value, stored } = of(state)
+      return { value, bytes: value === undefined ? 0 : heldBytes(stored, width) * timesOf(sought) }
     },
   }
 }
 
-/** A row is something, even of no columns. */
-const perRowBytes = 16
+/** Of a row in memory, about, which is something even of no columns or of nulls. */
+export const heldBytes = (stored: number, width: number): number => Math.max(stored, 8 * width) + 16
 
 /** Rows of any schema in the columns of the table at hand. */
 export class RowDecoder {

@@ -41,7 +41,7 @@ test('of large rows the columns that are asked for are counted, and no more is r
     keys.map((k) => [k, null, null]),
   )
   const few = await testKv(made, 1).kv.lookup(table, asked, { ...options, columns: ['v'] })
-  expect(few.rows.map(plainOf)).toEqual(keys.map(() => [null, 1n, null]))
+  expect(few.rows.map(plainOf)).toEqual(keys.map(() => [1n]))
   const { kv } = testKv(made, 1)
   objects.bytesRead = 0
   await expect(kv.lookup(table, asked, options)).rejects.toMatchObject({ code: 'too-large' })
@@ -110,4 +110,18 @@ test('all prefixes of a bucket are answered at the one offset that is said, what
       [],
     ])
   }
+})
+
+test('a null is not nothing: rows of many columns without values are counted as they are held', async () => {
+  const made = testWorld()
+  const columns = Array.from({ length: 200 }, (_, i) => ({ name: `c${i}`, type: 'int' }))
+  const table = await keyedTable(made, { ...keyedBody, columns: [...keyedBody.columns, ...columns] })
+  const { kv } = testKv(made)
+  const keys = Array.from({ length: 100 }, (_, i) => [`k${i}`, 1n, ''])
+  doneOf(await kv.upsert(table, upsertOf(table, keys)))
+  const asked = batchOf(table.schema.columns, keys)
+  await expect(kv.lookup(table, asked, { stale: false, bytesMax: 100_000 })).rejects.toMatchObject({ code: 'too-large' })
+  expect((await kv.lookup(table, asked, { stale: false, bytesMax: 100_000, columns: ['c1', 'k'] })).rows.map(plainOf)).toEqual(
+    keys.map(([k]) => [null, k]),
+  )
 })

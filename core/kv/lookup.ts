@@ -34,7 +34,7 @@ const bucketsAtOnce = 16
 
 export interface LookupOptions {
   readonly stale: boolean
-  /** Names of the columns that are answered, the others are null; absent: all. */
+  /** Names of the columns that rows are answered in; absent: all of the table, in its order. */
   readonly columns?: readonly string[]
   /** Of what is answered. */
   readonly bytesMax: number
@@ -118,7 +118,7 @@ async function inBuckets<T>(
   const rows = new Array<T>(keys.rows).fill(missing)
   const buckets: LookedUp<T>['buckets'][number][] = []
   const room = new Room(bytesMax, () => tooLarge(bytesMax))
-  const asked = columns && new Set(columns.map((name) => table.schema.columns.findIndex((column) => column.name === name)))
+  const asked = columns?.map((name) => table.schema.columns.findIndex((column) => column.name === name))
   await mapAtOnce(placesOf(table, keys), bucketsAtOnce, async (place) => {
     const own = Map.groupBy(place.rows, (row) => present(texts[row], 'the key of a row'))
     const timesOf = (text: string): number => own.get(text)?.length ?? 1

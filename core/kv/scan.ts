@@ -16,7 +16,7 @@ import type { World } from '../ports/world.ts'
 import type { KvCache } from './cache.ts'
 import { bearKvItem } from './fold/publish.ts'
 import { readKvItem } from './item.ts'
-import { ownState, RowDecoder } from './keep.ts'
+import { heldBytes, ownState, RowDecoder } from './keep.ts'
 import { keyFormOf } from './key.ts'
 import { isThere, type LookupContext } from './lookup.ts'
 import { mergedRecords, recordsOf, runsOf } from './snapshot.ts'
@@ -42,7 +42,7 @@ export interface ScanPart {
   readonly rows: readonly { readonly key: string; readonly row: Row }[]
   /** Where the scan is with all of them; undefined: there was nothing of the bucket. */
   readonly place: ScanPlace | undefined
-  /** Of the rows as they are stored. */
+  /** Of the rows in memory, about. */
   readonly bytes: number
   /** Nothing of the bucket is left. */
   readonly isDone: boolean
@@ -51,7 +51,7 @@ export interface ScanPart {
 export interface ScanRequest {
   /** Of rows that are selected. */
   readonly rowsMax: number
-  /** Of the rows as they are stored; at least one comes whatever it says. */
+  /** Of the rows in memory, about; at least one comes whatever it says. */
   readonly bytesMax: number
   /** Which of these rows are wanted; absent: all. */
   readonly select?: (rows: readonly Row[]) => (index: number) => boolean
@@ -77,6 +77,7 @@ export async function scanBucket(
   let looked = 0
   let bytes = 0
   const decoder = new RowDecoder(context.log, table)
+  const width = table.schema.columns.length
   try {
     for await (const records of inChunks(liveRecords(context, table, scan))) {
       await decoder.learn(records)
@@ -86,7 +87,7 @@ export async function scanBucket(
         looked += 1
         if (isWanted?.(i) !== false) {
           rows.push({ key, row: decoded[i] as Row })
-          bytes += row?.length ?? 0
+          bytes += heldBytes(row?.length ?? 0, width)
         }
         if (rows.length >= rowsMax || bytes >= bytesMax || looked >= lookedAtMax)
           return { rows, place: { ...scan.place, after: key }, bytes, isDone: false }

@@ -5,11 +5,11 @@ import { present } from '../../core/kernel/assert.ts'
 import { type Effect, SluiceError } from '../../core/kernel/errors.ts'
 import { limits } from '../../core/kernel/limits.ts'
 import type { LookupOptions } from '../../core/kv/lookup.ts'
-import type { Row } from '../../core/kv/values.ts'
+import { batchOf, type Row } from '../../core/kv/values.ts'
 import type { Table } from '../../core/model/table.ts'
 import type { Handler, Reply } from '../call.ts'
 import { withTable } from '../tables.ts'
-import { answerBatch, arrowBody, assertKeyed, bucketsText, columnsNamed, jsonRows, keysOf } from './keyed.ts'
+import { arrowBody, assertKeyed, bucketsText, columnsNamed, jsonRows, keysOf } from './keyed.ts'
 
 export const lookup: Handler<'lookup'> = ({ params, value, wants }, world) =>
   withTable(world.tables, params, async (table) => {
@@ -28,8 +28,7 @@ export const lookup: Handler<'lookup'> = ({ params, value, wants }, world) =>
     world.meter.add('keys.looked-up', keys.rows)
     world.meter.add('rows.received', inserted)
     const there = [...found.keys()].filter((index) => found[index] !== undefined)
-    const batch = answerBatch(
-      table,
+    const batch = batchOf(
       columns,
       there.map((index) => present(found[index], 'a row that was found')),
     )
@@ -60,7 +59,7 @@ export const lookupPrefix: Handler<'lookupPrefix'> = ({ params, value, wants }, 
     const { limit: rowsMax = limits.prefixRowsDefault } = value
     const { rows: found, buckets } = await world.kv.lookupPrefix(table, keys, { ...optionsOf(value), rowsMax })
     world.meter.add('keys.looked-up', keys.rows)
-    const batch = answerBatch(table, columns, found.flat())
+    const batch = batchOf(columns, found.flat())
     if (wants === media.arrow) return rowsReply(wants, arrowBody(batch, { keyIndices: indicesOf(found), buckets }))
     const texts = jsonRows(batch).values()
     const lists = found.map((rows) => `[${rows.map(() => texts.next().value).join(',')}]`)
