@@ -76,6 +76,24 @@ test('a process that knows an old end loses, reads what came, and commits on it'
   expect([one.kv.conflicts, two.kv.conflicts]).toEqual([1, 1])
 })
 
+test('what does not fit the row that a process knows is refused only where that is still the row', async () => {
+  const world = testWorld()
+  const columns = [
+    { name: 'k', type: 'string', nullable: false },
+    { name: 'v', type: 'tinyint' },
+    { name: 'note', type: 'string' },
+  ]
+  const options = { 'merge-engine': 'aggregation', 'fields.v.agg': 'sum', 'delete.behavior': 'allow' }
+  const table = await keyedTable(world, { columns, primaryKey: ['k'], options })
+  const [one, two] = [testKv(world), testKv(world)]
+  doneOf(await one.kv.upsert(table, upsertOf(table, [['a', 100, 'x']])))
+  doneOf(await two.kv.upsert(table, deleteOf(table, ['a'])))
+  expect(doneOf(await one.kv.upsert(table, upsertOf(table, [['a', 100, 'y']])))).toMatchObject({ base: 2n, end: 3n })
+  const [refused] = await two.kv.upsert(table, upsertOf(table, [['a', 100, 'z']]))
+  expect(refused?.outcome).toMatchObject({ done: false, error: { code: 'invalid-rows', effect: 'none' } })
+  expect(await lookedUp(two.kv, table, ['a'])).toEqual([['a', 100, 'y']])
+})
+
 test('requests of one group see each other, and a repeated one counts once', async () => {
   const world = testWorld()
   const table = await keyedTable(world)

@@ -17,7 +17,7 @@ import type { World } from '../ports/world.ts'
 import { fold } from './fold/fold.ts'
 import { type LevelLimits, levelLimits } from './fold/levels.ts'
 import { defaultKvConfig, Kv, type KvConfig, type UpsertRequest } from './kv.ts'
-import { rowsOf, type Value } from './values.ts'
+import { type Row, rowsOf, type Value } from './values.ts'
 
 export { testWorld }
 
@@ -78,21 +78,38 @@ export function doneOf(appended: readonly BucketAppended[]): { base: bigint; end
 export const plainOf = (value: Value | undefined): unknown =>
   value instanceof Uint8Array ? utf8Text(value) : Array.isArray(value) ? value.map(plainOf) : value
 
-/** The changelog of bucket 0: op, key, v, prev. */
-export async function changelogOf(log: Log, table: Table): Promise<unknown[][]> {
+export interface PlainChange {
+  readonly op: '+A' | '+I' | '-U' | '+U' | '-D'
+  readonly row: Row
+  readonly prev: bigint | undefined
+}
+
+/** The changelog of a bucket, in the columns of the table. */
+export async function changesIn(log: Log, table: Table, bucket: number): Promise<PlainChange[]> {
   const fields = [...table.schema.columns, opColumn, prevColumn]
-  const out: unknown[][] = []
+  const { length } = table.schema.columns
+  const out: PlainChange[] = []
   for (let from: bigint | 'earliest' = 'earliest'; ; ) {
-    const request = { partition: unpartitioned, bucket: 0, from: from as never, fields, rowsMax: 1_000, bytesMax: 1 << 20 }
+    const request = { partition: unpartitioned, bucket, from: from as never, fields, rowsMax: 1_000, bytesMax: 1 << 20 }
     const fetched = await log.fetch(table, request)
     for (const rows of fetched.rows)
       for (const row of rowsOf(decodeBuffers(fields, rows.rows, rows.columns()))) {
-        const { length } = table.schema.columns
-        out.push([row[length], ...row.slice(0, length).map(plainOf), row[length + 1]])
+        const op = (['+A', '+I', '-U', '+U', '-D'] as const)[row[length] as number]
+        out.push({
+          op: present(op, 'a kind of change'),
+          row: row.slice(0, length),
+          prev: (row[length + 1] ?? undefined) as bigint | undefined,
+        })
       }
     if (fetched.next >= fetched.end) return out
     from = fetched.next
   }
+}
+
+/** The changelog of bucket 0: op, key, v, prev. */
+export async function changelogOf(log: Log, table: Table): Promise<unknown[][]> {
+  const codes = ['+A', '+I', '-U', '+U', '-D']
+  return (await changesIn(log, table, 0)).map(({ op, row, prev }) => [codes.indexOf(op), ...row.map(plainOf), prev ?? null])
 }
 
 const jobOf = ({ database, name, tableId, buckets }: Table) => ({

@@ -17,7 +17,7 @@ import type { Placed } from '../../log/append/appender.ts'
 import type { GroupContext } from '../../log/append/context.ts'
 import { type Answers, answer, beforeCommit, unsettled } from '../../log/append/group.ts'
 import type { GroupPart, Part } from '../../log/append/plan.ts'
-import { openHead } from '../../log/head/birth.ts'
+import { openHead, readHead } from '../../log/head/birth.ts'
 import { logSchemaOf } from '../../model/changelog.ts'
 import { type BucketRef, bucketKey, idOf } from '../../model/partition.ts'
 import type { Schema, Table } from '../../model/table.ts'
@@ -77,7 +77,7 @@ export async function prepare(
       }
     })
     refuseWhole(parts, answers)
-    takeRequests(buckets, unsettled(parts, answers), answers)
+    await takeRequests(context, buckets, unsettled(parts, answers), answers)
   } finally {
     for (const { reserved } of buckets.values()) reserved.release()
   }
@@ -86,19 +86,46 @@ export async function prepare(
   return prepared
 }
 
-/** As many as there is room for. Errors: `NoRoomForGroup`. */
-function takeRequests(buckets: ReadonlyMap<string, Bucket>, parts: readonly KeyedPart[], answers: Answers): void {
+/** As many as there is room for; what rows of before refuse stays unsettled. Errors: `NoRoomForGroup`. */
+async function takeRequests(
+  context: KeyedContext,
+  buckets: ReadonlyMap<string, Bucket>,
+  parts: readonly KeyedPart[],
+  answers: Answers,
+): Promise<void> {
   let taken = 0
   for (const own of Map.groupBy(parts, ({ request }) => request).values()) {
     try {
       takeRequest(buckets, own)
       taken += 1
     } catch (error) {
-      if (!(error instanceof NoRoomForGroup)) refuse(own, answers, beforeCommit(error))
-      else if (taken === 0) throw error
-      else return
+      if (error instanceof NoRoomForGroup) {
+        if (taken === 0) throw error
+        return
+      }
+      const refusal = await areNow(context, buckets, own).then(
+        (isNow) => (isNow ? error : undefined),
+        (other: unknown) => other,
+      )
+      if (refusal !== undefined) refuse(own, answers, beforeCommit(refusal))
     }
   }
+}
+
+/** The buckets of the parts are still at the ends that were seen. */
+async function areNow(
+  { world, table, memos }: KeyedContext,
+  buckets: ReadonlyMap<string, Bucket>,
+  parts: readonly KeyedPart[],
+): Promise<boolean> {
+  const isNow = await mapAtOnce(parts, bucketsAtOnce, async ({ encoded }) => {
+    const id = idOf(encoded)
+    const head = await readHead(world, table.tableId, id)
+    if (head === undefined) return true
+    memos.learn(table.tableId, id, head)
+    return head.end === buckets.get(bucketKey(id))?.seen
+  })
+  return isNow.every((each) => each)
 }
 
 /** Where one of these parts is refused, the others of its request are with it. */
