@@ -15,7 +15,8 @@ export function check<S extends Schema>(schema: S, value: unknown, what: string,
   if (issue === undefined) throw new SluiceError(code, `this ${what} is not valid`)
   if (issue.code === 'unrecognized_keys') throw unknownField(what, issue.path, issue.keys[0] ?? '', keysAt(schema, issue.path))
   const where = place(issue.path)
-  throw new SluiceError(code, `${what} ${where}${wanted(issue)}`, { facts: where === '' ? {} : { [what]: where.trim() } })
+  const named = where === '' && what === 'field' ? 'the body ' : `${what} ${where}`
+  throw new SluiceError(code, `${named}${wanted(issue)}`, { facts: where === '' ? {} : { [what]: where.trim() } })
 }
 
 export function unknownField(what: string, path: readonly PropertyKey[], key: string, known: readonly string[]): SluiceError {
@@ -56,6 +57,7 @@ function wanted(issue: Issue): string {
 
 function article(expected: string): string {
   if (expected === 'int') return 'a whole number'
+  if (expected === 'record') return 'an object'
   return /^[aeio]/.test(expected) ? `an ${expected}` : `a ${expected}`
 }
 

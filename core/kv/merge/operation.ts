@@ -36,6 +36,8 @@ export function targetsOf(table: MergedTable, names: readonly string[]): Targets
     throw new SluiceError('unknown-field', `columns: the table has no column ${quoted(unknown)}${suggestion(unknown, known)}`, {
       facts: { field: unknown.slice(0, 256) },
     })
+  const twice = names.find((name, i) => names.indexOf(name) !== i)
+  if (twice !== undefined) throw refused(`columns: ${quoted(twice)} is named twice`, twice)
   const targets = new Set(names)
   const absent = table.primaryKey?.find((name) => !targets.has(name))
   if (absent !== undefined) throw refused(`columns: the column ${quoted(absent)} of the primaryKey is missing: add it`, absent)
