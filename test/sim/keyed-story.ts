@@ -9,22 +9,20 @@ import { headKey } from '../../core/format/items/head.ts'
 import { decodeKvItem, kvKey } from '../../core/format/items/kv.ts'
 import { textOf as binaryText } from '../../core/format/run/text.ts'
 import { utf8 } from '../../core/kernel/bytes.ts'
-import { isSluiceError } from '../../core/kernel/errors.ts'
 import { keyFormOf, keyOf } from '../../core/kv/key.ts'
 import type { LookedUp } from '../../core/kv/lookup.ts'
-import { type ScanPlace, scanLeaseMs } from '../../core/kv/scan.ts'
 import { batchOf, type Row } from '../../core/kv/values.ts'
 import { producerOf } from '../../core/log/producer.ts'
 import { routeRows } from '../../core/log/route.ts'
 import { defaultOptions } from '../../core/model/options.ts'
-import { unpartitioned } from '../../core/model/partition.ts'
 import { tableSpecOf } from '../../core/model/spec.ts'
 import type { Table } from '../../core/model/table.ts'
 import { readChanges } from './actors/binlog-reader.ts'
 import { codeOf, tableCache } from './actors/ingest.ts'
 import { startWorkers, sweepOnce, trigger } from './actors/jobs.ts'
-import { checkLookup, isSame, type KeyedBucketHistory, KeyedWatch, seenOf, shown } from './checks/keyed.ts'
+import { checkLookup, KeyedWatch, seenOf } from './checks/keyed.ts'
 import type { SeededFates } from './fates.ts'
+import { scan, scanUnderLease } from './keyed-scan.ts'
 import { textOf } from './rows.ts'
 import { databaseName, type Stage, tableName } from './stage.ts'
 
@@ -35,8 +33,6 @@ const calmMsMax = 2 * 3_600_000
 const foldBoundMs = 30 * 60_000
 const leaseMsMax = 60_000 + 2 * 150_000
 const stormMs = 120_000
-/** Between the clock that took a lease and the one that looks at it. */
-const clockGapMs = 300_000
 
 const body = {
   columns: [
@@ -117,6 +113,7 @@ export async function tellKeyed(stage: Stage, fates: SeededFates): Promise<void>
   const finished = await Promise.race([Promise.all([acted, ...others]).then(() => 'in time' as const), bound])
   if (finished === 'late') return history.break('G12', 'live', `work is not finished ${calmMsMax} ms after the faults stopped`)
   await foldAll(shared)
+  if (swarm.collect) await scanUnderLease(shared, () => writeOnce(shared))
   for (let i = 0; i < 3; i++) await lookUpOnce(shared)
   checkAcked(shared)
 }
@@ -140,6 +137,13 @@ async function write(shared: Shared, producerId: string | undefined): Promise<vo
     }
     if (swarm.thinkMs > 0) await cluster.sleep(random.between(0, 2 * swarm.thinkMs))
   }
+}
+
+/** Every key, without faults. */
+async function writeOnce(shared: Shared): Promise<void> {
+  const request = BigInt(shared.stage.nextRequest())
+  const operations = shared.keys.map((key, i) => ({ key, value: request * 16n + BigInt(i), isDelete: i % 3 === 0 }))
+  await upsert(shared, { producerId: undefined, sequence: 0, operations })
 }
 
 interface Sent {
@@ -276,67 +280,6 @@ async function lookUpOnce({ stage, keys, watch }: Shared): Promise<void> {
       }
     },
   })
-}
-
-/** All rows of one bucket, a page at a time, in whichever process answers. */
-async function scan(shared: Shared, isWorking: () => boolean): Promise<void> {
-  const { stage, watch } = shared
-  const { random, cluster, swarm } = stage
-  while (isWorking()) {
-    await cluster.sleep(random.magnitude(100, Math.max(5_000, 8 * swarm.thinkMs)))
-    const bucket = random.below(swarm.buckets)
-    const at = { partition: unpartitioned, bucket }
-    const found = new Map<string, ReturnType<typeof seenOf>>()
-    const read: { place: ScanPlace | undefined; name: string } = { place: undefined, name: '' }
-    const rowsMax = random.between(1, 4)
-    let begun = stage.scheduler.now
-    for (let pages = 0; pages < 40; pages++) {
-      if (read.place === undefined) begun = stage.scheduler.now
-      const outcome = await cluster.invoke({
-        role: random.pick(['ingest', 'read']),
-        name: `scan bucket ${bucket}`,
-        timeoutMs: requestTimeoutMs,
-        repeatable: false,
-        run: async (environment) => {
-          const table = await tableCache(stage, environment).get(databaseName, tableName)
-          read.name = headKey(table.tableId, { partition: '', bucket }).partition
-          return environment.kv.scan(table, at, read.place, { rowsMax, bytesMax: 1 << 30 })
-        },
-      })
-      if (outcome.is === 'error' && isSluiceError(outcome.error, 'gone')) {
-        if (stage.scheduler.now < begun + scanLeaseMs - clockGapMs)
-          stage.history.break('G6', 'scan', `bucket ${bucket}: gone within its lease: ${outcome.error.cause ?? outcome.error}`)
-        break
-      }
-      if (outcome.is !== 'answer') {
-        await cluster.sleep(random.magnitude(10, 60_000))
-        continue
-      }
-      for (const { key, row } of outcome.value.rows) found.set(key, seenOf(row))
-      read.place = outcome.value.place
-      if (!outcome.value.isDone) continue
-      if (read.place !== undefined) checkScan(shared, watch.buckets.get(read.name), read.place.at, found)
-      break
-    }
-  }
-}
-
-function checkScan(
-  { stage }: Shared,
-  bucket: KeyedBucketHistory | undefined,
-  at: bigint,
-  found: ReadonlyMap<string, ReturnType<typeof seenOf>>,
-): void {
-  if (bucket === undefined) return stage.history.break('G6', 'scan', 'a scan of a bucket that never was')
-  for (const key of new Set([...bucket.versions.keys(), ...found.keys()])) {
-    const wanted = bucket.at(key, at)
-    if (!isSame(wanted, found.get(key)))
-      stage.history.break(
-        'G6',
-        'scan',
-        `${bucket.name} at ${at}: ${JSON.stringify(key)} has ${shown(found.get(key))}, not ${shown(wanted)}`,
-      )
-  }
 }
 
 async function sweepWhile(stage: Stage, isWorking: () => boolean): Promise<void> {

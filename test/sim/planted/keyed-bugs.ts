@@ -173,11 +173,20 @@ export const keyedBugs: readonly PlantedBug[] = [
   },
   {
     id: 'V15',
-    what: 'what a scan has leased is collected',
+    what: 'retention cuts the changelog behind the snapshot that a scan has leased',
+    file: 'core/format/items/kv.ts',
+    find: 'snapshotsIn(item, now).reduce<Offset>((least, { upTo }) => (upTo < least ? upTo : least), item.upTo)',
+    replace: 'snapshotsIn(item, now).reduce<Offset>((least) => least, item.upTo)',
+    scenario: 'keyed',
+    seedsMax: 300,
+  },
+  {
+    id: 'V16',
+    what: 'collect does not see what a scan has leased',
     file: 'core/log/collect.ts',
     find: 'for (const { manifest } of snapshotsIn(item, world.clock.now())) {',
-    replace: 'for (const { manifest } of snapshotsIn({ ...item, leases: new Map() }, world.clock.now())) {',
+    replace: 'for (const { manifest } of snapshotsIn(item, world.clock.now()).slice(0, 1)) {',
     scenario: 'keyed',
-    seedsMax: 600,
+    seedsMax: 100,
   },
 ]
