@@ -64,10 +64,10 @@ const moment = (more: object): string => JSON.stringify({ ...good.moments, ...mo
 type Case = readonly [what: string, table: Name, body: string, query: string, code: string, says: string]
 
 const writes: readonly Case[] = [
-  ['no key', 'plain', '{"v":1}', '', 'invalid-rows', 'line 2, column 1: the column "k" is not nullable'],
-  ['a null key', 'plain', '{"k":null}', '', 'invalid-rows', 'line 2, column 6: the column "k" is not nullable'],
-  ['a null key of a delete', 'plain', '{"k":null}', '?op=delete', 'invalid-rows', 'the column "k" is not nullable'],
-  ['half of a key', 'prefixed', '{"a":"x"}', '', 'invalid-rows', 'the column "b" is not nullable'],
+  ['no key', 'plain', '{"v":1}', '', 'invalid-rows', 'line 2, column 1, in "k": it is not nullable'],
+  ['a null key', 'plain', '{"k":null}', '', 'invalid-rows', 'line 2, column 6, in "k": it is not nullable'],
+  ['a null key of a delete', 'plain', '{"k":null}', '?op=delete', 'invalid-rows', 'in "k": it is not nullable'],
+  ['half of a key', 'prefixed', '{"a":"x"}', '', 'invalid-rows', 'in "b": it is not nullable'],
   ['a key twice', 'plain', '{"k":1,"k":2}', '', 'invalid-rows', 'line 2, column 12: the key "k" comes twice'],
   ['a column twice', 'plain', '{"k":2,"v":1,"v":1}', '', 'invalid-rows', 'the key "v" comes twice'],
   ['NaN as a key', 'plain', '{"k":"NaN"}', '', 'invalid-rows', 'a number is expected here'],
@@ -221,17 +221,17 @@ const lookups: readonly Case[] = [
     '{ "keys" : [{"k":1}, {}] }',
     '',
     'invalid-rows',
-    'keys[1].k: it is missing or null, and the key needs it',
+    'keys[1].k: it is not nullable, and has no value here',
   ],
-  ['a null in a key', 'plain', '{"keys":[{"k":1},{"k":1},{"k":null}]}', '', 'invalid-rows', 'keys[2].k: it is missing or null'],
-  ['half of a key', 'prefixed', '{"keys":[{"a":"a"}]}', '', 'invalid-rows', 'keys[0].b: it is missing or null'],
+  ['a null in a key', 'plain', '{"keys":[{"k":1},{"k":1},{"k":null}]}', '', 'invalid-rows', 'keys[2].k: it is not nullable'],
+  ['half of a key', 'prefixed', '{"keys":[{"a":"a"}]}', '', 'invalid-rows', 'keys[0].b: it is not nullable'],
   [
     'a column beside the key',
     'plain',
     '{"keys":[{"k":1},{"k":1,"v":1}]}',
     '',
     'unknown-field',
-    'keys[1]: "v" is not in this key, which has "k"',
+    'keys[1].v: it is not of the key: give k',
   ],
   [
     'a fraction',
@@ -304,7 +304,7 @@ const lookups: readonly Case[] = [
     '{"keys":[{"a":"a","b":"b"}]}',
     '/prefix',
     'unknown-field',
-    'keys[0]: "b" is not in this key, which has "a"',
+    'keys[0].b: it is not of the key: give a',
   ],
   [
     'a prefix that is another column',
@@ -312,9 +312,9 @@ const lookups: readonly Case[] = [
     '{"keys":[{"b":"b"}]}',
     '/prefix',
     'unknown-field',
-    '"b" is not in this key, which has "a"',
+    'keys[0].b: it is not of the key: give a',
   ],
-  ['a null prefix', 'prefixed', '{"keys":[{"a":null}]}', '/prefix', 'invalid-rows', 'keys[0].a: it is missing or null'],
+  ['a null prefix', 'prefixed', '{"keys":[{"a":null}]}', '/prefix', 'invalid-rows', 'keys[0].a: it is not nullable'],
   ['a prefix of 9,000 bytes', 'prefixed', `{"keys":[{"a":"${long(9_000)}"}]}`, '/prefix', 'invalid-rows', 'more than 8192 bytes'],
   [
     'no rows of a prefix',
@@ -345,7 +345,7 @@ describe('lookups', () => {
 })
 
 const scans: readonly (readonly [string, string, string])[] = [
-  ['limit=0', 'bad-request', 'limit must be at least 1'],
+  ['limit=0', 'bad-request', 'limit must be a whole number from 1'],
   ['limit=-1', 'bad-request', 'parameter limit must be a whole number'],
   ['count=true&limit=1', 'bad-request', 'leave out limit'],
   ['count=yes', 'bad-request', 'parameter count must be true or false'],
