@@ -41,7 +41,9 @@ export function addKeyed(top: Command): void {
     .option('--columns <names>', 'these columns, in this order, as a,b')
     .option('--where <filter>', `rows that it is true of, as "price > 10 and city = 'Bern'"`)
     .option('--limit <n>', 'rows at most')
-    .option('--count', 'how many there are, without reading them')
+    .addOption(
+      new Option('--count', 'how many there are, without reading them').conflicts(['columns', 'where', 'limit', 'format']),
+    )
     .addOption(new Option('--format <format>', 'default: table on a terminal, else ndjson').choices(formats))
     .action((table: string, flags: RowsFlags & { count?: boolean }) =>
       flags.count ? countRows(tablePath(table), flags) : readRows(tablePath(table), flags),
@@ -93,7 +95,7 @@ interface Deleted {
 }
 
 const noRow = (table: string, message: string): Failure =>
-  new Failure(message, 1, { fix: `sluice rows ${quoted(table)} --limit 10` })
+  new Failure(message, 1, { fix: `sluice fetch ${quoted(table)} --limit 10` })
 
 const keyOf = (columns: readonly TableColumn[], given: Pairs): Row =>
   Object.fromEntries(Object.entries(given).map(([name, text]) => [name, jsonValueOf(columns, name, text)]))

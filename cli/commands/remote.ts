@@ -28,11 +28,13 @@ export function tablePath(text: string): string {
 /** Of an option that may come many times. */
 export const each = (value: string, before: readonly string[] | undefined): readonly string[] => [...(before ?? []), value]
 
-/** Of an option that may come many times, as `name=value`. The value may have more of them. */
+/** Of an option that may come many times, as `name=value`, each name once. The value may have more of them. */
 export function eachPair(text: string, before: Readonly<Record<string, string>> | undefined): Readonly<Record<string, string>> {
   const equals = text.indexOf('=')
   if (equals < 1) throw new InvalidArgumentError('It must be like name=value.')
-  return { ...before, [text.slice(0, equals)]: text.slice(equals + 1) }
+  const name = text.slice(0, equals)
+  if (before !== undefined && Object.hasOwn(before, name)) throw new InvalidArgumentError(`${name} is there twice.`)
+  return { ...before, [name]: text.slice(equals + 1) }
 }
 
 /** Repeats it while heads are being closed. */

@@ -36,8 +36,8 @@ export async function lookupOrInsert(
   let inserted = 0
   try {
     for (let attempt = 1; attempt <= attemptsMax; attempt++) {
-      // A bucket that has just been written to is known up to that write or further.
-      const { rows: found, buckets } = await lookup(context, table, keys, attempt === 1 ? options : { ...options, stale: true })
+      // What was just written is seen whatever a process has forgotten meanwhile.
+      const { rows: found, buckets } = await lookup(context, table, keys, attempt === 1 ? options : { ...options, stale: false })
       const rows = found.filter((row) => row !== undefined)
       if (rows.length === found.length) return { rows, buckets, inserted }
       const parts = partsOf(table, keys, found)

@@ -75,6 +75,7 @@ export async function scanBucket(
   if (scan === undefined) return { rows: [], place: undefined, bytes: 0, isDone: true }
   const rows: { key: string; row: Row }[] = []
   let looked = 0
+  let last = ''
   let bytes = 0
   const decoder = new RowDecoder(context.log, table)
   const width = table.schema.columns.length
@@ -84,13 +85,14 @@ export async function scanBucket(
       const decoded = records.map((record) => decoder.decode(record))
       const isWanted = select?.(decoded)
       for (const [i, { key, row }] of records.entries()) {
+        if (rows.length >= rowsMax || bytes >= bytesMax || looked >= lookedAtMax)
+          return { rows, place: { ...scan.place, after: last }, bytes, isDone: false }
         looked += 1
+        last = key
         if (isWanted?.(i) !== false) {
           rows.push({ key, row: decoded[i] as Row })
           bytes += heldBytes(row?.length ?? 0, width)
         }
-        if (rows.length >= rowsMax || bytes >= bytesMax || looked >= lookedAtMax)
-          return { rows, place: { ...scan.place, after: key }, bytes, isDone: false }
       }
     }
   } catch (error) {

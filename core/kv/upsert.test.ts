@@ -144,3 +144,32 @@ test('a row of a megabyte key fails alone, and nothing of its request happens', 
   ).rejects.toThrow(/8192 bytes/)
   expect(await lookedUp(kv, table, ['a'])).toEqual([undefined])
 })
+
+test('a request that was committed is told so by a process that remembers older rows, though on those it would be refused', async () => {
+  const world = testWorld()
+  const columns = [
+    { name: 'k', type: 'string', nullable: false },
+    { name: 'v', type: 'tinyint' },
+    { name: 'note', type: 'string' },
+  ]
+  const options = { 'merge-engine': 'aggregation', 'fields.v.agg': 'sum', 'delete.behavior': 'allow' }
+  const table = await keyedTable(world, { columns, primaryKey: ['k'], options })
+  const [one, two] = [testKv(world), testKv(world)]
+  doneOf(await one.kv.upsert(table, upsertOf(table, [['a', 100, 'x']])))
+  await lookedUp(two.kv, table, ['a'])
+  doneOf(await one.kv.upsert(table, deleteOf(table, ['a'])))
+  const request = upsertOf(table, [['a', 100, 'y']], producerWith('p', 0))
+  const { base, end } = doneOf(await one.kv.upsert(table, request))
+  expect(doneOf(await two.kv.upsert(table, request))).toMatchObject({ base, end, duplicate: true })
+})
+
+test('a row that is too large refuses no request once it is gone, whatever a process remembers', async () => {
+  const world = testWorld()
+  const table = await keyedTable(world)
+  const [one, two] = [testKv(world), testKv(world, 1 << 24, { upsertBytesMax: 48 * 1024 })]
+  doneOf(await one.kv.upsert(table, upsertOf(table, [['a', 1n, 'x'.repeat(40_000)]])))
+  await lookedUp(two.kv, table, ['a'])
+  expect((await two.kv.upsert(table, deleteOf(table, ['a'])))[0]?.outcome).toMatchObject({ error: { code: 'too-large' } })
+  doneOf(await one.kv.upsert(table, deleteOf(table, ['a'])))
+  expect(doneOf(await two.kv.upsert(table, upsertOf(table, [['a', 1n, 'y']])))).toMatchObject({ duplicate: false })
+})

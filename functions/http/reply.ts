@@ -34,7 +34,7 @@ export function errorReply(thrown: unknown, asked: Asked = { method: '', target:
   const iceberg = isIcebergPath(asked.target) ? icebergError(error, asked) : undefined
   const status = iceberg?.code ?? statusOf[error.code]
   const headers: Record<string, string> = {}
-  if (status === 429 || status === 503) headers['Retry-After'] = String(retryAfterSeconds)
+  if (status === 429 || status === 503) headers['Retry-After'] = String(error.facts.retryAfterSeconds ?? retryAfterSeconds)
   if (status === 405 && typeof error.facts.allow === 'string') headers.Allow = error.facts.allow
   return textReply(status, jsonText({ error: iceberg ?? errorBody(error) }), headers)
 }

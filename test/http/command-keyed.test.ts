@@ -47,12 +47,13 @@ test('a row that is not there is made where that is asked for', async () => {
 })
 
 test('no row, half a key and a column that is not there are said', async () => {
-  const fix = 'try: sluice rows d.keyed --limit 10\n'
+  const fix = 'try: sluice fetch d.keyed --limit 10\n'
   expect(await lookup('city=oslo', 'n=3')).toMatchObject({ status: 1, out: '', err: `no row has this key\n${fix}` })
   expect(await lookup('city=rome', '--prefix')).toMatchObject({ status: 1, err: `no row has this bucket key\n${fix}` })
   expect((await lookup('city=oslo')).err).toMatch(/n/)
   expect((await lookup('cty=oslo', 'n=1')).err).toMatch(/cty/)
   expect(await lookup('city')).toMatchObject({ status: 2 })
+  expect(await lookup('city=oslo', 'n=1', 'n=2')).toMatchObject({ status: 2, err: expect.stringContaining('n is there twice') })
 }, 60_000)
 
 test('rows are put, changed in part, deleted from a file and one at a time', async () => {
@@ -69,7 +70,7 @@ test('rows are put, changed in part, deleted from a file and one at a time', asy
   ])
   expect(await run('delete', table, 'city=oslo', 'n=1')).toMatchObject({ status: 0, out: 'deleted\n' })
   const again = await run('delete', table, 'city=oslo', 'n=1')
-  expect(again).toMatchObject({ status: 1, out: '', err: expect.stringContaining(`try: sluice rows ${table} --limit 10\n`) })
+  expect(again).toMatchObject({ status: 1, out: '', err: expect.stringContaining(`try: sluice fetch ${table} --limit 10\n`) })
   expect((await run('rows', table, '--count')).out).toBe('1\n')
   expect((await run('rows', table, '--count', '--json')).out).toBe('{"count":"1"}\n')
 }, 60_000)
@@ -82,6 +83,10 @@ test('rows come page by page in three formats, chosen and filtered', async () =>
   expect(new Set((await rowsOf(table)).map(({ n }) => n)).size).toBe(12_000)
   expect(await rowsOf(table, '--where', 'n = 7', '--columns', 'flights')).toEqual([{ flights: '7' }])
   expect((await rowsOf(table, '--limit', '3')).length).toBe(3)
+  expect(await run('rows', table, '--count', '--where', 'n = 7')).toMatchObject({
+    status: 2,
+    err: expect.stringContaining('--where'),
+  })
   const arrow = tableFromIPC((await run('rows', table, '--format', 'arrow')).bytes)
   expect(new Set(arrow.getChild('n') ?? []).size).toBe(12_000)
   const { out } = await run('rows', table, '--format', 'table', '--where', 'n = 7')

@@ -125,6 +125,12 @@ test('rows are read as often as one likes: a scan that came to its end takes no 
   const path = await makeTable(site.client, 'often', { ...keyed, buckets: { count: 2, key: ['city'] } })
   await send(path, [{ ...oslo }, { ...rome }])
   for (let i = 0; i < 20; i++) expect((await site.client.get(`${path}/rows`)).status).toBe(200)
+  const one = await makeTable(site.client, 'exactly', { ...keyed, buckets: { count: 1, key: ['city'] } })
+  await send(one, [{ ...oslo }, { ...rome }])
+  for (let i = 0; i < 20; i++) {
+    const { status, headers } = await site.client.get(`${one}/rows?limit=2`)
+    expect([status, headers['sluice-cursor']]).toEqual([200, undefined])
+  }
 })
 
 test('scans that are not followed take eight places of a bucket, and the answer says until when', async () => {
@@ -132,8 +138,9 @@ test('scans that are not followed take eight places of a bucket, and the answer 
   await send(path, [{ ...oslo }, { ...rome }])
   const first = await site.client.get(`${path}/rows?limit=1`)
   for (let i = 0; i < 7; i++) expect((await site.client.get(`${path}/rows?limit=1`)).status).toBe(200)
-  const { status, json } = await site.client.get(`${path}/rows?limit=1`)
+  const { status, json, headers } = await site.client.get(`${path}/rows?limit=1`)
   expect([status, json.error.code]).toEqual([429, 'throttled'])
+  expect(headers['retry-after']).toBe(String(json.error.facts.retryAfterSeconds))
   expect(json.error.facts.retryAfterSeconds).toBeGreaterThan(500)
   const cursor = encodeURIComponent(first.headers['sluice-cursor'] ?? '')
   const rest = await site.client.get(`${path}/rows?limit=1&cursor=${cursor}`)

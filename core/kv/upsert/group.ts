@@ -37,7 +37,16 @@ import type { Table } from '../../model/table.ts'
 import { keepOffsets } from '../keep.ts'
 import { Room } from '../room.ts'
 import type { KeyedRows } from './operations.ts'
-import { type KeyedContext, type KeyedPart, NoRoomForGroup, type Prepared, prepare, refuse, refuseWhole } from './prepare.ts'
+import {
+  areNow,
+  type KeyedContext,
+  type KeyedPart,
+  NoRoomForGroup,
+  type Prepared,
+  prepare,
+  refuse,
+  refuseWhole,
+} from './prepare.ts'
 
 /** In which nothing was settled; every one of them computes again what others have changed meanwhile. */
 const idleRoundsMax = 24
@@ -57,7 +66,8 @@ export async function runKeyedGroup(context: KeyedContext, group: readonly Waiti
     const races = new Map<string, number>()
     for (let idle = 0; idle < idleRoundsMax && parts.length > 0; ) {
       await new Round(newest, answers, races).run(parts)
-      const left = unsettled(parts, answers)
+      // a head that was read meanwhile may hold what a part repeats
+      const left = settleKnown(newest, unsettled(parts, answers), answers)
       idle = left.length < parts.length ? 0 : idle + 1
       parts = left
     }
@@ -89,6 +99,7 @@ class Round {
   async run(parts: readonly KeyedPart[]): Promise<void> {
     const { memory, upsertBytesMax } = this.#context
     let own = parts
+    const ends = this.#ends(parts)
     for (let bytes = Math.min(upsertBytesMax, expectedBytes(parts)); ; bytes = upsertBytesMax) {
       await memory.take(bytes)
       try {
@@ -102,10 +113,19 @@ class Round {
       own = unsettled(own, this.#answers)
       if (bytes < upsertBytesMax) continue
       const requests = [...new Set(own.map(({ request }) => request))]
-      if (requests.length <= 1) return refuse(own, this.#answers, tooLarge(upsertBytesMax))
+      if (requests.length <= 1) {
+        // what is too large may not be there any more
+        if (!(await areNow(this.#context, own, ends))) return
+        return refuse(own, this.#answers, tooLarge(upsertBytesMax))
+      }
       const half = new Set(requests.slice(0, requests.length / 2))
       own = own.filter(({ request }) => half.has(request))
     }
+  }
+
+  #ends(parts: readonly KeyedPart[]): ReadonlyMap<string, Offset | undefined> {
+    const { table, memos } = this.#context
+    return new Map(parts.map(({ encoded }) => [bucketKey(idOf(encoded)), memos.get(table.tableId, idOf(encoded))?.head.end]))
   }
 
   async #commit(prepared: ReadonlyMap<string, Prepared>): Promise<void> {

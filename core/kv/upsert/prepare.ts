@@ -103,7 +103,8 @@ async function takeRequests(
         if (taken === 0) throw error
         return
       }
-      const refusal = await areNow(context, buckets, own).then(
+      const ends = new Map([...buckets].map(([key, { seen }]) => [key, seen]))
+      const refusal = await areNow(context, own, ends).then(
         (isNow) => (isNow ? error : undefined),
         (other: unknown) => other,
       )
@@ -112,18 +113,18 @@ async function takeRequests(
   }
 }
 
-/** The buckets of the parts are still at the ends that were seen. */
-async function areNow(
+/** The buckets of the parts are still at these ends; whatever their heads are, it is remembered. */
+export async function areNow(
   { world, table, memos }: KeyedContext,
-  buckets: ReadonlyMap<string, Bucket>,
   parts: readonly KeyedPart[],
+  ends: ReadonlyMap<string, Offset | undefined>,
 ): Promise<boolean> {
   const isNow = await mapAtOnce(parts, bucketsAtOnce, async ({ encoded }) => {
     const id = idOf(encoded)
     const head = await readHead(world, table.tableId, id)
     if (head === undefined) return true
     memos.learn(table.tableId, id, head)
-    return head.end === buckets.get(bucketKey(id))?.seen
+    return head.end === ends.get(bucketKey(id))
   })
   return isNow.every((each) => each)
 }
