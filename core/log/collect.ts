@@ -44,6 +44,8 @@ export interface Collected {
 /** So many listed objects are looked at together: the bound of this job's memory. */
 const candidatesMax = 50_000
 const pageItems = 500
+/** Of one request, so that a repeat of it repeats little. */
+const deletesAtOnce = 500
 
 export async function collect(
   world: World,
@@ -102,8 +104,9 @@ async function collectChunk(world: World, table: Table, candidates: Set<string>)
     if (head !== undefined) await unmarkReferred(world, table, idOf(at), { head, claim, kv }, candidates)
     if (candidates.size === 0) return 0
   }
-  if (candidates.size > 0) await world.objects.delete([...candidates])
-  return candidates.size
+  const keys = [...candidates]
+  for (let at = 0; at < keys.length; at += deletesAtOnce) await world.objects.delete(keys.slice(at, at + deletesAtOnce))
+  return keys.length
 }
 
 /**
