@@ -11,7 +11,7 @@ import { flightsSpec } from './flights.ts'
 import type { LanesMessage } from './lanes.ts'
 import { endWithLauncher, listen, rate, startDemoServer, writer } from './run.ts'
 import { call, ensureTable, type TierBody, tablePath } from './server-calls.ts'
-import { progressLine, readLine, summaryOf } from './show.ts'
+import { type Cost, progressLine, readLine, summaryOf } from './show.ts'
 import { type Comparison, compareSums, type Sums } from './sums.ts'
 import type { LakeFacts, VerifyMessage } from './verify.ts'
 
@@ -60,7 +60,7 @@ export async function demo(flags: DemoFlags): Promise<void> {
   const context = { startedAt: Date.now() } as Context
   try {
     await list.run(context)
-    const cost = await call<{ requests: Record<string, number>; usd: number }>(context.server.url, 'GET', '/v1/cost')
+    const cost = await call<Cost>(context.server.url, 'GET', '/v1/cost')
     const summary = {
       ...context,
       cost,

@@ -16,7 +16,7 @@ export interface Summary {
   readonly rowsPerSecond: number
   readonly lake: LakeFacts
   readonly comparison: Comparison
-  readonly cost: { readonly requests: Readonly<Record<string, number>>; readonly usd: number }
+  readonly cost: Cost
   readonly seconds: number
   readonly folder: string
 }
@@ -38,6 +38,21 @@ export function share(part: number, whole: number): string {
 }
 
 /** `columns`: of the terminal. */
+/** As `/v1/cost` answers. */
+export interface Cost {
+  readonly requests: Readonly<Record<string, number>>
+  readonly usd: number
+}
+
+export function spent({ requests, usd }: Cost, seconds: number): string[] {
+  const counts = Object.entries(requests).map(([name, count]) => `${name}=${count}`)
+  return [
+    `requests     ${counts.join(' ')}`,
+    `on AWS       $${usd.toFixed(4)} for these requests at list prices (docs/limits.md)`,
+    `time         ${seconds.toFixed(1)} s`,
+  ]
+}
+
 export function summaryOf({ rows, rowsPerSecond, lake, comparison, cost, seconds, folder }: Summary, columns: number): string {
   const { equal, origins, differences } = comparison
   const verdict = equal
@@ -62,11 +77,7 @@ export function summaryOf({ rows, rowsPerSecond, lake, comparison, cost, seconds
       ? `produced     ${number(rows)} rows at ${number(rowsPerSecond)} rows/s`
       : `produced     ${number(rows)} rows, all of them in an earlier run`,
     `lake         ${lake.snapshots.length} snapshots, each with its offsets in the same commit: ${folder}`,
-    `requests     ${Object.entries(cost.requests)
-      .map(([name, count]) => `${name}=${count}`)
-      .join(' ')}`,
-    `on AWS       $${cost.usd.toFixed(4)} for these requests at list prices (docs/limits.md)`,
-    `time         ${seconds.toFixed(1)} s`,
+    ...spent(cost, seconds),
     '',
     'next: npm start, then open http://127.0.0.1:8080 · the folder above is an Iceberg table: point any engine at it',
     '',

@@ -11,10 +11,12 @@ import { Failure } from '../../failure.ts'
 import { readProgress } from '../progress.ts'
 import { endWithLauncher, listen, rate, startDemoServer, writer } from '../run.ts'
 import { call, ensureTable } from '../server-calls.ts'
+import type { Cost } from '../show.ts'
 import type { LanesInput, LanesMessage } from './lanes.ts'
 import type { Found, ReaderInput, ReaderMessage, Seen } from './reader.ts'
 import { busiest, differences, type Routes } from './routes.ts'
 import { foldLine, keyedSummaryOf, upsertLines } from './show.ts'
+
 import { routesSpec } from './source.ts'
 
 export interface KeyedFlags {
@@ -177,7 +179,7 @@ async function summaryOf({ server, rows, rowsPerSecond, routes, seen, found }: C
       ...(found.count === routes.size ? [] : [`${routes.size} routes in ${of}, ${found.count} counted`]),
     ],
     top: busiest(found.rows, topShown),
-    cost: await call<{ requests: Record<string, number>; usd: number }>(server.url, 'GET', '/v1/cost'),
+    cost: await call<Cost>(server.url, 'GET', '/v1/cost'),
     seconds,
   }
 }

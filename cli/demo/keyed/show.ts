@@ -1,6 +1,6 @@
 /** What the keyed demo shows: progress with a table of the busiest routes, and the summary at the end. */
 import { styleText } from 'node:util'
-import { number, share, table } from '../show.ts'
+import { type Cost, number, share, spent, table } from '../show.ts'
 import type { Seen } from './reader.ts'
 import { type Route, routeKey, timeText } from './routes.ts'
 
@@ -22,7 +22,7 @@ export interface KeyedSummary {
   readonly conflicts: number
   readonly differences: readonly string[]
   readonly top: readonly (readonly [number, Route])[]
-  readonly cost: { readonly requests: Readonly<Record<string, number>>; readonly usd: number }
+  readonly cost: Cost
   readonly seconds: number
 }
 
@@ -54,7 +54,6 @@ export function keyedSummaryOf(summary: KeyedSummary): string {
         `the changelog folded = the rows = the lookups = the source: ${number(rows)} flights, ${number(routes)} routes, all values`,
       )
     : styleText('red', `the table DIFFERS from the source:\n  ${differences.slice(0, 10).join('\n  ')}`)
-  const requests = Object.entries(cost.requests).map(([name, count]) => `${name}=${count}`)
   const lines = [
     '',
     verdict,
@@ -66,9 +65,7 @@ export function keyedSummaryOf(summary: KeyedSummary): string {
       : `upserted     ${number(rows)} rows, all of them in an earlier run`,
     `looked up    ${number(lookups)} keys at ${number(lookupsPerSecond)} a second while they changed${isEqual ? ', none went back' : ''}`,
     `changelog    ${number(changes)} changes${isEqual ? ', each takes back exactly what was there' : ''}`,
-    `requests     ${requests.join(' ')}`,
-    `on AWS       $${cost.usd.toFixed(4)} for these requests at list prices (docs/limits.md)`,
-    `time         ${seconds.toFixed(1)} s`,
+    ...spent(cost, seconds),
     '',
     'next: npm start, then README.md, "Partitions, and rows by key"',
     '',
