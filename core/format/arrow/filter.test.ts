@@ -9,7 +9,6 @@ import type { Batch, ColumnData } from './column.ts'
 import { askedRows, textOf } from './filter.case.ts'
 import { selectRows } from './filter.ts'
 import { judge } from './filter-judge.case.ts'
-import { fuzzRounds } from './mutate.case.ts'
 import { sliceBatch } from './take.ts'
 
 type Selected = readonly number[] | 'all' | 'none'
@@ -47,7 +46,7 @@ test('the rows that are selected are those for which a judge finds the filter tr
         expect(selected(textOf(asked), sliceBatch(batchOf(fields, rows), first, last))).toEqual(expected)
       }
     }),
-    { numRuns: fuzzRounds(1500) },
+    { numRuns: 1500 },
   )
 })
 

@@ -77,6 +77,3 @@ export function survive(
     if (took > options.msMax) throw new Error(`seed ${seed}: it took ${took.toFixed(0)} ms`)
   }
 }
-
-/** More in long runs: FUZZ_ROUNDS=100000 vitest run hostile */
-export const fuzzRounds = (usual: number): number => Number(process.env['FUZZ_ROUNDS'] ?? usual)

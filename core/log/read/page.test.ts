@@ -7,7 +7,6 @@ import { batchOf, type Plain, rowsOf } from '../../format/arrow/batch.case.ts'
 import type { Field } from '../../format/arrow/column.ts'
 import { askedRows, textOf } from '../../format/arrow/filter.case.ts'
 import { judge } from '../../format/arrow/filter-judge.case.ts'
-import { fuzzRounds } from '../../format/arrow/mutate.case.ts'
 import { decodeCursor, encodeCursor, nameCrcOf } from '../../format/cursor.ts'
 import { present } from '../../kernel/assert.ts'
 import type { Filter } from '../../model/filter.ts'
@@ -104,7 +103,7 @@ test('where and columns, pushed down, give what they give on all rows; every pag
       const selected = stored.filter(({ values }) => judge(asked, values) === true)
       expect(inOrder(await readAll(log, table, { ...pages, filter }))).toEqual(inOrder(selected.map(project)))
     }),
-    { numRuns: fuzzRounds(150) },
+    { numRuns: 150 },
   )
 }, 60_000)
 
@@ -134,7 +133,7 @@ test('the same holds for frames that are so large that only parts of them are re
       const expected = lines((row) => judge(asked, row) === true)
       expect(shown(await readAll(log, table, { ...pages, filter })).join('\n')).toBe(expected.join('\n'))
     }),
-    { numRuns: fuzzRounds(10) },
+    { numRuns: 10 },
   )
 }, 60_000)
 
@@ -210,7 +209,7 @@ test('rows of every schema that a table had are read under the one that it has, 
         expect(plain(await readAll(log, table, { ...pages, filter: present }))).toEqual(expected.filter((row) => row[i] !== null))
       }
     }),
-    { numRuns: fuzzRounds(120) },
+    { numRuns: 120 },
   )
 }, 60_000)
 
