@@ -7,12 +7,12 @@ import type { Pieces } from '../kernel/bytes.ts'
 import { Batcher } from '../log/append/batcher.ts'
 import type { TableBody } from '../model/spec.ts'
 import type { Update } from '../ports/items.ts'
-import type { ByteRange } from '../ports/objects.ts'
 import { KvBuckets } from './buckets.ts'
 import { KvCache } from './cache.ts'
 import { defaultKvConfig } from './kv.ts'
 import { lookup } from './lookup.ts'
 import {
+  CountedObjects,
   changelogOf,
   deleteOf,
   doneOf,
@@ -24,16 +24,6 @@ import {
   testWorld,
   upsertOf,
 } from './world.case.ts'
-
-class CountedObjects extends MemoryObjects {
-  bytesRead = 0
-
-  override async read(key: string, range?: ByteRange): Promise<Uint8Array> {
-    const bytes = await super.read(key, range)
-    this.bytesRead += bytes.length
-    return bytes
-  }
-}
 
 /** Counts the commits that are under way at once. */
 class SlowObjects extends MemoryObjects {

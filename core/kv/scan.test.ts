@@ -1,13 +1,22 @@
 /** Scans by page: at one offset through everything that goes on meanwhile, and holding little more than a page. */
 import { expect, test } from 'vitest'
-import { MemoryObjects } from '../../stores/objects/memory.ts'
 import { collect } from '../log/collect.ts'
 import { retain } from '../log/keep/retain.ts'
 import { unpartitioned } from '../model/partition.ts'
 import type { Table } from '../model/table.ts'
-import type { ByteRange } from '../ports/objects.ts'
 import type { ScanPlace } from './scan.ts'
-import { deleteOf, doneOf, foldNow, keyedBody, keyedTable, plainOf, testKv, testWorld, upsertOf } from './world.case.ts'
+import {
+  CountedObjects,
+  deleteOf,
+  doneOf,
+  foldNow,
+  keyedBody,
+  keyedTable,
+  plainOf,
+  testKv,
+  testWorld,
+  upsertOf,
+} from './world.case.ts'
 
 const at = { partition: unpartitioned, bucket: 0 }
 const hour = 3_600_000
@@ -107,16 +116,6 @@ test('once its lease has run out a scan ends, and what it was reading may be col
   await collect(world, jobOf(table, 'collect'))
   expect(await countObjects(world)).toBeLessThan(leased)
 })
-
-class CountedObjects extends MemoryObjects {
-  bytesRead = 0
-
-  override async read(key: string, range?: ByteRange): Promise<Uint8Array> {
-    const bytes = await super.read(key, range)
-    this.bytesRead += bytes.length
-    return bytes
-  }
-}
 
 test('a page of large rows reads little more than the page has', async () => {
   const objects = new CountedObjects()

@@ -14,6 +14,17 @@ async function lookedUp(kv: Kv, table: Table, keys: readonly string[]): Promise<
   return (await kv.lookup(table, batch, { stale: false, bytesMax: 1 << 20 })).rows.map(plainOf)
 }
 
+/** Two of 100 overflow. */
+const sums = {
+  columns: [
+    { name: 'k', type: 'string', nullable: false },
+    { name: 'v', type: 'tinyint' },
+    { name: 'note', type: 'string' },
+  ],
+  primaryKey: ['k'],
+  options: { 'merge-engine': 'aggregation', 'fields.v.agg': 'sum', 'delete.behavior': 'allow' },
+}
+
 test('each operation has its changes, a retraction says where its row was written, and a lookup finds what is left', async () => {
   const world = testWorld()
   const table = await keyedTable(world)
@@ -78,13 +89,7 @@ test('a process that knows an old end loses, reads what came, and commits on it'
 
 test('what does not fit the row that a process knows is refused only where that is still the row', async () => {
   const world = testWorld()
-  const columns = [
-    { name: 'k', type: 'string', nullable: false },
-    { name: 'v', type: 'tinyint' },
-    { name: 'note', type: 'string' },
-  ]
-  const options = { 'merge-engine': 'aggregation', 'fields.v.agg': 'sum', 'delete.behavior': 'allow' }
-  const table = await keyedTable(world, { columns, primaryKey: ['k'], options })
+  const table = await keyedTable(world, sums)
   const [one, two] = [testKv(world), testKv(world)]
   doneOf(await one.kv.upsert(table, upsertOf(table, [['a', 100, 'x']])))
   doneOf(await two.kv.upsert(table, deleteOf(table, ['a'])))
@@ -147,13 +152,7 @@ test('a row of a megabyte key fails alone, and nothing of its request happens', 
 
 test('a request that was committed is told so by a process that remembers older rows, though on those it would be refused', async () => {
   const world = testWorld()
-  const columns = [
-    { name: 'k', type: 'string', nullable: false },
-    { name: 'v', type: 'tinyint' },
-    { name: 'note', type: 'string' },
-  ]
-  const options = { 'merge-engine': 'aggregation', 'fields.v.agg': 'sum', 'delete.behavior': 'allow' }
-  const table = await keyedTable(world, { columns, primaryKey: ['k'], options })
+  const table = await keyedTable(world, sums)
   const [one, two] = [testKv(world), testKv(world)]
   doneOf(await one.kv.upsert(table, upsertOf(table, [['a', 100, 'x']])))
   await lookedUp(two.kv, table, ['a'])

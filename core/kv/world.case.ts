@@ -1,4 +1,5 @@
 /** A keyed table `d.t` (k text, v bigint, note text) in a world in memory, and operations on it in plain values. */
+import { MemoryObjects } from '../../stores/objects/memory.ts'
 import { createDatabase } from '../catalog/databases.ts'
 import { createTable } from '../catalog/tables.ts'
 import { type Plain, batchOf as plainBatch } from '../format/arrow/batch.case.ts'
@@ -13,6 +14,7 @@ import { opColumn, prevColumn } from '../model/changelog.ts'
 import { unpartitioned } from '../model/partition.ts'
 import { type TableBody, tableSpecOf } from '../model/spec.ts'
 import type { Table } from '../model/table.ts'
+import type { ByteRange } from '../ports/objects.ts'
 import type { World } from '../ports/world.ts'
 import { fold } from './fold/fold.ts'
 import { type LevelLimits, levelLimits } from './fold/levels.ts'
@@ -126,4 +128,15 @@ const tiny = { ...levelLimits, level0RunsMin: 2, level0RunsMax: 4, level1BytesMa
 export async function foldNow(world: World, { log }: TestKv, table: Table, limits: LevelLimits = tiny): Promise<void> {
   const later = { ...world, clock: { ...world.clock, now: () => world.clock.now() + 120_000 } }
   await fold(later, log, jobOf(table), { deadlineMs: Number.POSITIVE_INFINITY, limits })
+}
+
+/** Counts what is read. */
+export class CountedObjects extends MemoryObjects {
+  bytesRead = 0
+
+  override async read(key: string, range?: ByteRange): Promise<Uint8Array> {
+    const bytes = await super.read(key, range)
+    this.bytesRead += bytes.length
+    return bytes
+  }
 }

@@ -15,7 +15,8 @@ import { markCollect } from '../log/keep/lake-mark.ts'
 import { routeRows } from '../log/route.ts'
 import { partitionedTable, requestOf, type TestWorld, testLog, testTable, testWorld } from '../log/world.case.ts'
 import type { Table } from '../model/table.ts'
-import type { ItemStore, Update } from '../ports/items.ts'
+import type { Update } from '../ports/items.ts'
+import { updatesThrough } from './run.case.ts'
 import { folderRows, tier, tierJobOf } from './tier.case.ts'
 
 async function produce(world: TestWorld, table: Table, values: readonly number[]): Promise<void> {
@@ -44,20 +45,10 @@ async function valuesOf(world: TestWorld, table: Table): Promise<number[]> {
   return (await folderRows(world.objects, table)).map((row) => Number(row['v'])).sort((a, b) => a - b)
 }
 
-const isLakeCommit = (update: Update): boolean => update.key.sort === 'lake' && update.set?.['metadata'] !== undefined
+const commitsThrough = (world: TestWorld, around: Parameters<typeof updatesThrough>[1]): TestWorld =>
+  updatesThrough(world, around, isLakeCommit)
 
-/** The same stores, seen by a process whose commits to the lake pass through `around`. */
-function commitsThrough(
-  world: TestWorld,
-  around: (update: Update, go: ItemStore['update']) => ReturnType<ItemStore['update']>,
-): TestWorld {
-  const { items } = world
-  const go: ItemStore['update'] = (update) => items.update(update)
-  const store = Object.create(items) as ItemStore
-  for (const name of ['get', 'query', 'create', 'delete', 'transact'] as const) store[name] = items[name].bind(items) as never
-  store.update = (update) => (isLakeCommit(update) ? around(update, go) : go(update))
-  return { ...world, items: store }
-}
+const isLakeCommit = (update: Update): boolean => update.key.sort === 'lake' && update.set?.['metadata'] !== undefined
 
 const unknown = (): SluiceError => new SluiceError('unavailable', 'no answer', { effect: 'unknown' })
 

@@ -25,16 +25,17 @@ export async function keysOf(world: World, table: Table, folder: string): Promis
   return keys
 }
 
-/** The same stores, seen by a process whose updates of the lake item pass through `around`. */
+/** The same stores, seen by a process whose updates of the lake item, or those that are watched, pass through `around`. */
 export function updatesThrough(
   world: TestWorld,
   around: (update: Update, go: ItemStore['update']) => ReturnType<ItemStore['update']>,
+  isWatched = (update: Update): boolean => update.key.sort === 'lake',
 ): TestWorld {
   const { items } = world
   const go: ItemStore['update'] = (update) => items.update(update)
   const store = Object.create(items) as ItemStore
   for (const name of ['get', 'query', 'create', 'delete', 'transact'] as const) store[name] = items[name].bind(items) as never
-  store.update = (update) => (update.key.sort === 'lake' ? around(update, go) : go(update))
+  store.update = (update) => (isWatched(update) ? around(update, go) : go(update))
   return { ...world, items: store }
 }
 

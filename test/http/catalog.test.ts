@@ -1,15 +1,8 @@
 /** Databases and tables over HTTP: create, replay, describe, list, alter, drop. */
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { makeTable, memorySite, type Site, simpleColumns } from './harness.ts'
+import { describe, expect, test } from 'vitest'
+import { makeTable, simpleColumns, siteOfFile } from './harness.ts'
 
-let site: Site
-beforeAll(async () => {
-  site = await memorySite()
-})
-afterAll(async () => {
-  expect(site.defects).toEqual([])
-  await site.close()
-})
+const site = await siteOfFile()
 
 test('a database is created, found again, listed, altered to nothing and dropped', async () => {
   const { client } = site

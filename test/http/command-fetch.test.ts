@@ -1,16 +1,14 @@
 /** `sluice fetch`: a table to its end in three formats, and on and on. */
 import { tableFromIPC } from 'apache-arrow'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { beforeAll, expect, test } from 'vitest'
 import { fitWidths, textTable } from '../../cli/fetch/text-table.ts'
-import { diskSite, lines, makeTable, memorySite, ndjson, readLines, type Site } from './harness.ts'
+import { diskSite, lines, makeTable, ndjson, readLines, type Site, siteOfFile } from './harness.ts'
 import { sluice } from './sluice.ts'
 
-let site: Site
+const site = await siteOfFile()
 beforeAll(async () => {
-  site = await memorySite()
   await makeTable(site.client, 'refuses')
 })
-afterAll(() => site.close())
 
 const at = () => ({ url: site.running.url })
 const rowsOf = (count: number, first = 0) =>

@@ -1,17 +1,15 @@
 /** What the command says when something is wrong, and what it offers while it is typed. */
 import { spawnSync } from 'node:child_process'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { beforeAll, expect, test } from 'vitest'
 import { fixFor } from '../../cli/fix.ts'
-import { makeTable, memorySite, type Site } from './harness.ts'
+import { makeTable, siteOfFile } from './harness.ts'
 import { sluice } from './sluice.ts'
 
-let site: Site
+const site = await siteOfFile()
 beforeAll(async () => {
-  site = await memorySite()
   await makeTable(site.client, 'orders')
   await makeTable(site.client, 'offers')
 })
-afterAll(() => site.close())
 
 const run = (...args: string[]) => sluice({ url: site.running.url }, ...args).ended
 

@@ -1,14 +1,12 @@
 /** `sluice table` and `sluice partition`: what flags ask for, and what comes back. */
-import { afterAll, beforeAll, expect, test } from 'vitest'
-import { makeTable, memorySite, type Site } from './harness.ts'
+import { beforeAll, expect, test } from 'vitest'
+import { makeTable, siteOfFile } from './harness.ts'
 import { sluice } from './sluice.ts'
 
-let site: Site
+const site = await siteOfFile()
 beforeAll(async () => {
-  site = await memorySite()
   await site.client.put('/v1/databases/d')
 })
-afterAll(() => site.close())
 
 const run = (...args: string[]) => sluice({ url: site.running.url }, ...args).ended
 const describe = async (table: string) => (await site.client.get(`/v1/databases/d/tables/${table}`)).json

@@ -1,17 +1,12 @@
 /** What holds for every call: methods, media types, parameters, names, Host and Origin, HEAD, OPTIONS, headers. */
 import { connect } from 'node:net'
 import { gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { makeTable, memorySite, type Site } from './harness.ts'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { makeTable, siteOfFile } from './harness.ts'
 
-let site: Site
+const site = await siteOfFile()
 beforeAll(async () => {
-  site = await memorySite()
   await makeTable(site.client, 't')
-})
-afterAll(async () => {
-  expect(site.defects).toEqual([])
-  await site.close()
 })
 
 const table = '/v1/databases/d/tables/t'

@@ -2,6 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { afterAll, expect } from 'vitest'
 import type { ItemStore } from '../../core/ports/items.ts'
 import type { LakeCatalogs } from '../../core/ports/lake-catalog.ts'
 import type { ObjectStore } from '../../core/ports/objects.ts'
@@ -45,6 +46,16 @@ function memoryStores(decorate: (items: ItemStore) => ItemStore = (items) => ite
   const items = decorate(countItems(new MemoryItems(), counter))
   const objects = inlineObjects({ objects: countObjects(new MemoryObjects(), counter), items, clock: systemClock })
   return { objects, items, counter, parquet: inlineParquet(), close: async () => {} }
+}
+
+/** Of the tests of a file: closed after them, and then without a defect. */
+export async function siteOfFile(): Promise<Site> {
+  const site = await memorySite()
+  afterAll(async () => {
+    await site.close()
+    expect(site.defects).toEqual([])
+  })
+  return site
 }
 
 export async function diskSite(options: SiteOptions = {}): Promise<Site> {

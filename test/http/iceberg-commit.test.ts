@@ -1,19 +1,12 @@
 /** Commits of engines over HTTP, as they send them: ids of 63 bits to the digit, and a clear word to what is not maintenance. */
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import { mergeManifests } from '../../core/lake/engine.case.ts'
 import { parseExact, printExact } from '../../core/lake/iceberg/json.ts'
 import type { TableMetadata } from '../../core/lake/iceberg/metadata.ts'
 import type { Answer } from './client.ts'
-import { lines, makeTable, memorySite, ndjson, type Site } from './harness.ts'
+import { lines, makeTable, ndjson, siteOfFile } from './harness.ts'
 
-let site: Site
-beforeAll(async () => {
-  site = await memorySite()
-})
-afterAll(async () => {
-  expect(site.defects).toEqual([])
-  await site.close()
-})
+const site = await siteOfFile()
 
 interface Made {
   readonly path: string

@@ -1,17 +1,10 @@
 /** `form=binlog` over HTTP: changes with the row before and after, in every form and however they are paged. */
 import { tableFromIPC } from 'apache-arrow'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { lines, makeTable, memorySite, ndjson, readLines, type Site } from './harness.ts'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { lines, makeTable, ndjson, readLines, siteOfFile } from './harness.ts'
 import { openTail } from './tail-reader.ts'
 
-let site: Site
-beforeAll(async () => {
-  site = await memorySite()
-})
-afterAll(async () => {
-  expect(site.defects).toEqual([])
-  await site.close()
-})
+const site = await siteOfFile()
 
 const columns = [
   { name: 'city', type: 'string' },

@@ -2,17 +2,10 @@
  * What each operation leaves in the changelog, for every merge engine, image and delete.behavior, and that lookup, rows and the changelog
  * agree on it. A key with the row `x 5` or a new one is given one request; `!` is a refusal of all of it, a blank says that nothing happens.
  */
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { lines, makeTable, memorySite, ndjson, readLines, type Site } from './harness.ts'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { lines, makeTable, ndjson, readLines, siteOfFile } from './harness.ts'
 
-let site: Site
-beforeAll(async () => {
-  site = await memorySite()
-})
-afterAll(async () => {
-  expect(site.defects).toEqual([])
-  await site.close()
-})
+const site = await siteOfFile()
 
 /** `b` is summed, or the version. */
 const columns = [

@@ -1,19 +1,12 @@
 /** autoIncrement columns and lookups that insert, over HTTP: what is drawn, what is kept, and what is refused. */
 
 import { tableFromIPC } from 'apache-arrow'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { tableKey } from '../../core/format/items/table.ts'
 import type { ItemStore } from '../../core/ports/items.ts'
-import { lines, makeTable, memorySite, ndjson, readLines, type Site } from './harness.ts'
+import { lines, makeTable, memorySite, ndjson, readLines, siteOfFile } from './harness.ts'
 
-let site: Site
-beforeAll(async () => {
-  site = await memorySite()
-})
-afterAll(async () => {
-  expect(site.defects).toEqual([])
-  await site.close()
-})
+const site = await siteOfFile()
 
 const columns = [
   { name: 'city', type: 'string' },

@@ -1,16 +1,9 @@
 /** Tables with a primary key over HTTP: upserts, deletes, what they leave, and what is refused. */
 import { tableFromIPC } from 'apache-arrow'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { diskSite, lines, makeTable, memorySite, ndjson, readLines, type Site } from './harness.ts'
+import { describe, expect, test } from 'vitest'
+import { diskSite, lines, makeTable, ndjson, readLines, siteOfFile } from './harness.ts'
 
-let site: Site
-beforeAll(async () => {
-  site = await memorySite()
-})
-afterAll(async () => {
-  expect(site.defects).toEqual([])
-  await site.close()
-})
+const site = await siteOfFile()
 
 const columns = [
   { name: 'city', type: 'string' },

@@ -1,11 +1,10 @@
 /** What a newcomer does wrong, and what the answer says of it: where, in which column, and what to write instead. */
-import { afterAll, beforeAll, expect, test } from 'vitest'
-import { makeTable, memorySite, ndjson, type Site } from './harness.ts'
+import { beforeAll, expect, test } from 'vitest'
+import { makeTable, ndjson, siteOfFile } from './harness.ts'
 
-let site: Site
+const site = await siteOfFile()
 let path: string
 beforeAll(async () => {
-  site = await memorySite()
   path = await makeTable(site.client, 'rows', {
     columns: [
       { name: 'id', type: 'bigint' },
@@ -13,10 +12,6 @@ beforeAll(async () => {
     ],
     primaryKey: ['id'],
   })
-})
-afterAll(async () => {
-  expect(site.defects).toEqual([])
-  await site.close()
 })
 
 const asJson = { 'Content-Type': 'application/json' }

@@ -2,17 +2,10 @@
 
 import { gzipSync, zstdCompressSync } from 'node:zlib'
 import { Int32, Int64, Table, tableToIPC, Utf8, vectorFromArray } from 'apache-arrow'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { lines, makeTable, memorySite, ndjson, readLines, type Site } from './harness.ts'
+import { describe, expect, test } from 'vitest'
+import { lines, makeTable, ndjson, readLines, siteOfFile } from './harness.ts'
 
-let site: Site
-beforeAll(async () => {
-  site = await memorySite()
-})
-afterAll(async () => {
-  expect(site.defects).toEqual([])
-  await site.close()
-})
+const site = await siteOfFile()
 
 const producer = (id: string, seq: number | string, epoch?: number | string) => ({
   'Producer-Id': id,

@@ -1,16 +1,11 @@
 /** Columns that change over HTTP: what was written stays readable, who writes as before goes on, what would lose data is refused. */
 import { Table, tableFromIPC, tableToIPC, Utf8, vectorFromArray } from 'apache-arrow'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { lines, memorySite, ndjson, readLines, type Site } from './harness.ts'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { lines, ndjson, readLines, siteOfFile } from './harness.ts'
 
-let site: Site
+const site = await siteOfFile()
 beforeAll(async () => {
-  site = await memorySite()
   await site.client.put('/v1/databases/d')
-})
-afterAll(async () => {
-  expect(site.defects).toEqual([])
-  await site.close()
 })
 
 const columns = [

@@ -1,16 +1,9 @@
 /** Whole tables over HTTP: by cursor, from a time, some columns, some rows; cursors come back from anywhere. */
 import { tableFromIPC } from 'apache-arrow'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { lines, makeTable, memorySite, ndjson, readLines, type Site } from './harness.ts'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { lines, makeTable, ndjson, readLines, siteOfFile } from './harness.ts'
 
-let site: Site
-beforeAll(async () => {
-  site = await memorySite()
-})
-afterAll(async () => {
-  expect(site.defects).toEqual([])
-  await site.close()
-})
+const site = await siteOfFile()
 
 const arrow = { Accept: 'application/vnd.apache.arrow.stream' }
 

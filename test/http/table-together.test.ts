@@ -1,17 +1,10 @@
 /** Many readers of the same pages at once: memory is shared between them, and let go behind the last. */
 import { get } from 'node:http'
 import { gunzipSync } from 'node:zlib'
-import { afterAll, beforeAll, expect, test } from 'vitest'
-import { lines, makeTable, memorySite, ndjson, type Site } from './harness.ts'
+import { expect, test } from 'vitest'
+import { lines, makeTable, ndjson, siteOfFile } from './harness.ts'
 
-let site: Site
-beforeAll(async () => {
-  site = await memorySite()
-})
-afterAll(async () => {
-  expect(site.defects).toEqual([])
-  await site.close()
-})
+const site = await siteOfFile()
 
 const arrow = { Accept: 'application/vnd.apache.arrow.stream' }
 

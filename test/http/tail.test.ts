@@ -1,17 +1,10 @@
 /** Waiting for rows: long polls, live tails, what ends them, and who comes back. */
 import { createConnection } from 'node:net'
-import { afterAll, beforeAll, expect, test } from 'vitest'
-import { diskSite, lines, makeTable, memorySite, ndjson, readLines, type Site } from './harness.ts'
+import { expect, test } from 'vitest'
+import { diskSite, lines, makeTable, memorySite, ndjson, readLines, type Site, siteOfFile } from './harness.ts'
 import { followTail, openTail } from './tail-reader.ts'
 
-let site: Site
-beforeAll(async () => {
-  site = await memorySite()
-})
-afterAll(async () => {
-  expect(site.defects).toEqual([])
-  await site.close()
-})
+const site = await siteOfFile()
 
 const produce = async (on: Site, path: string, rows: readonly object[], query = ''): Promise<void> => {
   const { status, text } = await on.client.send('POST', `${path}/records${query}`, { body: lines(rows), headers: ndjson })
