@@ -207,10 +207,13 @@ export class KvBucket {
     })
   }
 
-  /** True once for each time that the tail has grown enough for a fold. */
+  /** True once for each time that the tail has grown enough for a fold, or to half of the memory at which its writers have to wait. */
   takeFoldDue(): boolean {
     const tail = this.#known?.tail
-    if (tail === undefined || (tail.references < limits.foldAtReferences && tail.logBytes < limits.foldAtBytes)) return false
+    if (tail === undefined) return false
+    const isLarge = tail.bytes > this.#kv.cache.bytesMax / 4 && !tail.isFoldAsked
+    if (tail.references < limits.foldAtReferences && tail.logBytes < limits.foldAtBytes && !isLarge) return false
+    tail.isFoldAsked ||= isLarge
     tail.references = 0
     tail.logBytes = 0
     return true

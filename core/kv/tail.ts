@@ -31,6 +31,8 @@ export class Tail {
   /** Commits, and their bytes in the log, about: what a fold would bring into a snapshot. */
   references = 0
   logBytes = 0
+  /** Since the snapshot that it begins with, for its size in memory. */
+  isFoldAsked = false
   /** Live rows at `end` that were not there at `from`; below zero where more went than came. */
   rows = 0n
 
@@ -70,6 +72,7 @@ export class Tail {
     this.rows -= rows
     this.references = 0
     this.logBytes = 0
+    this.isFoldAsked = false
   }
 }
 

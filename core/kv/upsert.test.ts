@@ -172,3 +172,14 @@ test('a row that is too large refuses no request once it is gone, whatever a pro
   doneOf(await one.kv.upsert(table, deleteOf(table, ['a'])))
   expect(doneOf(await two.kv.upsert(table, upsertOf(table, [['a', 1n, 'y']])))).toMatchObject({ duplicate: false })
 })
+
+test('a tail that takes half of the memory at which its writers wait asks for its fold, once', async () => {
+  const world = testWorld()
+  const table = await keyedTable(world)
+  const { kv } = testKv(world, 16_384)
+  const folds = () => world.jobs.filter(({ kind }) => kind === 'fold').length
+  for (let n = 0; n < 4; n++) doneOf(await kv.upsert(table, upsertOf(table, [[`k${n}`, 1n, 'x'.repeat(500)]])))
+  expect(folds()).toBe(0)
+  for (let n = 4; n < 9; n++) doneOf(await kv.upsert(table, upsertOf(table, [[`k${n}`, 1n, 'x'.repeat(500)]])))
+  expect(folds()).toBe(1)
+})

@@ -223,10 +223,12 @@ function keysIn(table: Table, batch: Parameters<typeof routeRows>[1][number]): r
   return Array.from({ length: batch.rows }, (_, i) => binaryText(values, offsets[i] as number, offsets[i + 1] as number))
 }
 
+/** More seldom as the run goes on: writers that wait for folds may take hours. */
 async function lookUp(shared: Shared, isWorking: () => boolean): Promise<void> {
   const { stage } = shared
-  while (isWorking()) {
-    await stage.cluster.sleep(stage.random.magnitude(10, Math.max(2_000, 4 * stage.swarm.thinkMs)))
+  for (let looked = 0; isWorking(); looked++) {
+    const seldom = 1 + Math.floor(looked / 50)
+    await stage.cluster.sleep(stage.random.magnitude(10, seldom * Math.max(2_000, 4 * stage.swarm.thinkMs)))
     await lookUpOnce(shared)
   }
 }
