@@ -119,3 +119,18 @@ test('jobs of two partitions are two jobs', async () => {
   await queue.idle()
   expect(done.sort()).toEqual(['p p', 'q q', 'r r'])
 })
+
+test('a delayed job never runs before its time, though a timer wakes early', async () => {
+  class EarlyClock extends JumpingClock {
+    override async sleep(ms: number): Promise<void> {
+      await super.sleep(Math.max(1, ms - 1))
+    }
+  }
+  const clock = new EarlyClock()
+  const due = clock.now() + 3_000
+  const ran: number[] = []
+  const queue = new LocalQueue({ handle: async () => void ran.push(clock.now()), clock, jobsAtOnce: 1 })
+  await queue.send(job, 3_000)
+  await queue.idle()
+  expect(ran).toEqual([due])
+})

@@ -70,11 +70,20 @@ export class LocalQueue implements JobQueue {
       return
     }
     this.#sleeping++
-    void this.#config.clock.sleep(delayMs, this.#stopped.signal).then(() => {
+    void this.#sleep(delayMs).then(() => {
       this.#sleeping--
       if (!this.#stopped.signal.aborted) this.#wait(waiting)
       this.#start()
     })
+  }
+
+  /** Never less: a timer may fire a millisecond early, and a job that comes before its mark is due finds nothing to do. */
+  async #sleep(delayMs: number): Promise<void> {
+    const { clock } = this.#config
+    const until = clock.now() + delayMs
+    for (let left = delayMs; left > 0 && !this.#stopped.signal.aborted; left = until - clock.now()) {
+      await clock.sleep(left, this.#stopped.signal)
+    }
   }
 
   #wait(waiting: Waiting): void {
