@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { utf8 } from '../../core/kernel/bytes.ts'
 import { isSluiceError } from '../../core/kernel/errors.ts'
+import { Numeral } from '../../core/kernel/exact-json.ts'
 import { parseJsonBody } from './json-body.ts'
 
 const parse = (text: string) => parseJsonBody(utf8(text))
@@ -24,9 +25,23 @@ describe('numbers are never rounded', () => {
     ['9007199254740993', 9007199254740993n],
     ['9223372036854775808', 9223372036854775808n],
     ['1e3', 1000],
+    ['8.0', 8],
+    ['-0.1', -0.1],
+    ['0.00e-400', 0],
+    ['123456.789012345', 123456.789012345],
   ])('%s', (text, value) => {
     expect(parse(text)).toBe(value)
   })
+})
+
+describe('what no double is keeps its digits, and is printed with them', () => {
+  test.each(['0.10000000000000001', '-12345678901234567.89', '1234567890.1234567E0', '1e400', '1e-400', '4.94e-324'])(
+    '%s',
+    (text) => {
+      expect(parse(text)).toEqual(new Numeral(text))
+      expect(JSON.stringify(parse(`{"x":[${text}]}`))).toBe(`{"x":[${text}]}`)
+    },
+  )
 })
 
 describe('refused', () => {

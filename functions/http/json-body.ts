@@ -1,13 +1,14 @@
 /**
- * JSON bodies of administrative calls, read strictly: UTF-8, depth 32, no duplicate keys, numbers never rounded
- * (a whole number that a double cannot hold becomes a bigint, which no field accepts). Rows have their own reader in
- * core/format/json. Objects have no prototype, so no key of theirs can be one of ours.
+ * JSON bodies of administrative calls and lookups, read strictly: UTF-8, depth 32, no duplicate keys, numbers never rounded
+ * (where a double would be another number, a whole one becomes a bigint, any other a `Numeral`). Rows that are produced have their
+ * own reader in core/format/json. Objects have no prototype, so no key of theirs can be one of ours.
  */
 import { utf8Text } from '../../core/kernel/bytes.ts'
 import { SluiceError } from '../../core/kernel/errors.ts'
+import { Numeral } from '../../core/kernel/exact-json.ts'
 import { limits } from '../../core/kernel/limits.ts'
 
-export type Json = string | number | bigint | boolean | null | readonly Json[] | { readonly [key: string]: Json }
+export type Json = string | number | bigint | Numeral | boolean | null | readonly Json[] | { readonly [key: string]: Json }
 
 export function parseJsonBody(bytes: Uint8Array): Json {
   const reader: Reader = { text: textOf(bytes), at: 0 }
@@ -115,8 +116,19 @@ function readLiteral(reader: Reader): Json {
   if (raw === 'false') return false
   if (raw === 'null') return null
   const value = Number(raw)
-  const whole = found[1] === undefined && found[2] === undefined
-  return whole && !Number.isSafeInteger(value) ? BigInt(raw) : value
+  if (found[1] === undefined && found[2] === undefined) return Number.isSafeInteger(value) ? value : BigInt(raw)
+  return isExact(raw, value) ? value : new Numeral(raw)
+}
+
+/** Every decimal of so many digits has a double of its own, if it is none of the largest or of the smallest. */
+const exactDigitsMax = 15
+const exactRange = { least: 1e-300, most: 1e300 }
+
+function isExact(raw: string, value: number): boolean {
+  const digits = raw.replace(/e.*$/i, '').replace(/\D/g, '').replace(/^0+/, '').length
+  if (digits === 0) return true
+  const size = Math.abs(value)
+  return digits <= exactDigitsMax && size >= exactRange.least && size <= exactRange.most
 }
 
 function taken(reader: Reader, character: string): boolean {

@@ -9,6 +9,7 @@ import { encodeRows } from '../../core/format/json/encode.ts'
 import { RowProblem } from '../../core/format/json/source.ts'
 import { utf8 } from '../../core/kernel/bytes.ts'
 import { SluiceError } from '../../core/kernel/errors.ts'
+import { printExact } from '../../core/kernel/exact-json.ts'
 import { limits } from '../../core/kernel/limits.ts'
 import type { LookedUp } from '../../core/kv/lookup.ts'
 import { batchOf, type Row } from '../../core/kv/values.ts'
@@ -24,11 +25,9 @@ export function assertKeyed(table: Table): void {
 
 /** Columns `names` of the table, from JSON as the body's reader gives it. Errors: `invalid-rows`, `unknown-field`. */
 export function keysOf(table: Table, names: readonly string[], keys: readonly unknown[]): Batch {
-  let hasLongs = false
-  for (const [i, key] of keys.entries()) if (checkNumbers(key, i)) hasLongs = true
   const fields = columnsNamed(table, names).map((column): Field => ({ ...column, nullable: false }))
   // a line a key, so that the line of an error is the index of its key
-  const text = utf8(keys.map(hasLongs ? jsonOf : (key) => JSON.stringify(key)).join('\n'))
+  const text = utf8(keys.map((key) => (mayHaveLongs(key) ? printExact(key) : JSON.stringify(key))).join('\n'))
   const former = table.formerNames === undefined ? {} : { formerNames: table.formerNames }
   try {
     const [batch] = decodeRows(text, fields, 'ndjson', former)
@@ -50,47 +49,11 @@ function inKeys(error: unknown, table: Table, names: readonly string[]): unknown
   })
 }
 
-/** A JSON number that came as a double must be the one that was written. True: there may be a bigint, which `JSON` cannot write. */
-function checkNumbers(key: unknown, index: number): boolean {
-  if (typeof key !== 'object' || key === null) return typeof key === 'bigint'
-  let hasLongs = false
-  for (const name in key) {
-    const value = (key as Readonly<Record<string, unknown>>)[name]
-    if (typeof value === 'bigint' || typeof value === 'object') hasLongs = true
-    if (typeof value !== 'number' || isExact(value)) continue
-    throw new SluiceError(
-      'invalid-rows',
-      `keys[${index}].${name}: a number of so many digits is not exact in JSON, write it as text`,
-      {
-        facts: { key: index, field: name.slice(0, 256) },
-      },
-    )
-  }
-  return hasLongs
-}
-
-const exactDigitsMax = 15
-
-function isExact(value: number): boolean {
-  if (!Number.isFinite(value) || Number.isInteger(value)) return Number.isSafeInteger(value)
-  return (
-    value
-      .toString()
-      .replace(/e.*$/, '')
-      .replace(/[^0-9]/g, '')
-      .replace(/^0+/, '').length <= exactDigitsMax
-  )
-}
-
-/** Whole numbers that a double cannot hold are bigints. */
-function jsonOf(value: unknown): string {
-  if (typeof value === 'bigint') return `${value}`
-  if (Array.isArray(value)) return `[${value.map(jsonOf).join(',')}]`
-  if (typeof value !== 'object' || value === null) return JSON.stringify(value)
-  return `{${Object.entries(value)
-    .map(([name, each]) => `${JSON.stringify(name)}:${jsonOf(each)}`)
-    .join(',')}}`
-}
+/** Whole numbers that a double cannot hold are bigints, of which `JSON.stringify` alone knows nothing. */
+const mayHaveLongs = (key: unknown): boolean =>
+  typeof key === 'object' && key !== null
+    ? Object.values(key).some((value) => typeof value === 'bigint' || typeof value === 'object')
+    : typeof key === 'bigint'
 
 /** All where `names` is absent. Errors: `bad-request`. */
 export function columnsNamed(table: Table, names: readonly string[] | undefined): readonly Column[] {

@@ -4,7 +4,8 @@
  * keeps nothing but JSON as it would go over the wire. One call is one atomic step.
  */
 import { SluiceError } from '../../core/kernel/errors.ts'
-import { parseExact, printExact } from '../../core/lake/iceberg/json.ts'
+import { printExact } from '../../core/kernel/exact-json.ts'
+import { parseExact } from '../../core/lake/iceberg/json.ts'
 import type { CatalogAnswer, CatalogChange, CatalogTable, LakeCatalog } from '../../core/ports/lake-catalog.ts'
 import type { ObjectStore } from '../../core/ports/objects.ts'
 import { freshIds, type JsonObject } from './fresh-ids.ts'

@@ -5,7 +5,7 @@
  */
 import { utf8Text } from '../../core/kernel/bytes.ts'
 import { SluiceError } from '../../core/kernel/errors.ts'
-import { printExact } from '../../core/lake/iceberg/json.ts'
+import { printExact } from '../../core/kernel/exact-json.ts'
 import type { CatalogAnswer, CatalogChange, CatalogTable, LakeCatalog } from '../../core/ports/lake-catalog.ts'
 import type { ObjectStore } from '../../core/ports/objects.ts'
 import type { Authenticator } from './auth.ts'

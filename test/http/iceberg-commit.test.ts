@@ -1,7 +1,8 @@
 /** Commits of engines over HTTP, as they send them: ids of 63 bits to the digit, and a clear word to what is not maintenance. */
 import { beforeAll, describe, expect, test } from 'vitest'
+import { printExact } from '../../core/kernel/exact-json.ts'
 import { mergeManifests } from '../../core/lake/engine.case.ts'
-import { parseExact, printExact } from '../../core/lake/iceberg/json.ts'
+import { parseExact } from '../../core/lake/iceberg/json.ts'
 import type { TableMetadata } from '../../core/lake/iceberg/metadata.ts'
 import type { Answer } from './client.ts'
 import { lines, makeTable, ndjson, siteOfFile } from './harness.ts'

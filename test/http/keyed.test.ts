@@ -163,21 +163,23 @@ test('partitions whose names sort otherwise as UTF-16 are paged once each', asyn
   expect(new Set(seen).size).toBe(9)
 })
 
-test('a key that JSON does not keep to its digits is refused with the way to write it', async () => {
-  const path = await makeTable(site.client, 'exact', { columns: [{ name: 'x', type: 'decimal(38,2)' }], primaryKey: ['x'] })
-  await send(path, [{ x: '12345678901234568.00' }, { x: '1.5' }])
-  for (const x of ['12345678901234567.89', '1e400']) {
-    const { status, json } = await site.client.send('POST', `${path}/lookup`, {
-      body: `{"keys":[{"x":1.5},{"x":${x}}]}`,
+test('a key is the number that was written, also where a double would be another one', async () => {
+  const path = await makeTable(site.client, 'exact', { columns: [{ name: 'x', type: 'decimal(38,20)' }], primaryKey: ['x'] })
+  const ask = (numbers: readonly string[], insert = false) =>
+    site.client.send('POST', `${path}/lookup`, {
+      body: `{"keys":[${numbers.map((x) => `{"x":${x}}`).join()}],"insert":${insert}}`,
       headers: { 'Content-Type': 'application/json' },
     })
-    expect([status, json.error.facts]).toEqual([400, { key: 1, field: 'x' }])
-    expect(json.error.message).toContain('write it as text')
+  await send(path, [{ x: '0.1' }, { x: '12345678901234568' }])
+  const numbers = ['0.10000000000000001', '0.1', '10e-2', '12345678901234567.89', '12345678901234568.0', '1e-20']
+  const shown = { tenth: { x: '0.10000000000000000000' }, large: { x: '12345678901234568.00000000000000000000' } }
+  expect((await ask(numbers)).json.rows).toEqual([null, shown.tenth, shown.tenth, null, shown.large, null])
+  expect((await ask(['0.10000000000000001'], true)).json.rows).toEqual([{ x: '0.10000000000000001000' }])
+  expect((await ask(numbers)).json.rows.slice(0, 2)).toEqual([{ x: '0.10000000000000001000' }, shown.tenth])
+  for (const x of ['1e400', '1e-400']) {
+    const { status, json } = await ask(['0', x])
+    expect([status, json.error.code, json.error.facts]).toEqual([400, 'invalid-rows', { key: 1, field: 'x' }])
   }
-  expect((await lookup(path, { keys: [{ x: 1.5 }, { x: '12345678901234568' }] })).json.rows).toEqual([
-    { x: '1.50' },
-    { x: '12345678901234568.00' },
-  ])
 })
 
 test('parts add up to no row that is larger than a row may be', async () => {

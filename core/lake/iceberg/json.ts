@@ -1,14 +1,12 @@
 /**
  * Iceberg's JSON with exact integers. Snapshot ids have 63 bits, and JSON.parse alone rounds them: here they are bigints, however
- * small, and so is every other whole number that a double cannot hold. What is printed has their digits.
+ * small, and so is every other whole number that a double cannot hold. What is printed (core/kernel/exact-json.ts) has their digits.
  */
 
 export type ExactJson = string | number | bigint | boolean | null | readonly ExactJson[] | { readonly [key: string]: ExactJson }
 
 /** `snapshot-id`, `parent-snapshot-id`, `next-row-id`, `added-rows` and their like are bigints. */
 export const parseExact = (text: string): ExactJson => parseSourced(text, reviveInteger)
-
-export const printExact = (value: unknown): string => JSON.stringify(value, writeInteger)
 
 function reviveInteger(key: string, value: ExactJson, { source }: { readonly source?: string }): ExactJson {
   if (typeof value !== 'number' || source === undefined) return value
@@ -18,8 +16,5 @@ function reviveInteger(key: string, value: ExactJson, { source }: { readonly sou
 
 const wide = /(snapshot-id|row-id|added-rows)$/
 
-const writeInteger = (_key: string, value: unknown): unknown => (typeof value === 'bigint' ? rawJson(value.toString()) : value)
-
 // In V8 by now, not yet in TypeScript's library.
 const parseSourced = JSON.parse as (text: string, reviver: typeof reviveInteger) => ExactJson
-const { rawJSON: rawJson } = JSON as unknown as { readonly rawJSON: (text: string) => unknown }
