@@ -1,7 +1,7 @@
 /**
  * The current rows of a table with a primary key, page by page: bucket by bucket in key order, each bucket as it was at its first page.
- * The cursor names the lease that keeps it so: a lost connection or a server that restarts costs a repeat, and a reader that pauses for
- * longer than the lease (ten minutes) gets `gone`, never other rows.
+ * The cursor names the lease that keeps it so: a lost connection or a server that restarts costs a repeat, and a reader that is not
+ * through a bucket ten minutes after its first page gets `gone`, never other rows.
  */
 import { columnsText, queryText, tablePath } from '../paths.ts'
 import type { RowReader } from '../schema.ts'

@@ -15,7 +15,7 @@ export const limits = {
   /** Of one key of a prefix lookup. */
   prefixRowsDefault: 1_000,
   prefixRowsMax: 10_000,
-  /** Of a bucket, at once, and how long one lasts without another page. */
+  /** Of a bucket, at once, and how long its rows are there from the first page on, however many pages there are. */
   scanLeasesMax: 8,
   scanLeaseMs: 600_000,
   produceBucketsMax: 1024,

@@ -16,8 +16,9 @@ import type { World } from '../ports/world.ts'
 import { KvBuckets } from './buckets.ts'
 import { KvCache } from './cache.ts'
 import { type LookedUpOrInserted, lookupOrInsert } from './insert.ts'
+import { dropLease, endLease } from './lease.ts'
 import { bringToEnd, type LookedUp, type LookupOptions, lookup, lookupPrefix } from './lookup.ts'
-import { dropLease, type ScanContext, type ScanPart, type ScanPlace, type ScanRequest, scanBucket } from './scan.ts'
+import { type ScanContext, type ScanPart, type ScanPlace, type ScanRequest, scanBucket } from './scan.ts'
 import { runKeyedGroup } from './upsert/group.ts'
 import { Numbers } from './upsert/numbers.ts'
 import { type KeyedRows, operationsOf, type WrittenColumns } from './upsert/operations.ts'
@@ -111,9 +112,14 @@ export class Kv {
     return lookupPrefix(this.#context, table, keys, options)
   }
 
-  /** As `dropLease` says. */
+  /** As `endLease` says. */
   endScan(table: Table, at: BucketRef, lease: string): Promise<void> {
-    return dropLease(this.#context.world, table, at, lease)
+    return endLease(this.#world, table, at, lease)
+  }
+
+  /** As `dropLease` says. */
+  dropScan(table: Table, at: BucketRef, lease: string): Promise<void> {
+    return dropLease(this.#world, table, at, lease)
   }
 
   /** As `scanBucket` says. */

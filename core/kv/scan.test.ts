@@ -1,5 +1,7 @@
 /** Scans by page: at one offset through everything that goes on meanwhile, and holding little more than a page. */
 import { expect, test } from 'vitest'
+import { present } from '../kernel/assert.ts'
+import { limits } from '../kernel/limits.ts'
 import { collect } from '../log/collect.ts'
 import { retain } from '../log/keep/retain.ts'
 import { unpartitioned } from '../model/partition.ts'
@@ -128,4 +130,37 @@ test('a page of large rows reads little more than the page has', async () => {
   const part = await testKv(world, 1).kv.scan(table, at, undefined, { rowsMax: 1_000, bytesMax: 300_000 })
   expect(part.rows).toHaveLength(3)
   expect(objects.bytesRead).toBeLessThan(2_000_000)
+})
+
+test('a scan at its end gives way to another one, the oldest first, and one that goes on to none', async () => {
+  const { world, table } = await aged()
+  const { kv } = testKv(world)
+  const page = async (place?: ScanPlace) =>
+    present((await kv.scan(table, at, place, { rowsMax: 7, bytesMax: 1 << 20 })).place, 'the place of a page')
+  const places: ScanPlace[] = []
+  for (let i = 0; i < limits.scanLeasesMax; i++) {
+    places.push(await page())
+    world.time.now += 1_000
+  }
+  const [first, second, third] = places as [ScanPlace, ScanPlace, ScanPlace]
+  await expect(page()).rejects.toMatchObject({ code: 'throttled' })
+  for (const { lease } of [third, second, second]) await kv.endScan(table, at, lease)
+  await page(second)
+  const more = await page()
+  await expect(page(second)).rejects.toMatchObject({ code: 'gone' })
+  await page(third)
+  await page()
+  await expect(page(third)).rejects.toMatchObject({ code: 'gone' })
+  await expect(page()).rejects.toMatchObject({ code: 'throttled' })
+  for (const place of [first, more, ...places.slice(3)]) await page(place)
+})
+
+test('a lease that is gone is not brought back by the end of its scan', async () => {
+  const { world, table } = await aged()
+  const { kv } = testKv(world)
+  const { place } = await kv.scan(table, at, undefined, { rowsMax: 7, bytesMax: 1 << 20 })
+  const { lease } = present(place, 'the place of a page')
+  await kv.dropScan(table, at, lease)
+  await kv.endScan(table, at, lease)
+  await expect(kv.scan(table, at, place, { rowsMax: 7, bytesMax: 1 << 20 })).rejects.toMatchObject({ code: 'gone' })
 })

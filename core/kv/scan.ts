@@ -1,23 +1,21 @@
 /**
  * Scanning a bucket: its live rows in key order, at one offset, a part at a time. The first part leases the snapshot that it reads, so
- * that neither its runs nor the changelog behind it go away; each part says for how long. Once the lease has run out there are no more
- * rows (`gone`), never other ones.
+ * that neither its runs nor the changelog behind it go away (lease.ts). Once the lease has run out there are no more rows (`gone`),
+ * never other ones.
  */
-import { decodeKvItem, encodeLease, type KvItem, kvKey, leaseAttribute, type Snapshot } from '../format/items/kv.ts'
+import type { Snapshot } from '../format/items/kv.ts'
 import type { RunRecord } from '../format/run/block.ts'
-import { decide } from '../jobs/decide.ts'
 import { isSluiceError, SluiceError } from '../kernel/errors.ts'
 import { type Offset, randomId } from '../kernel/ids.ts'
 import { limits } from '../kernel/limits.ts'
 import { readHead } from '../log/head/birth.ts'
 import { type BucketRef, idOf } from '../model/partition.ts'
 import type { Table } from '../model/table.ts'
-import type { World } from '../ports/world.ts'
 import type { KvCache } from './cache.ts'
-import { bearKvItem } from './fold/publish.ts'
 import { readKvItem } from './item.ts'
 import { heldBytes, ownState, RowDecoder } from './keep.ts'
 import { keyFormOf } from './key.ts'
+import { takeLease } from './lease.ts'
 import { isThere, type LookupContext } from './lookup.ts'
 import { mergedRecords, recordsOf, runsOf } from './snapshot.ts'
 import { readTail, Tail } from './tail.ts'
@@ -61,7 +59,6 @@ export interface ScanRequest {
 const lookedAtMax = 200_000
 /** Rows that are held until it is known which of them are wanted. */
 const decodedAtOnce = { rows: 1_000, bytes: 1024 * 1024 }
-const leaseAttemptsMax = 4
 
 /** Undefined `place`: from the first row. Errors: `gone`, `throttled` (too many scans of the bucket), those of lookups. */
 export async function scanBucket(
@@ -141,47 +138,6 @@ function tailOf(context: ScanContext, table: Table, at: BucketRef, snapshot: Sna
   })
 }
 
-/** Of the newest snapshot; those that ran out make room. */
-async function takeLease(world: World, table: Table, at: BucketRef, id: string, start: Offset): Promise<KvItem> {
-  for (let attempt = 0; attempt < leaseAttemptsMax; attempt++) {
-    const seen = (await readKvItem(world, table.tableId, idOf(at))) ?? (await bearKvItem(world, table, at, start))
-    if (seen === undefined) continue
-    const now = world.clock.now()
-    const old = [...seen.leases].filter(([, { until }]) => until < now).map(([name]) => name)
-    if (seen.leases.size - old.length >= limits.scanLeasesMax) throw tooManyScans(at.bucket, seen, now)
-    const { manifest, upTo, rows } = seen
-    const lease = { manifest, upTo, rows, until: now + limits.scanLeaseMs }
-    const update = {
-      key: kvKey(table.tableId, idOf(at)),
-      set: { [leaseAttribute(id)]: { value: encodeLease(lease) } },
-      ...(old.length > 0 && { remove: old.map(leaseAttribute) }),
-      condition: { is: 'equal', path: 'v', value: seen.version },
-    } as const
-    const item = await decide(world, update, decodeKvItem, (found) => found.leases.has(id))
-    if (item !== undefined) return { ...item, manifest, upTo, rows }
-  }
-  throw new SluiceError('unavailable', `the snapshot of bucket ${at.bucket} keeps changing: try again`)
-}
-
-/** Of a scan that nobody goes on with, so that its place is free before it runs out. */
-export async function dropLease(world: World, table: Table, at: BucketRef, id: string): Promise<void> {
-  await world.items.update({
-    key: kvKey(table.tableId, idOf(at)),
-    remove: [leaseAttribute(id)],
-    condition: { is: 'exists', path: leaseAttribute(id) },
-  })
-}
-
-function tooManyScans(bucket: number, { leases }: KvItem, now: number): SluiceError {
-  const first = Math.min(...[...leases.values()].map(({ until }) => until))
-  const seconds = Math.max(1, Math.ceil((first - now) / 1_000))
-  return new SluiceError(
-    'throttled',
-    `bucket ${bucket} has ${limits.scanLeasesMax} scans that are not at their end: follow their cursors to the end, or try again in ${seconds} s`,
-    { facts: { bucket, retryAfterSeconds: seconds } },
-  )
-}
-
 async function* liveRecords(
   { world, cache }: ScanContext,
   table: Table,
@@ -211,7 +167,11 @@ async function* inChunks(all: AsyncIterable<RunRecord>): AsyncIterable<readonly 
 }
 
 const expired = (cause?: unknown): SluiceError =>
-  new SluiceError('gone', `the cursor has expired: a scan goes on within ${limits.scanLeaseMs / 60_000} minutes; begin again`, {
-    action: 'refresh',
-    cause,
-  })
+  new SluiceError(
+    'gone',
+    `the cursor has expired: the rows of a bucket are there for ${limits.scanLeaseMs / 60_000} minutes from its first page; begin again`,
+    {
+      action: 'refresh',
+      cause,
+    },
+  )

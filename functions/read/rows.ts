@@ -48,7 +48,7 @@ interface Taken {
   readonly row: Row
 }
 
-/** Of the rows as they are stored, JSON is larger. */
+/** Of the rows in memory, about, as a scan counts them: JSON may be larger. */
 const pageBytesMax = 2 * 1024 * 1024
 
 async function pageReply(world: FunctionWorld, table: Table, query: Query, wants: string): Promise<Reply> {
@@ -59,7 +59,7 @@ async function pageReply(world: FunctionWorld, table: Table, query: Query, wants
   let index = cursor === undefined ? 0 : indexOf(buckets, cursor)
   let place = cursor !== undefined && index >= 0 && isAt(buckets[index], cursor) ? cursor.place : undefined
   const taken: Taken[] = []
-  const begun: { readonly at: BucketRef; readonly lease: string }[] = []
+  const used: { readonly at: BucketRef; readonly lease: string; readonly isNew: boolean }[] = []
   let bytes = 0
   for (; index < buckets.length && taken.length < request.rowsMax && bytes < pageBytesMax; index++) {
     const at = present(buckets[index], 'a bucket of the table')
@@ -68,7 +68,7 @@ async function pageReply(world: FunctionWorld, table: Table, query: Query, wants
       rowsMax: request.rowsMax - taken.length,
       bytesMax: pageBytesMax - bytes,
     })
-    if (place === undefined && part.place !== undefined) begun.push({ at, lease: part.place.lease })
+    if (part.place !== undefined) used.push({ at, lease: part.place.lease, isNew: place === undefined })
     place = part.place
     for (const { key, row } of part.rows) taken.push({ at, place: present(place, 'the place of a scan'), key, row })
     bytes += part.bytes
@@ -78,13 +78,15 @@ async function pageReply(world: FunctionWorld, table: Table, query: Query, wants
   const next = buckets[index]
   const rest = next === undefined ? undefined : encodeScanCursor({ ...placeOf(table, next), place })
   const { reply, lease: goesOn } = answer(table, columns, taken, { cursor: rest, lease: place?.lease }, wants)
-  // What began here and no cursor names: whoever repeats the request begins anew. The lease of an older cursor may be asked for again.
-  const ended = begun.filter(({ lease }) => lease !== goesOn)
-  await mapAtOnce(ended, bucketsAtOnce, ({ at, lease }) => world.kv.endScan(table, at, lease).catch(runsOut))
+  // What began here and no cursor names, nobody can go on with; that of an older cursor is there for whoever repeats the request.
+  const ended = used.filter(({ lease }) => lease !== goesOn)
+  await mapAtOnce(ended, bucketsAtOnce, ({ at, lease, isNew }) =>
+    (isNew ? world.kv.dropScan(table, at, lease) : world.kv.endScan(table, at, lease)).catch(runsOut),
+  )
   return reply
 }
 
-/** A lease that could not be dropped runs out by itself. */
+/** A lease that could not be given back runs out by itself. */
 const runsOut = (): void => undefined
 
 interface Rest {

@@ -126,6 +126,24 @@ test('rows are read as often as one likes: a scan that came to its end takes no 
   }
 })
 
+test('scans of several pages that came to their end take no place, and the last page can be asked for again', async () => {
+  const path = await makeTable(site.client, 'through', { ...keyed, buckets: { count: 1, key: ['city'] } })
+  await send(path, [{ ...oslo }, { ...rome }])
+  for (let i = 0; i < 9; i++) {
+    const first = await site.client.get(`${path}/rows?limit=1`)
+    expect([first.status, readLines(first.text)]).toMatchObject([200, [{ city: 'oslo' }]])
+    const cursor = encodeURIComponent(first.headers['sluice-cursor'] ?? '')
+    for (let repeat = 0; repeat < 2; repeat++) {
+      const last = await site.client.get(`${path}/rows?limit=1&cursor=${cursor}`)
+      expect([last.status, last.headers['sluice-cursor'], readLines(last.text)]).toMatchObject([
+        200,
+        undefined,
+        [{ city: 'rome' }],
+      ])
+    }
+  }
+})
+
 test('scans that are not followed take eight places of a bucket, and the answer says until when', async () => {
   const path = await makeTable(site.client, 'left', { ...keyed, buckets: { count: 1, key: ['city'] } })
   await send(path, [{ ...oslo }, { ...rome }])

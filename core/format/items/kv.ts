@@ -1,8 +1,9 @@
 /**
  * The snapshot item of a keyed bucket, beside the head (sort `k`), at most 1 KiB: m manifest {o object, n bytes, c CRC-32}, absent
  * before the first fold · u up to which offset it has the changelog · n rows there · v version, one more at each publication · e epoch ·
- * l lease, ms · h holder · g gc · r<id> {m, u, n, x} read leases: an older snapshot, and until when it stays, ms. Whatever can make
- * a run reachable goes through this item, so its `gc` fences late folds as a head's does late appends.
+ * l lease, ms · h holder · g gc · r<id> {m, u, n, x, d} read leases: an older snapshot, until when it stays, ms, and whether its scan is
+ * at its end (absent: no). Whatever can make a run reachable goes through this item, so its `gc` fences late folds as a head's does late
+ * appends.
  */
 import { assert } from '../../kernel/assert.ts'
 import { type Label, labelOf, labelPattern, type Offset, offsetOf } from '../../kernel/ids.ts'
@@ -28,6 +29,8 @@ export interface Snapshot {
 export interface ReadLease extends Snapshot {
   /** ms since 1970 */
   readonly until: number
+  /** Its scan came to its end: it is there for a repeat of the last page, and gives way to another scan. */
+  readonly isEnded: boolean
 }
 
 export interface KvItem extends Snapshot {
@@ -60,7 +63,11 @@ export const encodeSnapshot = ({ manifest, upTo, rows }: Snapshot): Readonly<Rec
   ...(manifest === undefined ? {} : { m: encodeRef(manifest) }),
 })
 
-export const encodeLease = (lease: ReadLease): ItemValue => ({ ...encodeSnapshot(lease), x: BigInt(lease.until) })
+export const encodeLease = (lease: ReadLease): ItemValue => ({
+  ...encodeSnapshot(lease),
+  x: BigInt(lease.until),
+  ...(lease.isEnded && { d: true }),
+})
 
 export function decodeKvItem(item: Item): KvItem {
   const a = item.attributes
@@ -73,7 +80,7 @@ export function decodeKvItem(item: Item): KvItem {
   for (const [name, value] of Object.entries(a)) {
     if (name.length < 2 || name[0] !== 'r') continue
     const lease = value as Attributes
-    leases.set(name.slice(1), { ...decodeSnapshot(lease), until: Number(integer(lease, 'x')) })
+    leases.set(name.slice(1), { ...decodeSnapshot(lease), until: Number(integer(lease, 'x')), isEnded: lease['d'] === true })
   }
   return {
     ...decodeSnapshot(a),

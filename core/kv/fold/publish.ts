@@ -3,25 +3,20 @@
  * under its claimant's epoch, with `gc` below the label of what it brings, so one that comes late, or from a worker that was superseded,
  * changes nothing. The lease is for liveness alone.
  */
-import { decodeKvItem, encodeSnapshot, type KvItem, kvKey, newKvItem, type Snapshot } from '../../format/items/kv.ts'
+import { decodeKvItem, encodeSnapshot, type KvItem, kvKey, type Snapshot } from '../../format/items/kv.ts'
 import { decide } from '../../jobs/decide.ts'
 import type { Label, Offset } from '../../kernel/ids.ts'
-import { bear, claim, leaseMs, release } from '../../log/claim.ts'
+import { claim, leaseMs, release } from '../../log/claim.ts'
 import { type BucketId, type BucketRef, idOf } from '../../model/partition.ts'
 import type { Table } from '../../model/table.ts'
 import type { Update } from '../../ports/items.ts'
 import type { World } from '../../ports/world.ts'
-import { readKvItem } from '../item.ts'
+import { bearKvItem, readKvItem } from '../item.ts'
 
 /** From here on no earlier claimant can publish. Undefined: another is at work, or the table changed meanwhile. `start`: of the log. */
 export async function takeFold(world: World, table: Table, at: BucketRef, start: Offset): Promise<KvItem | undefined> {
   const seen = (await readKvItem(world, table.tableId, idOf(at))) ?? (await bearKvItem(world, table, at, start))
   return seen && claim(world, kvKey(table.tableId, idOf(at)), seen, decodeKvItem)
-}
-
-export async function bearKvItem(world: World, table: Table, at: BucketRef, start: Offset): Promise<KvItem | undefined> {
-  await bear(world, table, at, newKvItem(table.tableId, idOf(at), { gc: table.gc, floor: start }))
-  return readKvItem(world, table.tableId, idOf(at))
 }
 
 /** Undefined: superseded, or `label` was collected; then nothing happened. */
