@@ -1,5 +1,6 @@
 /** Upserts and deletes of one bucket: what the changelog says, what a lookup finds, who wins. */
 import { expect, test } from 'vitest'
+import { MemoryItems } from '../../stores/items/memory.ts'
 import { batchOf } from '../format/arrow/batch.case.ts'
 import { producerWith } from '../log/world.case.ts'
 import type { Table } from '../model/table.ts'
@@ -12,6 +13,15 @@ async function lookedUp(kv: Kv, table: Table, keys: readonly string[]): Promise<
     keys.map((key) => [key, null, null]),
   )
   return (await kv.lookup(table, batch, { stale: false, bytesMax: 1 << 20 })).rows.map(plainOf)
+}
+
+class CountedItems extends MemoryItems {
+  reads = 0
+
+  override get(...asked: Parameters<MemoryItems['get']>): ReturnType<MemoryItems['get']> {
+    this.reads += 1
+    return super.get(...asked)
+  }
 }
 
 /** Two of 100 overflow. */
@@ -97,6 +107,27 @@ test('what does not fit the row that a process knows is refused only where that 
   const [refused] = await two.kv.upsert(table, upsertOf(table, [['a', 100, 'z']]))
   expect(refused?.outcome).toMatchObject({ done: false, error: { code: 'invalid-rows', effect: 'none' } })
   expect(await lookedUp(two.kv, table, ['a'])).toEqual([['a', 100, 'y']])
+})
+
+test('requests of one group that are refused ask each bucket once whether it is still as they saw it', async () => {
+  const items = new CountedItems()
+  const world = testWorld({ items })
+  const table = await keyedTable(world, sums)
+  const { kv } = testKv(world)
+  doneOf(await kv.upsert(table, upsertOf(table, [['a', 100, 'x']])))
+  items.reads = 0
+  const good = upsertOf(table, [['b', 1, 'y']])
+  const bad = Array.from({ length: 40 }, () => upsertOf(table, [['a', 100, 'y']]))
+  const answers = await Promise.all([good, ...bad, good].map((request) => kv.upsert(table, request)))
+  expect(answers.slice(1, -1).map(([answer]) => answer?.outcome)).toEqual(
+    bad.map(() => expect.objectContaining({ done: false, error: expect.objectContaining({ code: 'invalid-rows' }) })),
+  )
+  for (const answer of [answers[0], answers.at(-1)]) doneOf(answer ?? [])
+  expect(items.reads).toBe(1)
+  expect(await lookedUp(kv, table, ['a', 'b'])).toEqual([
+    ['a', 100, 'x'],
+    ['b', 2, 'y'],
+  ])
 })
 
 test('requests of one group see each other, and a repeated one counts once', async () => {

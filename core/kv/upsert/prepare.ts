@@ -86,6 +86,11 @@ export async function prepare(
   return prepared
 }
 
+interface Refused {
+  readonly parts: readonly KeyedPart[]
+  readonly error: unknown
+}
+
 /** As many as there is room for; what rows of before refuse stays unsettled. Errors: `NoRoomForGroup`. */
 async function takeRequests(
   context: KeyedContext,
@@ -93,40 +98,76 @@ async function takeRequests(
   parts: readonly KeyedPart[],
   answers: Answers,
 ): Promise<void> {
+  const refused: Refused[] = []
   let taken = 0
+  let full: NoRoomForGroup | undefined
   for (const own of Map.groupBy(parts, ({ request }) => request).values()) {
     try {
       takeRequest(buckets, own)
       taken += 1
     } catch (error) {
-      if (error instanceof NoRoomForGroup) {
-        if (taken === 0) throw error
-        return
-      }
-      const ends = new Map([...buckets].map(([key, { seen }]) => [key, seen]))
-      const refusal = await areNow(context, own, ends).then(
-        (isNow) => (isNow ? error : undefined),
-        (other: unknown) => other,
-      )
-      if (refusal !== undefined) refuse(own, answers, beforeCommit(refusal))
+      full = error instanceof NoRoomForGroup ? error : undefined
+      if (full !== undefined) break
+      refused.push({ parts: own, error })
     }
+  }
+  await refuseWhereNow(context, buckets, refused, answers)
+  if (full !== undefined && taken === 0) throw full
+}
+
+/** Requests whose buckets are all still at the ends on which they were refused. */
+async function refuseWhereNow(
+  context: KeyedContext,
+  buckets: ReadonlyMap<string, Bucket>,
+  refused: readonly Refused[],
+  answers: Answers,
+): Promise<void> {
+  const ends = new Map([...buckets].map(([key, { seen }]) => [key, seen]))
+  const looks = await looksAt(
+    context,
+    refused.flatMap(({ parts }) => parts),
+    ends,
+  )
+  for (const { parts, error } of refused) {
+    const own = parts.map(({ encoded }) => present(looks.get(bucketKey(idOf(encoded))), 'the look at a bucket'))
+    const failed = own.find((look) => typeof look === 'object')
+    if (failed !== undefined) refuse(parts, answers, beforeCommit(failed.error))
+    else if (own.every((isNow) => isNow)) refuse(parts, answers, beforeCommit(error))
   }
 }
 
-/** The buckets of the parts are still at these ends; whatever their heads are, it is remembered. */
-export async function areNow(
+/** Is the bucket still at its end? Or why that could not be read. */
+type Look = boolean | { readonly error: unknown }
+
+/** Of each bucket of the parts one; whatever their heads are, it is remembered. */
+async function looksAt(
   { world, table, memos }: KeyedContext,
   parts: readonly KeyedPart[],
   ends: ReadonlyMap<string, Offset | undefined>,
-): Promise<boolean> {
-  const isNow = await mapAtOnce(parts, bucketsAtOnce, async ({ encoded }) => {
-    const id = idOf(encoded)
-    const head = await readHead(world, table.tableId, id)
-    if (head === undefined) return true
-    memos.learn(table.tableId, id, head)
-    return head.end === ends.get(bucketKey(id))
+): Promise<ReadonlyMap<string, Look>> {
+  const ids = new Map(parts.map(({ encoded }) => [bucketKey(idOf(encoded)), idOf(encoded)]))
+  const looks = await mapAtOnce([...ids], bucketsAtOnce, async ([key, id]): Promise<[string, Look]> => {
+    try {
+      const head = await readHead(world, table.tableId, id)
+      if (head === undefined) return [key, true]
+      memos.learn(table.tableId, id, head)
+      return [key, head.end === ends.get(key)]
+    } catch (error) {
+      return [key, { error }]
+    }
   })
-  return isNow.every((each) => each)
+  return new Map(looks)
+}
+
+/** The buckets of the parts are still at these ends. Errors: those of the stores. */
+export async function areNow(
+  context: KeyedContext,
+  parts: readonly KeyedPart[],
+  ends: ReadonlyMap<string, Offset | undefined>,
+): Promise<boolean> {
+  const looks = [...(await looksAt(context, parts, ends)).values()]
+  for (const look of looks) if (typeof look === 'object') throw look.error
+  return looks.every((isNow) => isNow)
 }
 
 /** Where one of these parts is refused, the others of its request are with it. */
