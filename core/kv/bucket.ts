@@ -10,7 +10,7 @@ import type { KeyState } from '../format/run/block.ts'
 import { textAfter } from '../format/run/text.ts'
 import { present } from '../kernel/assert.ts'
 import { isSluiceError, SluiceError } from '../kernel/errors.ts'
-import { type Offset, offsetOf } from '../kernel/ids.ts'
+import type { Offset } from '../kernel/ids.ts'
 import { limits } from '../kernel/limits.ts'
 import { readHead } from '../log/head/birth.ts'
 import type { Reading } from '../log/read/reading.ts'
@@ -20,9 +20,8 @@ import type { KvCache } from './cache.ts'
 import { readKvItem } from './item.ts'
 import { type Keep, Kept } from './keep.ts'
 import { keyFormOf } from './key.ts'
-import { NoRoomForTail } from './room.ts'
 import { findInRuns, mergedRecords, recordsOf, runsOf, type SnapshotReading, superseded } from './snapshot.ts'
-import { readTail, Tail } from './tail.ts'
+import { type Committed, readTail, Tail } from './tail.ts'
 
 export interface KvReading {
   readonly reading: Reading
@@ -44,15 +43,8 @@ export interface FoundPrefixes<T> {
   readonly kept: ReadonlyMap<string, readonly T[]>
 }
 
-/** What a commit did to the keys, at offsets that count from its base. */
-export interface Effects {
-  readonly base: Offset
-  readonly end: Offset
-  readonly keys: ReadonlyMap<string, KeyState>
-  readonly rows: bigint
-  /** Of the commit in the log. */
-  readonly bytes: number
-}
+/** The tail was forgotten while it was used, because all together take too much. */
+export class NoRoomForTail extends Error {}
 
 const attemptsMax = 4
 
@@ -192,16 +184,12 @@ export class KvBucket {
   }
 
   /** A commit of this process, where nobody has read it from the log yet. */
-  apply({ base, end, keys, rows, bytes }: Effects): Promise<void> {
+  apply(commit: Committed): Promise<void> {
     return this.#alone(async () => {
       const tail = this.#known?.tail
-      if (tail === undefined || tail.end !== base) return
-      for (const [key, state] of keys) tail.put(key, { ...state, offset: offsetOf(base + state.offset) })
-      tail.end = end
-      this.#wholeTo = end
-      tail.rows += rows
-      tail.references += 1
-      tail.logBytes += bytes
+      if (tail === undefined || tail.end !== commit.base) return
+      tail.apply(commit)
+      this.#wholeTo = tail.end
       this.#commits += 1
       this.#pin()
     })

@@ -7,8 +7,7 @@
 import { SluiceError } from '../kernel/errors.ts'
 import { type BucketRef, bucketKey, idOf } from '../model/partition.ts'
 import type { Table } from '../model/table.ts'
-import { KvBucket, type KvReading } from './bucket.ts'
-import { NoRoomForTail } from './room.ts'
+import { KvBucket, type KvReading, NoRoomForTail } from './bucket.ts'
 
 export class KvBuckets {
   readonly #kv: KvReading
@@ -21,7 +20,10 @@ export class KvBuckets {
     this.#kv = { ...kv, grown: (bucket) => this.#grown(bucket) }
   }
 
-  /** The bucket stays known while `work` runs, which reads only, may be begun twice, and uses no other bucket. */
+  /**
+   * While `work` runs the bucket is not forgotten for others; where its own tail grows too large it is, and `work` runs a second time,
+   * which must do no harm. It uses no other bucket.
+   */
   async use<T>(table: Table, at: BucketRef, work: (bucket: KvBucket) => Promise<T>): Promise<T> {
     try {
       return await this.#held(table, at, work)

@@ -36,7 +36,7 @@ export async function lookupOrInsert(
   let inserted = 0
   try {
     for (let attempt = 1; attempt <= attemptsMax; attempt++) {
-      // What was just written is seen whatever a process has forgotten meanwhile.
+      // At ends asked for anew: so what was just written is seen, whatever the process has forgotten meanwhile.
       const { rows: found, buckets } = await lookup(context, table, keys, attempt === 1 ? options : { ...options, stale: false })
       const rows = found.filter((row) => row !== undefined)
       if (rows.length === found.length) return { rows, buckets, inserted }

@@ -19,6 +19,3 @@ export class Room {
     this.#bytes -= bytes
   }
 }
-
-/** The tail was forgotten while it was used, because all together take too much. */
-export class NoRoomForTail extends Error {}

@@ -1,7 +1,7 @@
 /**
- * Reading a snapshot: its manifest, then of the runs that may have a key the metas, then the blocks, each wave at once and each kept.
- * What was read damaged or short is read again: the objects are immutable. An object that is gone (`not-found`) was superseded: whoever
- * reads takes the newest snapshot instead.
+ * Reading a snapshot: its manifest, then of the runs that may have a key the metas, then the blocks, each wave at once and each kept; or,
+ * for a merge, whole runs in long reads, of which only the metas are kept. What was read damaged or short is read again: the objects are
+ * immutable. An object that is gone (`not-found`) was superseded: whoever reads takes the newest snapshot instead.
  */
 import { crc32 } from 'node:zlib'
 import { objectKey } from '../format/items/entry.ts'
@@ -39,7 +39,7 @@ export async function runsOf(reading: SnapshotReading, { manifest }: Snapshot): 
 }
 
 /** A block in which keys may lie. */
-interface Place {
+interface BlockPlace {
   readonly run: RunRef
   readonly range: ByteRange
 }
@@ -79,22 +79,22 @@ async function placesFor(
   reading: SnapshotReading,
   runs: readonly RunRef[],
   keys: readonly string[],
-): Promise<ReadonlyMap<string, readonly Place[]>> {
-  const placed = await mapAtOnce(runs, readsAtOnce, async (run): Promise<readonly (readonly [string, Place])[]> => {
+): Promise<ReadonlyMap<string, readonly BlockPlace[]>> {
+  const placed = await mapAtOnce(runs, readsAtOnce, async (run): Promise<readonly (readonly [string, BlockPlace])[]> => {
     const own = keys.filter((key) => key >= run.first && key <= run.last)
     if (own.length === 0) return []
     const meta = await readMeta(reading, run)
-    const blocks = new Map<number, Place>()
+    const blocks = new Map<number, BlockPlace>()
     return own
       .filter((key) => meta.mayHave(key))
-      .map((key): [string, Place] => {
+      .map((key): [string, BlockPlace] => {
         const index = meta.blockOf(key)
         const place = blocks.get(index) ?? { run, range: meta.range(index) }
         blocks.set(index, place)
         return [key, place]
       })
   })
-  const placesOf = new Map<string, Place[]>()
+  const placesOf = new Map<string, BlockPlace[]>()
   for (const own of placed)
     for (const [key, place] of own) {
       const known = placesOf.get(key)
@@ -107,7 +107,7 @@ async function placesFor(
 /** Of a run, in one read of what is read whole. */
 const aheadBytesMax = 1024 * 1024
 
-/** All records of these runs, as `recordsOf`, in few long reads that leave the cache as it is. */
+/** All records of these runs, as `recordsOf`, in few long reads: metas come from the cache and into it, blocks do not. */
 export const allRecordsOf = (reading: SnapshotReading, runs: readonly RunRef[]): AsyncIterable<RunRecord> =>
   mergedRecords(byLevel(runs).map((own) => wholeRuns(reading, own)))
 
@@ -190,7 +190,7 @@ function readMeta(reading: SnapshotReading, run: RunRef): Promise<RunMeta> {
   )
 }
 
-function readBlock(reading: SnapshotReading, { run, range }: Place): Promise<RunBlock> {
+function readBlock(reading: SnapshotReading, { run, range }: BlockPlace): Promise<RunBlock> {
   const key = objectKey(reading.tableId, run.object)
   return reading.cache.get(`${key}#${range.start}`, () =>
     readAgain(async () => {

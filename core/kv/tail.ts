@@ -18,6 +18,21 @@ import { type KeyForm, keyOf } from './key.ts'
 import { encodeRow } from './row.ts'
 import { type Row, rowsOf } from './values.ts'
 
+/** What changed some keys; offsets count from the base of the commit. */
+export interface Effects {
+  readonly keys: ReadonlyMap<string, KeyState>
+  /** Live rows more than before. */
+  readonly rows: bigint
+}
+
+/** Of a commit of this process, at [base, end). */
+export interface Committed extends Effects {
+  readonly base: Offset
+  readonly end: Offset
+  /** In the log. */
+  readonly bytes: number
+}
+
 /** What a key costs besides its text and its row, as measured: its entry, its state, and the objects of its offset and of its row. */
 const perKeyBytes = 352
 
@@ -47,6 +62,16 @@ export class Tail {
     else this.bytes += key.length + perKeyBytes
     this.bytes += state.row?.length ?? 0
     this.keys.set(key, state)
+  }
+
+  /** A commit that begins at `end`. */
+  apply({ base, end, keys, rows, bytes }: Committed): void {
+    assert(base === this.end, 'the changelog has no hole', { at: `${this.end}`, found: `${base}` })
+    for (const [key, state] of keys) this.put(key, { ...state, offset: offsetOf(base + state.offset) })
+    this.end = end
+    this.rows += rows
+    this.references += 1
+    this.logBytes += bytes
   }
 
   /** By prefix, in key order. `sorted`: prefixes of which none begins with another. */

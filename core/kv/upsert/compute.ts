@@ -17,6 +17,7 @@ import { type Draw, type Merger, mergerOf } from '../merge/merger.ts'
 import { keyTargets, targetsOf } from '../merge/operation.ts'
 import type { Room } from '../room.ts'
 import { decodeRow, encodeRow } from '../row.ts'
+import type { Effects } from '../tail.ts'
 import { type Row, sizeOf, sizeOfAll } from '../values.ts'
 import type { KeyedRows } from './operations.ts'
 
@@ -28,13 +29,6 @@ export interface ComputeRequest {
   readonly room: Room
   /** For each row that is new. */
   readonly draw: Draw
-}
-
-export interface Effects {
-  /** The keys that changed; offsets count from the group's base. */
-  readonly keys: ReadonlyMap<string, KeyState>
-  /** Live rows more than before. */
-  readonly rows: bigint
 }
 
 export interface Taken {

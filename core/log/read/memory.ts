@@ -26,14 +26,14 @@ export function giveBack(memory: Memory): void {
 
 const slabBytes = 512 * 1024
 
-/** Room for one range. */
+/** Where one range lies. */
 export interface Place {
   readonly bytes: Uint8Array
   readonly memory: Memory
 }
 
 /** Room for the ranges of one read, which are placed one after the other. */
-export interface Room {
+export interface SlabRoom {
   /** Undefined: not here. What is placed lies in it for as long as its memory has users. */
   place(bytes: number): Place | undefined
   /** What `place` gave last is used. */
@@ -56,7 +56,7 @@ export class Slabs {
   }
 
   /** `expectedBytes`: of all that is to be placed; a slab is taken while at least half of it is filled. */
-  room(expectedBytes: number): Room {
+  room(expectedBytes: number): SlabRoom {
     let left = expectedBytes
     let slab: { readonly buffer: ArrayBuffer; readonly memory: Memory; end: number } | undefined
     const close = (): void => {

@@ -11,7 +11,7 @@ import { isSluiceError, SluiceError } from '../../kernel/errors.ts'
 import { mapAtOnce } from '../../kernel/parallel.ts'
 import type { ObjectStore } from '../../ports/objects.ts'
 import { Lately } from './lately.ts'
-import { giveBack, type Memory, memoryOf, type Room, Slabs } from './memory.ts'
+import { giveBack, type Memory, memoryOf, type SlabRoom, Slabs } from './memory.ts'
 import { type Asked, bytesIn, endOf, type Group, idOf, isInline, merged, type Wanted } from './merged.ts'
 
 export interface RangeReader {
@@ -150,7 +150,7 @@ export class Ranges implements RangeReader {
   }
 
   /** What is damaged is left to be read again. */
-  #readGroupNow(group: Group, own: Map<string, Range>, room: Room | undefined): boolean {
+  #readGroupNow(group: Group, own: Map<string, Range>, room: SlabRoom | undefined): boolean {
     const { key, start } = group[0] as Asked
     const end = endOf(group)
     const place = room?.place(end - start)
