@@ -67,6 +67,8 @@ class BucketCommit {
   #endSeen: Offset
   /** Some attempt of ours may be under way yet, although no answer will come. */
   #ambiguous = false
+  /** Whether an attempt of ours happened cannot be seen any more: what is not known to be done has an unknown effect. */
+  #isHidden = false
 
   constructor(context: CommitContext, plan: BucketPlan, memo: Memo) {
     this.#context = context
@@ -142,7 +144,7 @@ class BucketCommit {
     if (own === 'accepted') return
     this.#endSeen = head.end
     update(this.#memo, head)
-    if (ambiguous && own === 'hidden') this.#settleHidden()
+    if (ambiguous && own === 'hidden') await this.#settleHidden(head)
     if (!head.open) return this.#settleAll(this.#gone())
     if (head.gc >= this.#plan.object.label) {
       for (const member of this.#pending) this.#outcomes.set(member, 'rewrite')
@@ -153,10 +155,7 @@ class BucketCommit {
       await this.#context.markSpill()
       update(this.#memo, await spill(world, table, idOf(this.#plan), head, limits.spillAtEntries))
     }
-    this.#settle((member) => {
-      const decided = member.producer && verdict(member.producer, head.producers.get(member.producer.id))
-      return ambiguous ? lasting(decided) : decided
-    })
+    this.#settleKnown(head, ambiguous)
     if (ambiguous) this.#settleBesideGap()
     if (head.evictions !== this.#evictions) await this.#settleEvicted(head)
     this.#settleConflict(head.end)
@@ -183,10 +182,23 @@ class BucketCommit {
     this.#settle(({ producer }) => (producer === undefined ? { done: false, error } : undefined))
   }
 
-  /** Our entry may have been joined with others, or given up: rows without a producer have no other trace. */
-  #settleHidden(): void {
+  /**
+   * Our entry may have been joined with others, or given up: rows without a producer have no other trace, and a producer that has gone
+   * on since is refused whether or not they are there. One that the head knows from before shows that nothing of ours happened.
+   */
+  async #settleHidden(head: Head): Promise<void> {
+    this.#isHidden = true
     const error = new SluiceError('unavailable', 'whether the rows are there cannot be told any more', { effect: 'unknown' })
     this.#settle(({ producer }) => (producer === undefined ? { done: false, error } : undefined))
+    this.#settleKnown(head, true)
+    await this.#settleEvicted(head)
+  }
+
+  #settleKnown(head: Head, ambiguous: boolean): void {
+    this.#settle(({ producer }) => {
+      const decided = producer && verdict(producer, head.producers.get(producer.id))
+      return ambiguous ? lasting(decided) : decided
+    })
   }
 
   /** A producer that the head does not know may be one that was evicted. Nobody ever was while `evictions` is 0. */
@@ -233,7 +245,7 @@ class BucketCommit {
   #settle(decide: (member: Member) => Outcome | undefined): void {
     for (const member of this.#pending) {
       const outcome = decide(member)
-      if (outcome !== undefined) this.#outcomes.set(member, outcome)
+      if (outcome !== undefined) this.#outcomes.set(member, this.#isHidden ? open(outcome) : outcome)
     }
     if (this.#pending.some((member) => this.#outcomes.has(member))) {
       this.#pending = this.#pending.filter((member) => !this.#outcomes.has(member))
@@ -241,7 +253,8 @@ class BucketCommit {
   }
 
   #settleAll(error: SluiceError): void {
-    for (const member of this.#pending) this.#outcomes.set(member, { done: false, error })
+    const outcome: Outcome = { done: false, error }
+    for (const member of this.#pending) this.#outcomes.set(member, this.#isHidden ? open(outcome) : outcome)
     this.#pending = []
   }
 
@@ -264,6 +277,11 @@ class BucketCommit {
       facts: { database, table: name, ...(id === '' ? {} : { partition }) },
     })
   }
+}
+
+/** A refusal of what may have been done before. */
+function open(outcome: Outcome): Outcome {
+  return outcome.done ? outcome : { done: false, error: withEffect(outcome.error, 'unknown') }
 }
 
 /** A gap can close, and an earlier attempt of ours that is still under way would then be accepted: its effect is not known. */

@@ -7,10 +7,10 @@ import { sweep } from '../../jobs/sweep.ts'
 import { labelOf, offsetOf } from '../../kernel/ids.ts'
 import { unpartitioned } from '../../model/partition.ts'
 import type { Table } from '../../model/table.ts'
-import type { ItemStore, Update } from '../../ports/items.ts'
+import type { ItemStore, Update, UpdateResult } from '../../ports/items.ts'
 import type { World } from '../../ports/world.ts'
 import { collect } from '../collect.ts'
-import { bucketAt, readAll, requestOf, type TestWorld, testLog, testTable, testWorld } from '../world.case.ts'
+import { bucketAt, producerWith, readAll, requestOf, type TestWorld, testLog, testTable, testWorld } from '../world.case.ts'
 import { compact } from './compact.ts'
 import { nextRun, runLimits } from './runs.ts'
 
@@ -178,4 +178,34 @@ test('items on the two sides of a gap, which retention leaves while it deletes, 
     entries: Array.from({ length: 8 }, () => entry),
   })
   expect(nextRun([item(0), item(16), item(24)], of)).toMatchObject({ is: 'join', items: [{ start: 0n }] })
+})
+
+/** The answer of an append of `p` is lost after its effect; before it is asked for again `p` goes on elsewhere, and the entry is joined with others. */
+async function joinedBeforeItsAnswer(goesOn: { readonly epoch?: number; readonly sequence: number }) {
+  const world = testWorld()
+  const table = await appended(world, 1)
+  let isLosing = true
+  const items = Object.create(world.items) as ItemStore
+  for (const name of ['get', 'query', 'create', 'delete', 'transact'] as const)
+    items[name] = world.items[name].bind(world.items) as never
+  items.update = async (update) => {
+    const result = await world.items.update(update)
+    if (!isLosing || update.set?.['e'] === undefined) return result
+    isLosing = false
+    const log = testLog(world)
+    await log.append(table, requestOf([100], producerWith('p', goesOn.sequence, goesOn)))
+    for (const i of numbers(40)) await log.append(table, requestOf([200 + i]))
+    await compactNow(world, table)
+    return { ...(await world.items.update(update)), ambiguous: true } as UpdateResult
+  }
+  const [part] = await testLog({ ...world, items }).append(table, requestOf([7], producerWith('p', 5)))
+  expect((await readAll(testLog(world), table)).filter((value) => value === 7)).toEqual([7])
+  return part?.outcome
+}
+
+test('an append that cannot be seen any more is never answered as without effect because its producer went on', async () => {
+  const fenced = await joinedBeforeItsAnswer({ epoch: 1, sequence: 0 })
+  expect(fenced).toMatchObject({ done: false, error: { code: 'stale-epoch', effect: 'unknown' } })
+  const old = await joinedBeforeItsAnswer({ sequence: 6 })
+  expect(old).toMatchObject({ done: false, error: { code: 'sequence-old', effect: 'unknown' } })
 })
