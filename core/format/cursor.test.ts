@@ -1,8 +1,8 @@
-import { crc32 } from 'node:zlib'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { SluiceError } from '../kernel/errors.ts'
 import { offsetOf } from '../kernel/ids.ts'
+import { crcOf, millionOf } from './cursor.case.ts'
 import { type Cursor, decodeCursor, encodeCursor } from './cursor.ts'
 
 const one: Cursor = {
@@ -67,10 +67,16 @@ test('any bytes with the right checksum are a cursor or refused, and take no mem
   )
 })
 
-const shown = (_: string, value: unknown): unknown => (typeof value === 'bigint' ? `${value}` : value)
+test.each([
+  ['spans', 'nothing'],
+  ['partitions', 'nothing'],
+  ['offsets', 'nothing'],
+  ['partitions', 'all of them'],
+  ['offsets', 'all of them'],
+] as const)('a cursor with a valid checksum that says a million %s, and has %s, is refused', (counted, has) => {
+  expect(() => decodeCursor(millionOf(counted, has === 'nothing' ? 0 : 1_000_000))).toThrow(
+    expect.objectContaining({ code: 'bad-cursor', facts: { parameter: 'cursor' } }),
+  )
+})
 
-function crcOf(bytes: Uint8Array): Buffer {
-  const out = Buffer.alloc(4)
-  out.writeUInt32LE(crc32(bytes))
-  return out
-}
+const shown = (_: string, value: unknown): unknown => (typeof value === 'bigint' ? `${value}` : value)

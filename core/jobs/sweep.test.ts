@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest'
+import { createDatabase } from '../catalog/databases.ts'
+import { createTable } from '../catalog/tables.ts'
 import { markKey } from '../format/items/mark.ts'
-import { testWorld } from '../log/world.case.ts'
+import { requestOf, specOfBuckets, testLog, testWorld } from '../log/world.case.ts'
 import type { Job } from '../ports/queue.ts'
 import { putMark } from './marks.ts'
 import { sweep } from './sweep.ts'
@@ -31,6 +33,28 @@ test('tables are served in the order in which they became due', async () => {
     await putMark(world, { kind: 'tier', table: tableOf(id), buckets: 1, due: world.time.now - late })
   await sweep(world)
   expect(world.jobs.map(({ table }) => table.table)).toEqual(['t2', 't5', 't1', 't3'])
+})
+
+test('of two tables that take rows the one with the tighter freshness is sent first, though its rows came later', async () => {
+  const world = testWorld()
+  await createDatabase(world, 'd')
+  const { options, ...spec } = specOfBuckets(1, 'iceberg')
+  for (const [name, lakeFreshnessMs] of [
+    ['loose', 180_000],
+    ['tight', 5_000],
+  ] as const) {
+    const { table } = await createTable(world, 'd', name, { ...spec, options: { ...options, lakeFreshnessMs } })
+    await testLog(world).append(table, requestOf([1]))
+    world.time.now += 1_000
+  }
+  const sentAfter = async (ms: number): Promise<readonly string[]> => {
+    world.time.now += ms
+    await sweep(world)
+    return world.jobs.splice(0).flatMap(({ kind, table }) => (kind === 'tier' ? table.table : []))
+  }
+  expect(await sentAfter(3_000)).toEqual([])
+  expect(await sentAfter(1_000)).toEqual(['tight'])
+  expect(await sentAfter(175_000)).toEqual(['tight', 'loose'])
 })
 
 test('a mark of a kind that this build does not know is left alone', async () => {

@@ -19,6 +19,20 @@ test('a database is created, found again, listed, altered to nothing and dropped
   expect((await client.get('/v1/databases/one')).json.error).toMatchObject({ code: 'not-found', effect: 'none', action: 'fix' })
 })
 
+test('a table of 1,024 buckets costs what one of a single bucket does', async () => {
+  const { client } = site
+  await client.put('/v1/databases/d')
+  const requests: (string | undefined)[] = []
+  for (const count of [1, 1_024]) {
+    const spec = { columns: simpleColumns, buckets: { count } }
+    const { status, headers } = await client.put(`/v1/databases/d/tables/b${count}`, spec)
+    expect(status).toBe(201)
+    requests.push(headers['sluice-requests'])
+  }
+  expect(requests[0]).toMatch(/^items\./)
+  expect(requests[1]).toBe(requests[0])
+})
+
 test('a database with tables is dropped only by cascade', async () => {
   const { client } = site
   await client.put('/v1/databases/full')

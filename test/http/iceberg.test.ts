@@ -137,6 +137,36 @@ describe('tables', () => {
   })
 })
 
+describe('what an engine measured', () => {
+  const measured = {
+    'table-name': 'd.lake',
+    'snapshot-id': 23_456,
+    metrics: { 'total-planning-duration': { count: 1, 'time-unit': 'nanoseconds', 'total-duration': 2_644_235_116 } },
+    metadata: { 'engine-name': 'spark' },
+  }
+  test.each([
+    [
+      'scan',
+      {
+        'report-type': 'scan-report',
+        ...measured,
+        filter: { type: 'true' },
+        'schema-id': 0,
+        'projected-field-ids': [4],
+        'projected-field-names': ['id'],
+      },
+    ],
+    ['commit', { 'report-type': 'commit-report', ...measured, 'sequence-number': 2, operation: 'append' }],
+  ])('of a %s is taken, and of a table that is not there refused', async (_, json) => {
+    const { status, text } = await site.client.send('POST', `${lakeTable}/metrics`, { json })
+    expect([status, text]).toEqual([204, ''])
+    for (const table of ['none', 'plain']) {
+      const absent = await site.client.send('POST', `${root}/namespaces/d/tables/${table}/metrics`, { json })
+      expect([absent.status, absent.json.error.type]).toEqual([404, 'NoSuchTableException'])
+    }
+  })
+})
+
 describe('errors have the form of the Iceberg REST catalog', () => {
   test.each([
     ['GET', '/nowhere', 404, 'NotFoundException'],

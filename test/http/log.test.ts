@@ -3,6 +3,7 @@
 import { gunzipSync } from 'node:zlib'
 import { tableFromIPC } from 'apache-arrow'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { millionOf } from '../../core/format/cursor.case.ts'
 import { lines, makeTable, memorySite, ndjson, readLines, type Site } from './harness.ts'
 
 let site: Site
@@ -28,6 +29,14 @@ afterAll(async () => {
 })
 
 const get = (query: string, headers = {}) => site.client.get(`${path}/log?bucket=0&${query}`, headers)
+
+test('a cursor that says a million entries is refused before anything is read', async () => {
+  for (const counted of ['spans', 'partitions', 'offsets'] as const) {
+    const { status, json, headers } = await site.client.get(`${path}/log?cursor=${millionOf(counted, 0)}`)
+    expect([status, json.error.code, json.error.facts]).toEqual([400, 'bad-cursor', { parameter: 'cursor' }])
+    expect(headers['sluice-requests'] ?? '').not.toMatch(/items\.query|objects/)
+  }
+})
 
 test('NDJSON is what comes when nothing is asked for', async () => {
   const answer = await get('offset=earliest')

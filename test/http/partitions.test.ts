@@ -128,7 +128,7 @@ describe('a name that does not fit is refused, with the fix', () => {
   })
 })
 
-test('1,000 partitions are made and listed in little time, one write each', async () => {
+test('1,000 partitions are made and listed in little time, one transaction of two items each', async () => {
   const path = await table('many')
   const rows = Array.from({ length: 1_000 }, (_, i) => ({ id: i, dt: '2026-11-21', city: `c${i}` }))
   const { status, headers } = await produce(path, rows)
