@@ -16,6 +16,7 @@ export function specOf(options: {
   readonly lakeBytes: number
   readonly lakeFreshnessMs: number
   readonly logTtlMs: number
+  readonly logTtlAfterTierMs?: number
   /** The lake is in a catalog that is not ours. */
   readonly external: boolean
 }): TableSpec {
@@ -34,6 +35,7 @@ export function specOf(options: {
       lakeBytes: options.lakeBytes,
       lakeFreshnessMs: options.lakeFreshnessMs,
       logTtlMs: options.logTtlMs,
+      ...(options.logTtlAfterTierMs !== undefined && { logTtlAfterTierMs: options.logTtlAfterTierMs }),
     },
   }
 }

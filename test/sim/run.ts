@@ -109,8 +109,7 @@ export async function runSeed(scenario: ScenarioName, seed: number): Promise<Run
     calm: { yes: false },
     nextRequest: () => ++requests,
   }
-  const { logTtlMs, upkeep, external } = swarm
-  watch(history, stores, stage.tables, { now: () => scheduler.now, schema: schemaOf(swarm), logTtlMs, external, ...upkeep })
+  watch(history, stores, stage.tables, { ...swarm, ...swarm.upkeep, now: () => scheduler.now, schema: schemaOf(swarm) })
   const unhandled = (error: unknown): void =>
     history.break('harness', 'unhandled', error instanceof Error ? (error.stack ?? error.message) : String(error))
   process.on('unhandledRejection', unhandled)
@@ -309,7 +308,7 @@ function behindInLake({ stores, swarm, tables, history }: Stage): readonly numbe
 async function retainAll(stage: Stage): Promise<void> {
   const { cluster, swarm, scheduler, stores, history, tables } = stage
   const tableId = tables.at(-1)?.tableId ?? ''
-  const until = scheduler.now + swarm.logTtlMs + retainBoundMs
+  const until = scheduler.now + (swarm.logTtlAfterTierMs ?? swarm.logTtlMs) + retainBoundMs
   for (;;) {
     const heads = Array.from({ length: swarm.buckets }, (_, bucket) =>
       stores.items.get(headKey(tableId, { partition: '', bucket }), 'plain'),

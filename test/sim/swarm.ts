@@ -87,6 +87,8 @@ export interface Swarm {
   readonly retries: boolean
   readonly sweepMsMax: number
   readonly logTtlMs: number
+  /** Rows that the lake has may go sooner. */
+  readonly logTtlAfterTierMs?: number
   /** Rows grow too old within the run. */
   readonly retain: boolean
   readonly extraRetains: number
@@ -109,7 +111,7 @@ export function drawSwarm(scenario: ScenarioName, random: Seeded): Swarm {
     has('lake', 0.5) ||
     ((scenario === 'partitions' || scenario === 'periods') && random.chance(0.7)) ||
     (isKeeping && random.chance(scenario === 'compact' ? 0.3 : 0.5))
-  const drawn: Omit<Swarm, 'formatVersion'> = {
+  const drawn: Omit<Swarm, 'formatVersion' | 'logTtlAfterTierMs'> = {
     scenario,
     rates: drawRates(random),
     // Dozens of producers that repeat for days what waits at one frozen process are a run of their own length.
@@ -170,7 +172,12 @@ export function drawSwarm(scenario: ScenarioName, random: Seeded): Swarm {
     ...(scenario === 'keyed' ? drawKeyed(random) : {}),
   }
   // Made of what was drawn, so that the seeds that are kept draw all else as they did.
-  return { ...drawn, formatVersion: drawn.lake && (drawn.requestsEach + drawn.rowsMax) % 3 === 0 ? 3 : 2 }
+  const mix = drawn.requestsEach + drawn.rowsMax
+  return {
+    ...drawn,
+    formatVersion: drawn.lake && mix % 3 === 0 ? 3 : 2,
+    ...(drawn.retain && drawn.lake && mix % 2 === 0 && { logTtlAfterTierMs: drawn.logTtlMs * 0.6 }),
+  }
 }
 
 /** Each of what may take something away from under a snapshot is there in some runs. */

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { getTable, noteLakeBehind } from '../../catalog/tables.ts'
+import { createDatabase } from '../../catalog/databases.ts'
+import { createTable, getTable, noteLakeBehind } from '../../catalog/tables.ts'
 import { headKey } from '../../format/items/head.ts'
 import { indexSorts } from '../../format/items/index-item.ts'
 import { sweep } from '../../jobs/sweep.ts'
@@ -8,8 +9,9 @@ import { unpartitioned } from '../../model/partition.ts'
 import { printSpec } from '../../model/spec.ts'
 import type { Table } from '../../model/table.ts'
 import type { World } from '../../ports/world.ts'
+import { tier } from '../../tier/tier.case.ts'
 import { collect } from '../collect.ts'
-import { bucketAt, readAll, requestOf, type TestWorld, testLog, testTable, testWorld } from '../world.case.ts'
+import { bucketAt, readAll, requestOf, specOfBuckets, type TestWorld, testLog, testTable, testWorld } from '../world.case.ts'
 import { retain } from './retain.ts'
 
 const day = 86_400_000
@@ -73,6 +75,26 @@ test('rows that are not in the lake stay past their time, and the table says so 
   expect(printSpec(await getTable(world, 'd', 't'))).toMatchObject({ status: 'lake-behind' })
   expect(await readAll(testLog(world), table)).toEqual(numbers(0, 20))
   await noteLakeBehind(world, await getTable(world, 'd', 't'), false)
+  expect(printSpec(await getTable(world, 'd', 't'))).toMatchObject({ status: 'alive' })
+})
+
+test.each([
+  ['iceberg', 'the rows that the lake has go after it, the others stay', { items: 2, left: numbers(16, 40) }],
+  ['none', 'nothing goes, for there is no lake', { items: 0, left: numbers(0, 40) }],
+] as const)('with log.ttl-after-tier and lake.format %s %s', async (lakeFormat, _, { items, left }) => {
+  const world = testWorld()
+  await createDatabase(world, 'd')
+  const { options, ...spec } = specOfBuckets(1, lakeFormat)
+  const kept = { ...options, logTtlMs: 7 * day, logTtlAfterTierMs: 3_600_000 }
+  const { table } = await createTable(world, 'd', 't', { ...spec, options: kept })
+  await append(world, table, 0, 20)
+  await tier(world, table)
+  await append(world, table, 20, 40)
+  world.time.now += 3_000_000
+  expect(await retainNow(world, table)).toEqual({ state: 'retained', items: 0 })
+  world.time.now += 2 * 3_600_000
+  expect(await retainNow(world, table)).toEqual({ state: 'retained', items })
+  expect(await readAll(testLog(world), table)).toEqual(left)
   expect(printSpec(await getTable(world, 'd', 't'))).toMatchObject({ status: 'alive' })
 })
 

@@ -21,6 +21,7 @@ export interface KeepRules {
   readonly now: () => number
   readonly schema: Schema
   readonly logTtlMs: number
+  readonly logTtlAfterTierMs?: number
 }
 
 /** The clocks of the committer and of the worker, each off by 150 s at most. */
@@ -37,7 +38,8 @@ export function watchStart(history: History, stores: Stores, rules: KeepRules, k
   if (!log.boundaries.has(head.start)) history.break('G4', 'retain', `${where}, inside a batch`)
   const count = Number(head.start - old.start)
   const newest = Math.max(...log.times.slice(0, count))
-  if (newest >= rules.now() - rules.logTtlMs + skewMs)
+  // That they are in the lake then is asked below.
+  if (newest >= rules.now() - Math.min(rules.logTtlMs, rules.logTtlAfterTierMs ?? rules.logTtlMs) + skewMs)
     history.break('G1', 'retain', `${where}: its rows are ${rules.now() - newest} ms old`)
   if (stores.items.get(lakeItemKey(tableId), 'plain') !== undefined) {
     const lake = rules.external ? readExternal(stores) : readLake(stores, tableId)

@@ -43,6 +43,15 @@ export const keepBugs: readonly PlantedBug[] = [
     seedsMax: 300,
   },
   {
+    id: 'K1b',
+    what: 'rows that the lake has go at half their log.ttl-after-tier',
+    file: 'core/log/keep/pace.ts',
+    find: 'logTtlAfterTierMs ?? logTtlMs)',
+    replace: '(logTtlAfterTierMs ?? 2 * logTtlMs) / 2)',
+    scenario: 'retain',
+    seedsMax: 300,
+  },
+  {
     id: 'B21',
     what: 'compaction deletes an index item and makes it anew',
     file: 'core/log/keep/compact.ts',
