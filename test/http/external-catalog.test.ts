@@ -3,17 +3,20 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { systemClock, systemRandom } from '../../functions/system.ts'
 import { objectsUnder } from '../../stores/catalog/objects-under.ts'
 import { openCatalogs } from '../../stores/catalog/open.ts'
-import { type ServedCatalog, servedCatalog } from '../../stores/catalog/serving.case.ts'
+import { type Fault, type ServedCatalog, servedCatalog } from '../../stores/catalog/serving.case.ts'
+import { wireDefaults } from '../../stores/catalog/wire.ts'
 import { retryDefaults } from '../../stores/decorators/retry.ts'
 import { lines, makeTable, memorySite, ndjson, type Site, simpleColumns } from './harness.ts'
 
 let other: ServedCatalog
 let site: Site
 let defects = 0
+const timeoutMs = 1_000
 
 beforeAll(async () => {
   other = await servedCatalog({ knows: ({ headers }) => headers.authorization === 'Bearer hush' })
   site = await memorySite({
+    sweepIntervalMs: 500,
     catalogs: (objects) =>
       openCatalogs({
         text: JSON.stringify({
@@ -25,6 +28,7 @@ beforeAll(async () => {
         environment: { HUSH: 'hush', WRONG: 'wrong' },
         objectsAt: objectsUnder(objects),
         clock: systemClock,
+        limits: { ...wireDefaults, timeoutMs },
         retry: { ...retryDefaults, attemptsMax: 2, clock: systemClock, random: systemRandom },
       }),
   })
@@ -64,23 +68,35 @@ test('rows are tiered to the table of the other catalog, and the state says so',
   expect((await site.client.get('/iceberg/v1/namespaces/d/tables/events')).status).toBe(404)
 })
 
-test('a catalog that fails stops the lake alone, shows why, and the lake goes on by itself', async () => {
-  const path = await makeTable(site.client, 'flaky', lakeIn('other', { 'lake.freshness': '100ms' }))
-  other.faults.push(...Array.from({ length: 2 }, () => ({ when: 'before', status: 500 }) as const))
-  await site.client.send('POST', `${path}/records`, { body: '{"id":1}', headers: ndjson })
-  await site.client.send('POST', `${path}/tier`)
-  await expect.poll(async () => (await site.client.get(`${path}/tier`)).json.state, { timeout: 10_000 }).toBe('failing')
-  expect((await site.client.get(`${path}/tier`)).json.lastError.message).toContain('catalog other answered 500')
-  expect((await site.client.get(`${path}/log?bucket=0&offset=0`)).headers['sluice-rows']).toBe('1')
-  defects = site.defects.length
-  await expect
-    .poll(async () => (await site.client.get(`${path}/tier`)).json, { timeout: 20_000, interval: 200 })
-    .toMatchObject({
-      state: 'idle',
-      lastError: null,
-      lagRows: 0,
-    })
-})
+test.each<[string, Fault, string]>([
+  ['fails', { when: 'before', status: 500 }, 'catalog other answered 500'],
+  ['no longer takes our credentials', { when: 'before', status: 401 }, 'refused our credentials (401)'],
+  ['does not answer in time', 'silence', `did not answer in ${timeoutMs} ms`],
+])(
+  'a catalog that %s stops the lake alone, shows why, and the lake goes on by itself',
+  async (what, fault, message) => {
+    const path = await makeTable(
+      site.client,
+      `flaky_${what.replaceAll(' ', '_')}`,
+      lakeIn('other', { 'lake.freshness': '100ms' }),
+    )
+    const tierOf = async () => (await site.client.get(`${path}/tier`)).json
+    await site.client.send('POST', `${path}/records`, { body: '{"id":1}', headers: ndjson })
+    await site.client.send('POST', `${path}/tier`)
+    await expect.poll(tierOf, { timeout: 10_000 }).toMatchObject({ state: 'idle', lagRows: 0, lastError: null })
+    other.faults.push(...Array.from({ length: 100 }, () => fault))
+    await site.client.send('POST', `${path}/records`, { body: '{"id":2}', headers: ndjson })
+    await expect.poll(tierOf, { timeout: 20_000 }).toMatchObject({ state: 'failing', lagRows: 1 })
+    expect((await tierOf()).lastError.message).toContain(message)
+    expect((await site.client.send('POST', `${path}/records`, { body: '{"id":3}', headers: ndjson })).status).toBe(200)
+    expect((await site.client.get(`${path}/log?bucket=0&offset=0`)).headers['sluice-rows']).toBe('3')
+    other.faults.length = 0
+    await expect.poll(tierOf, { timeout: 30_000, interval: 200 }).toMatchObject({ state: 'idle', lastError: null, lagRows: 0 })
+    expect((await site.client.get(`${path}/offsets`)).json.buckets[0]).toMatchObject({ tierPoint: '3' })
+    defects = site.defects.length
+  },
+  60_000,
+)
 
 test.each([
   ['a catalog that nobody named', lakeIn('othr'), 400, 'lake.catalog=othr is not a catalog of this deployment (it has other'],

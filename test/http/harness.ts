@@ -30,6 +30,7 @@ export interface Site {
 export interface SiteOptions {
   readonly http?: HttpLimits
   readonly bytesInFlightMax?: number
+  readonly sweepIntervalMs?: number
   readonly items?: (items: ItemStore) => ItemStore
   readonly catalogs?: (objects: ObjectStore) => LakeCatalogs
 }
@@ -85,11 +86,12 @@ interface Opening {
 
 async function siteOf({ open, options, remove }: Opening): Promise<Site> {
   const defects: unknown[] = []
-  const { http, bytesInFlightMax } = options
+  const { http, bytesInFlightMax, sweepIntervalMs } = options
   const running = await open({
     logError: (_what, error) => defects.push(error),
     ...(http === undefined ? {} : { http }),
     ...(bytesInFlightMax === undefined ? {} : { bytesInFlightMax }),
+    ...(sweepIntervalMs === undefined ? {} : { sweepIntervalMs }),
   })
   const client = new Client(running.port)
   return {
