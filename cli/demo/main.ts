@@ -9,6 +9,7 @@ import type { Running } from '../../serve/server.ts'
 import { Failure } from '../failure.ts'
 import { flightsSpec } from './flights.ts'
 import type { LanesMessage } from './lanes.ts'
+import { unproven } from './proof.ts'
 import { endWithLauncher, listen, rate, startDemoServer, writer } from './run.ts'
 import { call, ensureTable, type TierBody, tablePath } from './server-calls.ts'
 import { type Cost, progressLine, readLine, summaryOf } from './show.ts'
@@ -68,8 +69,8 @@ export async function demo(flags: DemoFlags): Promise<void> {
       folder: lakeFolder(directory, context.tableId),
     }
     process.stdout.write(flags.json ? `${JSON.stringify(toJson(summary))}\n` : summaryOf(summary, process.stdout.columns ?? 80))
-    if (!context.comparison.equal)
-      throw new Failure('the lake differs from the source file: this is a defect, please report it with the folder')
+    const missing = unproven(context.lake, context.comparison)
+    if (missing.length > 0) throw new Failure(`${missing.join('; ')}: this is a defect, please report it with the folder`)
   } finally {
     await context.server?.stop()
   }
