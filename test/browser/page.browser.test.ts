@@ -48,7 +48,10 @@ test('without tables it says what to do, with lines that name this very server',
 })
 
 test('tables are listed with their rows and how far the lake is behind', async () => {
-  const path = await makeTable(site.client, 'flights', { options: { 'lake.format': 'iceberg' }, buckets: { count: 3 } })
+  const path = await makeTable(site.client, 'flights', {
+    options: { 'lake.format': 'iceberg', 'lake.freshness': '1h' },
+    buckets: { count: 3 },
+  })
   await produce(
     path,
     Array.from({ length: 1_234 }, (_, id) => ({ id })),
@@ -56,9 +59,15 @@ test('tables are listed with their rows and how far the lake is behind', async (
   await page.goto(base())
   const text = await until((shown) => shown.includes('d.flights'))
   expect(text).toContain('1,234')
+  // Another load a while later: the lag is in whole seconds.
+  await new Promise((resolve) => setTimeout(resolve, 1_000))
+  await page.reload()
+  const lagging = await until((shown) => shown.includes(' behind'))
+  expect(lagging).toMatch(/, [1-9][0-9]* s and [1-9][0-9.]* [KM]iB behind/)
   await site.client.send('POST', `${path}/tier?wait=20s`)
   await page.reload()
-  await until((shown) => shown.includes('d.flights') && shown.includes('idle'))
+  const tiered = await until((shown) => shown.includes('d.flights') && shown.includes('idle'))
+  expect(tiered).not.toContain('behind')
 })
 
 test('a table shows its buckets, and its rows as they come; what is in a row is text and nothing else', async () => {
