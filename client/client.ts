@@ -3,7 +3,7 @@
  * effect, action and facts. Calls that may be repeated are, with back-off, for as long as `retryForMs`.
  */
 import { assert } from '../core/kernel/assert.ts'
-import { isSluiceError } from '../core/kernel/errors.ts'
+import { isSluiceError, withEffect } from '../core/kernel/errors.ts'
 import type {
   BucketOffsets,
   Cost,
@@ -45,6 +45,9 @@ export interface ClientOptions {
   /** Of administration; producers and readers have their own. 20 s if absent. */
   readonly retryForMs?: number
 }
+
+/** Of a call that writes once. */
+export type WriteOptions = Omit<ProducerOptions, 'lanes'>
 
 export class SluiceClient {
   readonly #connection: Connection
@@ -133,18 +136,17 @@ export class SluiceClient {
     return new Producer(this.#connection, await this.describeTable(db, table), options)
   }
 
-  /** Resolves when the rows are in the log, once. Who writes often keeps a `producer`. */
-  async upsert(db: string, table: string, rows: Row | readonly Row[], options: ProducerOptions = {}): Promise<void> {
-    const producer = await this.producer(db, table, options)
-    await producer.write(rows)
-    await producer.close()
+  /**
+   * Resolves when the rows are in the log, once. Who writes often keeps a `producer`. Rows of more than a request are written in their
+   * order. Errors: with effect `partial`, the first of them are in the log.
+   */
+  upsert(db: string, table: string, rows: Row | readonly Row[], options: WriteOptions = {}): Promise<void> {
+    return this.#writeOnce(db, table, options, (producer) => producer.write(rows))
   }
 
   /** Of rows whose keys these are; likewise. With `columns`: empties them. */
-  async delete(db: string, table: string, keys: Row | readonly Row[], options: ProducerOptions = {}): Promise<void> {
-    const producer = await this.producer(db, table, options)
-    await producer.delete(keys)
-    await producer.close()
+  delete(db: string, table: string, keys: Row | readonly Row[], options: WriteOptions = {}): Promise<void> {
+    return this.#writeOnce(db, table, options, (producer) => producer.delete(keys))
   }
 
   /** The row of a primary key, as of every acked write or newer; undefined: there is none. Those of one moment share requests. */
@@ -193,6 +195,27 @@ export class SluiceClient {
   /** From the end on, if nothing else is said. */
   tail(db: string, table: string, options: TailOptions = {}): AsyncGenerator<RowBatch> {
     return tailRows(this.#source(db, table), options, this.#rowReader(db, table))
+  }
+
+  /** By one lane: what is acked when a request is refused is then what came before it. */
+  async #writeOnce(
+    db: string,
+    table: string,
+    options: WriteOptions,
+    write: (producer: Producer) => Promise<void>,
+  ): Promise<void> {
+    let isAcked = false
+    const onAcked: NonNullable<ProducerOptions['onAcked']> = (acked) => {
+      isAcked = true
+      options.onAcked?.(acked)
+    }
+    const producer = await this.producer(db, table, { ...options, lanes: 1, onAcked })
+    try {
+      await write(producer)
+      await producer.close()
+    } catch (error) {
+      throw isAcked && isSluiceError(error) && error.effect === 'none' ? withEffect(error, 'partial') : error
+    }
   }
 
   #source(db: string, table: string): Source {

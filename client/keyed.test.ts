@@ -201,3 +201,28 @@ test('nothing is deleted from a table without a primary key', async () => {
   await expect(client.delete('d', 't', { city: 'oslo' })).rejects.toMatchObject({ code: 'bad-request' })
   expect(sent.length).toBe(1)
 })
+
+test('a row that cannot be written leaves none of its call in the log', async () => {
+  const { client, sent } = clientOf([json(200, old.table), json(200, old.table)])
+  const rows = [{ city: 'oslo' }, { city: 'rome' }, { city: Symbol('ulm') }]
+  await expect(client.upsert('d', 't', rows, { lingerMs: 0 })).rejects.toMatchObject({ code: 'invalid-rows', effect: 'none' })
+  const producer = await client.producer('d', 't', { lingerMs: 0 })
+  await expect(producer.write(rows)).rejects.toMatchObject({ code: 'invalid-rows' })
+  await producer.close()
+  expect(sent.map(({ method }) => method)).toEqual(['GET', 'GET'])
+})
+
+test('a call whose later request is refused says that the first of its rows are in the log, and sends no more', async () => {
+  const { client, sent } = clientOf([json(200, old.table), acked(), refusal(400, 'invalid-rows')])
+  const acks: number[] = []
+  const rows = ['oslo', 'rome', 'ulm'].map((city) => ({ city, day: '2026-11-21' }))
+  const written = client.upsert('d', 't', rows, { batchBytes: 1, onAcked: (each) => acks.push(each.rows) })
+  await expect(written).rejects.toMatchObject({ code: 'invalid-rows', effect: 'partial' })
+  expect(acks).toEqual([1])
+  expect(sent.slice(1).map(({ body }) => JSON.parse(body).city)).toEqual(['oslo', 'rome'])
+})
+
+test('a call whose first request is refused had no effect', async () => {
+  const { client } = clientOf([json(200, old.table), refusal(400, 'invalid-rows')])
+  await expect(client.delete('d', 't', { city: 'oslo' })).rejects.toMatchObject({ code: 'invalid-rows', effect: 'none' })
+})

@@ -103,13 +103,14 @@ export class Producer {
 
   /**
    * Resolves when the rows are buffered. In a table with a primary key they are upserts, but for a row that says something else in
-   * `__op`. Errors: what ended the producer before.
+   * `__op`. Errors: a row that cannot be written, and then none of these is; what ended the producer before.
    */
   async write(rows: Row | readonly Row[]): Promise<void> {
-    for (const row of Array.isArray(rows) ? (rows as readonly Row[]) : [rows as Row]) {
+    const staged = (Array.isArray(rows) ? (rows as readonly Row[]) : [rows as Row]).map((row) => {
       const key = this.#isByKey ? rowLine(this.#keyOf(row), this.#types) : undefined
-      await this.#stage({ line: rowLine(row, this.#types), key })
-    }
+      return { line: fitting(rowLine(row, this.#types)), key }
+    })
+    for (const each of staged) await this.#stage(each)
   }
 
   /** Rows whose keys these are go, in order with what is written. */
@@ -126,7 +127,7 @@ export class Producer {
       const end = text.indexOf(10, at)
       const line = end === -1 ? concat([text.subarray(at), new Uint8Array([10])]) : text.subarray(at, end + 1)
       at = end === -1 ? text.length : end + 1
-      if (line.some((byte) => byte > 0x20)) await this.#stage({ line, key: undefined })
+      if (line.some((byte) => byte > 0x20)) await this.#stage({ line: fitting(line), key: undefined })
     }
   }
 
@@ -153,7 +154,6 @@ export class Producer {
 
   async #stage(staged: Staged): Promise<void> {
     const { length } = staged.line
-    if (length > limits.rowBytesMax * 4) throw wrong(`a row has ${length} bytes, more than a request takes`)
     while (
       this.#bufferedBytes > 0 &&
       this.#bufferedBytes + length > this.#options.bufferBytesMax &&
@@ -229,6 +229,11 @@ function sentFields({ primaryKey }: TableDescription, fields: readonly Field[], 
   const some = columns === undefined ? fields : fields.filter(({ name }) => columns.includes(name))
   const own = some.map((field) => ({ ...field, nullable: !primaryKey.includes(field.name) }))
   return [...own, { ...opColumn, type: { kind: 'string' }, nullable: true }]
+}
+
+function fitting(line: Uint8Array): Uint8Array {
+  if (line.length > limits.rowBytesMax * 4) throw wrong(`a row has ${line.length} bytes, more than a request takes`)
+  return line
 }
 
 function arrowOf(lines: Uint8Array, fields: readonly Field[]): Uint8Array {
