@@ -1,4 +1,5 @@
 /** One call to the server, by the client; its errors become failures with what to type next. */
+import { askPage, type Page, type PageFormat } from '../client/read/page.ts'
 import { type Answer, ask, askOnce, type Connection, RequestError } from '../client/request.ts'
 import { Failure } from './failure.ts'
 import { fixFor } from './fix.ts'
@@ -25,7 +26,7 @@ const timeoutMs = 120_000
 /** `path` is everything after the host. Errors: a failure with the server's code, or `unreachable`. */
 export async function call(remote: Remote, method: Method, path: string, options: CallOptions = {}): Promise<Answer> {
   const { body, headers, signal, retryForMs } = options
-  const connection: Connection = { url: originOf(remote), token: process.env.SLUICE_TOKEN, fetch, retryForMs: retryForMs ?? 0 }
+  const connection = connectionOf(remote, retryForMs)
   const request = {
     method,
     path,
@@ -34,12 +35,18 @@ export async function call(remote: Remote, method: Method, path: string, options
     signal,
     ...(body === undefined ? {} : { body }),
   }
-  try {
-    return await (retryForMs === undefined ? askOnce(connection, request) : ask(connection, request))
-  } catch (error) {
-    if (signal?.aborted || !(error instanceof RequestError)) throw error
-    throw failureOf(error, method, path)
-  }
+  return named(retryForMs === undefined ? askOnce(connection, request) : ask(connection, request), { method, path, signal })
+}
+
+/** Rows, whole: where an answer is cut, the same again. Errors as `call`. */
+export function callPage(
+  remote: Remote,
+  path: string,
+  format: PageFormat,
+  { signal, retryForMs }: Pick<CallOptions, 'signal' | 'retryForMs'>,
+): Promise<Page> {
+  const request = { method: 'GET', path, timeoutMs, signal } as const
+  return named(askPage(connectionOf(remote, retryForMs), request, format), request)
 }
 
 export async function callJson<T>(remote: Remote, method: Method, path: string, options: CallOptions = {}): Promise<T> {
@@ -58,6 +65,28 @@ export async function callList(remote: Remote, path: string, field: string): Pro
   }
 }
 
+const connectionOf = (remote: Remote, retryForMs = 0): Connection => ({
+  url: originOf(remote),
+  token: process.env.SLUICE_TOKEN,
+  fetch,
+  retryForMs,
+})
+
+interface Named {
+  readonly method: Method
+  readonly path: string
+  readonly signal: AbortSignal | undefined
+}
+
+async function named<T>(answer: Promise<T>, { method, path, signal }: Named): Promise<T> {
+  try {
+    return await answer
+  } catch (error) {
+    if (signal?.aborted || !(error instanceof RequestError)) throw error
+    throw failureOf(error, method, path)
+  }
+}
+
 function originOf({ url }: Remote): string {
   const target = /^https?:/i.test(url) ? URL.parse(url) : null
   if (target === null) throw new Failure(`--url must be like http://127.0.0.1:8080, not ${JSON.stringify(url)}`, 2)
@@ -66,7 +95,7 @@ function originOf({ url }: Remote): string {
 
 function failureOf(error: RequestError, method: string, path: string): Failure {
   const { message, status, facts } = error
-  if (status === undefined)
+  if (status === undefined && error.code === 'unavailable')
     return new Failure(`${message}; is sluice serve running?`, 1, { code: 'unreachable', fix: 'sluice serve' })
   const code = typeof facts.code === 'string' ? facts.code : error.code
   return new Failure(`${code}: ${message}`, 1, { code, fix: fixFor({ code, message, method, path }) })

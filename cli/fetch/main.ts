@@ -1,7 +1,17 @@
 /** `sluice fetch`: rows of a table or a bucket on the standard output, as a table, NDJSON or one Arrow stream. */
 import { Failure } from '../failure.ts'
 import { callJson, type Remote } from '../http.ts'
-import { type FormatFlags, formatOf, limitOf, pageRowsMax, printerOf, stopping, type TableColumn, write } from './output.ts'
+import {
+  type FormatFlags,
+  formatOf,
+  limitOf,
+  pageFormat,
+  pageRowsMax,
+  printerOf,
+  stopping,
+  type TableColumn,
+  write,
+} from './output.ts'
 import { pagesOf, type Reading } from './pages.ts'
 
 export interface FetchFlags extends Remote, FormatFlags {
@@ -18,7 +28,7 @@ export async function fetchRows(tablePath: string, flags: FetchFlags): Promise<v
   const stop = stopping()
   const reading: Reading = {
     path: `${tablePath}/log`,
-    accept: format === 'arrow' ? 'application/vnd.apache.arrow.stream' : 'application/x-ndjson',
+    format: pageFormat[format],
     query: queryOf(flags),
     rowsMax: limitOf(flags.limit),
     pageRowsMax: pageRowsMax[format],

@@ -28,6 +28,9 @@ export interface Printer {
 /** Of a page: few for eyes, as many as a body holds for pipes. */
 export const pageRowsMax: Readonly<Record<Format, number>> = { table: 1_000, ndjson: 10_000, arrow: 100_000 }
 
+/** What a page is asked for as. */
+export const pageFormat = { table: 'ndjson', ndjson: 'ndjson', arrow: 'arrow' } as const
+
 export function formatOf({ format, json }: FormatFlags): Format {
   return format ?? (process.stdout.isTTY && !json ? 'table' : 'ndjson')
 }

@@ -3,13 +3,14 @@
  * dies costs a follower nothing but a wait: it asks again with the cursor that it has.
  */
 import { pause } from '../../client/pause.ts'
+import type { Page, PageFormat } from '../../client/read/page.ts'
 import { Failure, isPassing } from '../failure.ts'
-import { type Answer, call, type Remote } from '../http.ts'
+import { callPage, type Remote } from '../http.ts'
 
 export interface Reading {
   /** Of the log: `/v1/databases/d/tables/t/log`. */
   readonly path: string
-  readonly accept: string
+  readonly format: PageFormat
   /** `bucket`, `partition`, `columns`, `where`, `form` and `offset`. */
   readonly query: Readonly<Record<string, string>>
   /** In all. */
@@ -38,12 +39,11 @@ export async function* pagesOf(remote: Remote, reading: Reading): AsyncGenerator
       limit: String(Math.min(left, pageRowsMax)),
       ...(follow && { wait: '20s' }),
     })
-    const answer = await pageAt(remote, reading, `${reading.path}?${parameters}`, cursor !== undefined)
-    if (answer === undefined) return
-    const rows = Number(answer.headers.get('Sluice-Rows'))
+    const page = await pageAt(remote, reading, `${reading.path}?${parameters}`, cursor !== undefined)
+    if (page === undefined) return
+    const { answer, rows, cursor: next } = page
     yield { rows, bytes: answer.bytes }
     left -= rows
-    const next = answer.headers.get('Sluice-Cursor') ?? undefined
     // a page of a filter or of whole changes may be empty and yet have come on
     const isEnd = rows === 0 && ((query.where ?? query.form) === undefined || next === cursor)
     if (isEnd && !follow) return
@@ -59,13 +59,13 @@ const retryMsMax = 5_000
 const retriesMax = 8
 
 /** Nothing when the signal came. A reader that has begun waits for a server that went away, a follower for ever. */
-async function pageAt(remote: Remote, reading: Reading, path: string, hasBegun: boolean): Promise<Answer | undefined> {
-  const { accept, follow, signal, say } = reading
+async function pageAt(remote: Remote, reading: Reading, path: string, hasBegun: boolean): Promise<Page | undefined> {
+  const { format, follow, signal, say } = reading
   for (let retries = 0; ; retries++) {
     try {
-      const answer = await call(remote, 'GET', path, { headers: { Accept: accept }, signal })
+      const page = await callPage(remote, path, format, { signal })
       if (retries > 0) say('the server is back: going on where it stopped')
-      return answer
+      return page
     } catch (error) {
       if (signal.aborted) return undefined
       if (!hasBegun || !isPassing(error) || (!follow && retries === retriesMax)) throw error

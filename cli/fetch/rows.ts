@@ -1,7 +1,7 @@
 /** `sluice rows`: the current rows of a table with a primary key, page by page, or only how many there are. */
-import { call, callJson, type Remote } from '../http.ts'
+import { callJson, callPage, type Remote } from '../http.ts'
 import { tableColumns } from './main.ts'
-import { type FormatFlags, formatOf, limitOf, pageRowsMax, printerOf, stopping, write } from './output.ts'
+import { type FormatFlags, formatOf, limitOf, pageFormat, pageRowsMax, printerOf, stopping, write } from './output.ts'
 
 export interface RowsFlags extends Remote, FormatFlags {
   readonly where?: string
@@ -15,7 +15,6 @@ export async function readRows(tablePath: string, flags: RowsFlags): Promise<voi
   const { columns, where } = flags
   const format = formatOf(flags)
   const { signal } = stopping()
-  const headers = { Accept: format === 'arrow' ? 'application/vnd.apache.arrow.stream' : 'application/x-ndjson' }
   const chosen = { ...(columns !== undefined && { columns }), ...(where !== undefined && { where }) }
   const printer = await printerOf(format, flags, () => tableColumns(flags, tablePath))
   let cursor: string | undefined
@@ -23,10 +22,10 @@ export async function readRows(tablePath: string, flags: RowsFlags): Promise<voi
     const limit = String(Math.min(left, pageRowsMax[format]))
     const query = new URLSearchParams({ ...chosen, limit, ...(cursor !== undefined && { cursor }) })
     const patience = cursor === undefined ? {} : { retryForMs }
-    const { bytes, headers: said } = await call(flags, 'GET', `${tablePath}/rows?${query}`, { headers, signal, ...patience })
-    if (!(await write(printer.page(bytes)))) return
-    left -= Number(said.get('Sluice-Rows'))
-    cursor = said.get('Sluice-Cursor') ?? undefined
+    const page = await callPage(flags, `${tablePath}/rows?${query}`, pageFormat[format], { signal, ...patience })
+    if (!(await write(printer.page(page.answer.bytes)))) return
+    left -= page.rows
+    cursor = page.cursor
     if (cursor === undefined) break
   }
   if (printer.end !== undefined) await write(printer.end)
