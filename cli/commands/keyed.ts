@@ -1,6 +1,7 @@
 /** Tables with a primary key: `sluice lookup`, `sluice delete`, `sluice rows`. */
 import { randomUUID } from 'node:crypto'
 import { Argument, type Command, Option } from 'commander'
+import { columnsText } from '../../client/paths.ts'
 import { Failure } from '../failure.ts'
 import { tableColumns } from '../fetch/main.ts'
 import { formats, type TableColumn, tablePrinter } from '../fetch/output.ts'
@@ -35,7 +36,7 @@ export function addKeyed(top: Command): void {
     .action(lookup)
   remote(top, 'delete <table>', 'delete the row of a primary key')
     .addArgument(pairs('columns of the key, as city=oslo day=2026-11-21'))
-    .option('--columns <names>', 'empty these columns, named beside those of the key, instead')
+    .option('--columns <names>', 'empty these columns instead, as a,b; those of the key may be left out')
     .action(deleteRow)
   remote(top, 'rows <table>', 'current rows of a table with a primary key')
     .option('--columns <names>', 'these columns, in this order, as a,b')
@@ -77,17 +78,27 @@ type Row = Readonly<Record<string, unknown>>
 /** One request of a producer of its own: if an answer is lost, the same again is not done twice. */
 async function deleteRow(table: string, given: Pairs, flags: KeyFlags): Promise<void> {
   const path = tablePath(table)
-  const query = new URLSearchParams({ op: 'delete', ...(flags.columns !== undefined && { columns: flags.columns }) })
+  const { columns, primaryKey } = await callJson<Described>(flags, 'GET', path)
+  const named = flags.columns?.split(',')
+  const withKey = named && [
+    ...primaryKey.filter((name) => !named.includes(columnsText([name]))).map((name) => columnsText([name])),
+    ...named,
+  ]
+  const query = new URLSearchParams({ op: 'delete', ...(withKey && { columns: withKey.join(',') }) })
   const { buckets } = await callJson<Deleted>(flags, 'POST', `${path}/records?${query}`, {
-    body: JSON.stringify(keyOf(await tableColumns(flags, path), given)),
+    body: JSON.stringify(keyOf(columns, given)),
     headers: { 'Content-Type': 'application/x-ndjson', 'Producer-Id': randomUUID(), 'Producer-Seq': '0' },
     retryForMs: 10_000,
   })
   const changes = buckets.reduce((sum, { baseOffset, endOffset }) => sum + BigInt(endOffset) - BigInt(baseOffset), 0n)
   if (changes === 0n) throw noRow(table, 'nothing changed: no row has this key, or the table ignores deletes')
-  process.stdout.write(
-    flags.json ? `${JSON.stringify({ buckets })}\n` : `${flags.columns === undefined ? 'deleted' : 'emptied'}\n`,
-  )
+  const said = named === undefined ? 'deleted' : 'emptied, or deleted where nothing was left'
+  process.stdout.write(flags.json ? `${JSON.stringify({ buckets })}\n` : `${said}\n`)
+}
+
+interface Described {
+  readonly columns: readonly TableColumn[]
+  readonly primaryKey: readonly string[]
 }
 
 interface Deleted {

@@ -73,6 +73,11 @@ test('rows are put, changed in part, deleted from a file and one at a time', asy
   expect(again).toMatchObject({ status: 1, out: '', err: expect.stringContaining(`try: sluice fetch ${table} --limit 10\n`) })
   expect((await run('rows', table, '--count')).out).toBe('1\n')
   expect((await run('rows', table, '--count', '--json')).out).toBe('{"count":"1"}\n')
+  expect(await run('delete', table, 'city=rome', 'n=1', '--columns', 'flights')).toMatchObject({
+    status: 0,
+    out: 'emptied, or deleted where nothing was left\n',
+  })
+  expect((await run('rows', table, '--count')).out).toBe('0\n')
 }, 60_000)
 
 test('rows come page by page in three formats, chosen and filtered', async () => {
