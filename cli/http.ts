@@ -18,7 +18,7 @@ export interface CallOptions {
   readonly retryForMs?: number
 }
 
-type Method = Parameters<typeof ask>[1]['method']
+export type Method = Parameters<typeof ask>[1]['method']
 
 /** A large body, or a call that waits. */
 const timeoutMs = 120_000

@@ -1,6 +1,6 @@
 /** The demo's calls of its own server. */
 import { Failure } from '../failure.ts'
-import { call as callServer } from '../http.ts'
+import { callJson, call as callServer, type Method } from '../http.ts'
 
 export const tablePath = '/v1/databases/demo/tables/flights'
 
@@ -18,17 +18,18 @@ export interface TableBody {
   readonly partitionBy: readonly string[]
 }
 
-export async function call<T>(url: string, method: string, path: string, body?: unknown): Promise<T> {
-  const { ok, status, text } = await ask(url, method, path, body)
-  if (!ok) throw new Failure(`${method} ${path} answered ${status}: ${text}`)
-  return JSON.parse(text) as T
+export function call<T>(url: string, method: Method, path: string, body?: unknown): Promise<T> {
+  return callJson<T>({ url }, method, path, body === undefined ? {} : { body: JSON.stringify(body) })
 }
 
 /** The table as it is, created where there is none. */
 export async function ensureTable(url: string, path: string, spec: unknown): Promise<TableBody> {
-  const { status } = await ask(url, 'GET', path)
-  if (status === 404) await call(url, 'PUT', path, spec)
-  return call<TableBody>(url, 'GET', path)
+  try {
+    return await call<TableBody>(url, 'GET', path)
+  } catch (error) {
+    if (!(error instanceof Failure && error.code === 'not-found')) throw error
+    return call<TableBody>(url, 'PUT', path, spec)
+  }
 }
 
 export interface ArrowBody {
@@ -44,12 +45,4 @@ export async function sendArrow(url: string, path: string, { producer, sequence,
   const type = 'application/vnd.apache.arrow.stream'
   const headers = { 'Content-Type': type, 'Producer-Id': producer, 'Producer-Seq': String(sequence) }
   await callServer({ url }, 'POST', `${path}/records`, { body: bytes, headers, retryForMs })
-}
-
-async function ask(url: string, method: string, path: string, body?: unknown) {
-  const response = await fetch(`${url}${path}`, {
-    method,
-    ...(body === undefined ? {} : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
-  })
-  return { ok: response.ok, status: response.status, text: await response.text() }
 }
