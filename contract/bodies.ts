@@ -38,7 +38,7 @@ const columnIn = z
     type: text.check(z.meta({ examples: ['bigint', 'string', 'timestamp(6)', 'array<int>'] })),
     nullable: z.optional(z.boolean()),
     comment: z.optional(z.string().check(atMost(limits.commentLengthMax, 'is too long'))),
-    autoIncrement: z.optional(z.boolean()),
+    autoIncrement: z.optional(z.boolean().check(z.meta({ description: 'the table numbers its rows in this column' }))),
   })
   .check(z.meta({ id: 'NewColumn' }))
 

@@ -78,7 +78,7 @@ export const atLeastOne = (description: string) => integer(1n, limits.offsetMax,
 /** `20s`, `500ms`: ms. */
 export const wait = z.pipe(
   z.string().check(
-    z.regex(/^[0-9]{1,9}(ms|s|m)$/, 'must be a duration such as 20s'),
+    z.regex(/^[0-9]{1,9}(ms|s|m)$/, 'must be a duration such as 500ms or 20s, at most 20s'),
     z.refine((text) => waitMs(text) <= limits.waitMsMax, 'must be at most 20s'),
     z.meta({ description: 'how long to wait for rows or work, at most 20s' }),
   ),

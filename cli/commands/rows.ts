@@ -9,7 +9,10 @@ export function addRows(top: Command): void {
   remote(top, 'produce <table> [file]', 'produce NDJSON, CSV, Arrow or Parquet from a file or standard input')
     .addOption(new Option('--format <format>', 'default: by the name of the file, else ndjson').choices(produceFormats))
     .addOption(new Option('--op <op>', 'what rows ask that have no __op: upsert if absent').choices(['upsert', 'delete']))
-    .option('--columns <names>', 'write only these columns, those of the primary key among them, as a,b')
+    .option(
+      '--columns <names>',
+      'write only these columns, those of the primary key among them, as a,b; values of others are dropped',
+    )
     .action(async (table: string, file: string | undefined, flags: ProduceFlags) => produce(tablePath(table), file, flags))
   remote(top, 'fetch <table>', 'read a table, or a bucket of it, to its end')
     .option('--bucket <n>', 'one bucket, or several as 0-7,12')

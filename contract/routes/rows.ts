@@ -27,11 +27,18 @@ const fetchQuery = z.strictObject({
 const produceQuery = z.strictObject({
   bucket: z.optional(count(0, limits.bucketsMax - 1, 'all rows are for this bucket; switches gap detection on')),
   op: z.optional(
-    z
-      .enum(['upsert', 'delete'], 'must be upsert or delete')
-      .check(z.meta({ description: 'of rows without __op; tables with a primary key' })),
+    z.enum(['upsert', 'delete'], 'must be upsert or delete').check(
+      z.meta({
+        description:
+          'of rows without __op, which may say +A U +I +U (upsert), D -D (delete) or -U (ignored); tables with a primary key',
+      }),
+    ),
   ),
-  columns: z.optional(text('columns of a partial update or a partial delete, such as a,b; tables with a primary key')),
+  columns: z.optional(
+    text(
+      'columns of a partial update or a partial delete, such as a,b, with the primary key among them; values that rows have in other columns are not written; tables with a primary key',
+    ),
+  ),
   partition: z.optional(partitionName('all rows are for this partition')),
 })
 
