@@ -9,7 +9,7 @@ import { labelOf, type Offset, offsetOf } from '../../core/kernel/ids.ts'
 import { isEngineKey } from '../../core/lake/engine.case.ts'
 import type { JobKind } from '../../core/ports/queue.ts'
 import { alterSome } from './actors/alterer.ts'
-import { createUntilThere, dropAndCreate } from './actors/dropper.ts'
+import { createUntilThere, dropAndCreate, dropUntilGone } from './actors/dropper.ts'
 import { Engines } from './actors/engine.ts'
 import { fetchOnce, follow } from './actors/fetcher.ts'
 import { commitForeign } from './actors/foreign.ts'
@@ -183,6 +183,7 @@ async function tell(stage: Stage, fates: SeededFates): Promise<void> {
   stage.stores.queue.duplicates = 0
   Object.assign(cluster.options, { duplicateRate: 0, idleFreezeRate: 0, idleKillRate: 0 })
   cluster.settle(random.pick([0, 0.5, 1]))
+  void createAgain(stage, () => working.yes)
   const calmFrom = scheduler.now
   const bound = cluster.sleep(calmMsMax).then(() => 'late' as const)
   const finished = await Promise.race([Promise.all([acted, ...others]).then(() => 'in time' as const), bound])
@@ -220,6 +221,17 @@ async function setUp(stage: Stage): Promise<void> {
   for (let bucket = 0; bucket < swarm.buckets; bucket++) {
     const head = newHead(tableId, { partition: '', bucket }, { gc: labelOf(0), floor: offsetOf(swarm.floor) })
     stage.stores.items.create(head, setter)
+  }
+}
+
+/** A drop that comes late takes the newest table, or dies on the way: who misses it makes it again, else its producers would ask for ever. */
+async function createAgain(stage: Stage, isWorking: () => boolean): Promise<void> {
+  while (stage.swarm.drops > 0 && isWorking()) {
+    await stage.cluster.sleep(60_000)
+    const item = stage.stores.items.get(tableKey(databaseName, tableName), 'plain')
+    if (!isWorking() || (item !== undefined && decodeTable(item).state === 'alive')) continue
+    await dropUntilGone(stage)
+    await createUntilThere(stage)
   }
 }
 

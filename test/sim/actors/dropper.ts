@@ -14,7 +14,7 @@ export async function dropAndCreate(stage: Stage): Promise<void> {
   }
 }
 
-async function dropUntilGone(stage: Stage): Promise<void> {
+export async function dropUntilGone(stage: Stage): Promise<void> {
   for (;;) {
     const outcome = await stage.cluster.invoke({
       role: 'admin',
