@@ -114,7 +114,8 @@ export async function changelogOf(log: Log, table: Table): Promise<unknown[][]> 
   return (await changesIn(log, table, 0)).map(({ op, row, prev }) => [codes.indexOf(op), ...row.map(plainOf), prev ?? null])
 }
 
-const jobOf = ({ database, name, tableId, buckets }: Table) => ({
+/** Of a fold, without marks. */
+export const jobOf = ({ database, name, tableId, buckets }: Table) => ({
   kind: 'fold' as const,
   table: { database, table: name, tableId },
   buckets: buckets.count,
