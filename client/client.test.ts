@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { SluiceClient } from './client.ts'
 import { fakeFetch, json, lost, rows, type Step } from './fake-fetch.case.ts'
 
@@ -106,6 +106,59 @@ test('rows of one key go through one lane, in order, one request at a time', asy
   expect([...lanes.values()].every((found) => found.size === 1)).toBe(true)
   expect(new Set([...lanes.values()].flatMap((found) => [...found])).size).toBeGreaterThan(1)
   for (const [id, found] of seen) expect(found).toEqual(Array.from({ length: 20 }, (_, n) => 10 * n + id))
+})
+
+test('rows that are written within the linger are one request, and nobody has to ask for it', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  try {
+    const { client, sent } = clientOf([json(200, table), acked(0), acked(0)])
+    const producer = await client.producer('d', 't', { lanes: 1, lingerMs: 40 })
+    const written = () =>
+      sent.slice(1).map(({ body }) =>
+        body
+          .trim()
+          .split('\n')
+          .map((line) => JSON.parse(line).id),
+      )
+    for (const id of [1, 2, 3]) {
+      await producer.write({ id })
+      await vi.advanceTimersByTimeAsync(13)
+    }
+    expect(written()).toEqual([])
+    await vi.advanceTimersByTimeAsync(1)
+    expect(written()).toEqual([[1, 2, 3]])
+    await producer.write({ id: 4 })
+    await vi.advanceTimersByTimeAsync(39)
+    expect(written()).toHaveLength(1)
+    await vi.advanceTimersByTimeAsync(1)
+    expect(written()).toEqual([[1, 2, 3], [4]])
+  } finally {
+    vi.useRealTimers()
+  }
+})
+
+test('a request has at most batchBytes of lines, and goes before its linger is over once it is full', async () => {
+  let release = (): void => {}
+  const held = new Promise<void>((resolve) => {
+    release = resolve
+  })
+  const { client, sent } = clientOf([json(200, table), () => held.then(() => acked(0)), ...new Array(3).fill(() => acked(0))])
+  const producer = await client.producer('d', 't', { lanes: 1, lingerMs: 60_000, batchBytes: 30 })
+  // Lines of 10 bytes.
+  for (const id of [11, 12, 13]) await producer.write({ id })
+  await expect.poll(() => sent.length).toBe(2)
+  for (const id of [14, 15, 16, 17, 18, 19]) await producer.write({ id })
+  await producer.write({ id: 20, text: 'x'.repeat(40) })
+  release()
+  await producer.close()
+  expect(
+    sent.slice(1).map(({ body }) =>
+      body
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line).id),
+    ),
+  ).toEqual([[11, 12, 13], [14, 15, 16], [17, 18, 19], [20]])
 })
 
 test('a producer whose buffer is full waits for an ack', async () => {
