@@ -1,5 +1,6 @@
 /** The client library against a server of its own: what is lost, what is doubled, in which order. */
 import { afterEach, expect, test } from 'vitest'
+import type { Produced } from '../../client/answers.ts'
 import { SluiceClient } from '../../client/client.ts'
 import type { Fetch } from '../../client/request.ts'
 import { diskSite, memorySite, type Site, simpleColumns } from './harness.ts'
@@ -82,6 +83,31 @@ test('a retry after a lost answer is a duplicate, and its rows are there once', 
     [1n, 'a'],
     [2n, null],
   ])
+})
+
+test.each(['ndjson', 'arrow'] as const)('a lane has the buckets of its own, by the hash of the server: %s', async (format) => {
+  const { running } = await opened(memorySite())
+  const lanes = new Map<string, Set<number>>()
+  const watching: Fetch = async (input, init) => {
+    const response = await fetch(input, init)
+    if (!input.endsWith('/records')) return response
+    const id = new Headers(init?.headers).get('Producer-Id') ?? ''
+    const seen = lanes.get(id) ?? new Set()
+    lanes.set(id, seen)
+    const { buckets } = (await response.clone().json()) as Produced
+    for (const { bucket } of buckets) seen.add(bucket)
+    return response
+  }
+  const client = new SluiceClient({ url: running.url, fetch: watching })
+  await tableOn(client, { count: 5, key: ['text'] })
+  const producer = await client.producer('d', 't', { lanes: 2, producerId: 'p', format })
+  for (let id = 0; id < 200; id++) await producer.write({ id, text: `é ${id}` })
+  await producer.close()
+  expect([...lanes].map(([id, seen]) => [id, [...seen].sort()]).sort()).toEqual([
+    ['p-0', [0, 2, 4]],
+    ['p-1', [1, 3]],
+  ])
+  expect(await readAll(client)).toHaveLength(200)
 })
 
 test('a tail shows rows as they come, and Arrow is a stream', async () => {
