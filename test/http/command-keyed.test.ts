@@ -139,6 +139,27 @@ test('whole changes are one line each, with what was and what is', async () => {
 })
 
 test.each([
+  ['records', [], ['+I', '-U', '+U', '-D']],
+  ['whole changes', ['--form', 'binlog'], ['+I', '+U', '-D']],
+])('a follower of a changelog gets %s as they are made, and ends at Ctrl-C', async (_what, flags, kinds) => {
+  const table = `d.followed-${flags.length}`
+  const path = await makeTable(site.client, table.slice(2), keyed)
+  const post = (row: object) => site.client.send('POST', `${path}/records`, { body: lines([row]), headers: ndjson })
+  const follower = sluice({ url: site.running.url }, 'fetch', table, '--follow', '--json', ...flags)
+  for (const [row, seen] of [
+    [{ city: 'oslo', n: 1, flights: 10 }, '"+I"'],
+    [{ city: 'oslo', n: 1, flights: 11 }, '"+U"'],
+    [{ city: 'oslo', n: 1, __op: 'D' }, '"-D"'],
+  ] as const) {
+    await post(row)
+    await expect.poll(follower.out).toContain(seen)
+  }
+  follower.child.kill('SIGINT')
+  const { status, out, err } = await follower.ended
+  expect([status, err, readLines(out).map(({ __op }) => __op)]).toEqual([0, '', kinds])
+})
+
+test.each([
   [['lookup', 'd.log', 'id=1'], 1, 'sluice fetch d.log'],
   [['fetch', 'd.log', '--form', 'binlog'], 1, 'sluice table describe d.log'],
   [['rows', 'd.log'], 1, 'sluice fetch d.log'],

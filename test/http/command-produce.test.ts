@@ -1,9 +1,11 @@
 /** `sluice produce`: four formats, in requests that are sent again without doubling. */
+import { spawn, spawnSync } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { RecordBatchFileWriter, tableFromArrays, tableToIPC } from 'apache-arrow'
 import type { FileMetaData } from 'hyparquet'
 import { parquetWriteBuffer } from 'hyparquet-writer'
@@ -246,6 +248,35 @@ test('a request whose answer is lost is sent again and not taken twice', async (
   proxy.close()
   expect([status, lost, JSON.parse(out).rows]).toEqual([0, 2, 3_000])
   expect((await site.client.get(`${path}/offsets`)).json.buckets).toMatchObject([{ end: '3000' }])
+})
+
+const hasScript = spawnSync('script', ['--version']).status === 0
+if (!hasScript) console.error('SKIPPED: there is no script(1) here, so what a terminal shows of a command is not shown')
+
+test.skipIf(!hasScript)('whoever watches a terminal sees how far it is, then the sum in its place', async () => {
+  const slow = createServer(async (request, response) => {
+    for await (const _ of request);
+    setTimeout(() => response.end('{}'), 250)
+  })
+  await new Promise<void>((resolve) => slow.listen(0, '127.0.0.1', resolve))
+  const url = `http://127.0.0.1:${(slow.address() as AddressInfo).port}`
+  const rows = Array.from({ length: 2_000 }, (_, id) => ({ id: String(id), text: 'x'.repeat(900) }))
+  const file = await written('watched.ndjson', lines(rows))
+  const main = fileURLToPath(new URL('../../cli/main.ts', import.meta.url))
+  const command = [process.execPath, main, 'produce', 'd.watched', file].map((word) => `'${word}'`).join(' ')
+  const terminal = spawn('script', ['-qec', command, '/dev/null'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, SLUICE_URL: url },
+  })
+  const shown: Buffer[] = []
+  terminal.stdout.on('data', (chunk: Buffer) => shown.push(chunk))
+  expect(await new Promise((resolve) => terminal.on('close', resolve))).toBe(0)
+  slow.close()
+  const [before, ...lineTexts] = Buffer.concat(shown).toString().split('\r\x1b[K')
+  expect([before, lineTexts.length]).toEqual(['', 3])
+  expect(lineTexts[0]).toMatch(/^1,\d{3} rows, 1\.\d MB in [0-9.]+ s$/)
+  expect(lineTexts[1]).toMatch(/^2,000 rows, 1\.\d MB in [0-9.]+ s$/)
+  expect(lineTexts[2]).toMatch(/^produced 2,000 rows, 1\.\d MB in [0-9.]+ s\r\n$/)
 })
 
 test.each([
