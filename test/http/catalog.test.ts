@@ -134,7 +134,7 @@ test('a table that is dropped and created again is another one', async () => {
   expect((await client.get(path)).json.tableId).not.toBe(first)
 })
 
-describe('specifications that are refused, by name', () => {
+describe('specifications that are refused, by name, and make no table', () => {
   const id = { name: 'id', type: 'bigint' }
   test.each([
     ['no columns', { columns: [] }, 400, 'invalid-schema'],
@@ -169,6 +169,7 @@ describe('specifications that are refused, by name', () => {
     await site.client.put('/v1/databases/d')
     const answer = await site.client.put('/v1/databases/d/tables/refused', json)
     expect([answer.status, answer.json.error.code]).toEqual([status, code])
+    expect((await site.client.get('/v1/databases/d/tables/refused')).status).toBe(404)
   })
 
   test('the nearest name is in the message', async () => {
