@@ -58,6 +58,12 @@ export const copyOf = (bytes: Uint8Array, start = 0, end = bytes.length): Uint8A
 export const plainBytes = (bytes: Uint8Array): Uint8Array =>
   Object.getPrototypeOf(bytes) === Uint8Array.prototype ? bytes : new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length)
 
+/** Short ones are quicker byte by byte. */
+export function putBytes(out: Uint8Array, at: number, bytes: Uint8Array): void {
+  if (bytes.length > 64) out.set(bytes, at)
+  else for (let i = 0; i < bytes.length; i++) out[at + i] = bytes[i] as number
+}
+
 export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   if (a.length !== b.length) return false
   for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false

@@ -20,7 +20,8 @@ import type { KvCache } from './cache.ts'
 import { readKvItem } from './item.ts'
 import { type Keep, Kept } from './keep.ts'
 import { keyFormOf } from './key.ts'
-import { findInRuns, mergedRecords, recordsOf, runsOf, type SnapshotReading, superseded } from './snapshot.ts'
+import { findInRuns, recordsOf, runsOf, type SnapshotReading, superseded } from './snapshot.ts'
+import { inLists, live, merged } from './sorted.ts'
 import { type Committed, readTail, Tail } from './tail.ts'
 
 export interface KvReading {
@@ -116,7 +117,7 @@ export class KvBucket {
         const known: [string, KeyState][] = []
         const missing: string[] = []
         for (const key of wanted) {
-          const state = tail.keys.get(key)
+          const state = tail.states.get(key)
           if (state === undefined) missing.push(key)
           else known.push([key, state])
         }
@@ -140,7 +141,7 @@ export class KvBucket {
     return this.#reading(table, keep, async (reading, kept) => {
       const { snapshot, end, changed } = await this.#alone(async () => {
         const { snapshot, tail } = this.#whole()
-        return { snapshot, end: tail.end, changed: tail.beginningWith(sorted) }
+        return { snapshot, end: tail.end, changed: tail.states.beginningWith(sorted) }
       })
       const runs = await runsOf(reading, snapshot)
       const found = new Map<string, readonly T[]>()
@@ -148,9 +149,13 @@ export class KvBucket {
         const values: T[] = []
         const after = textAfter(prefix)
         const stored = recordsOf(reading, after === undefined ? runs : runs.filter(({ first }) => first < after), prefix)
-        for await (const record of mergedRecords([own, stored])) {
-          if (!record.key.startsWith(prefix) || values.length >= rowsMax) break
-          if (record.row !== undefined) await kept.take([[prefix, record]], (_, value) => void values.push(value))
+        for await (const records of live(merged([inLists(own), stored]))) {
+          const inside = records.filter(({ key }) => key.startsWith(prefix)).slice(0, rowsMax - values.length)
+          await kept.take(
+            inside.map((record) => [prefix, record]),
+            (_, value) => void values.push(value),
+          )
+          if (inside.length < records.length) break
         }
         found.set(prefix, values)
       }
@@ -257,7 +262,7 @@ export class KvBucket {
     const version = item?.version ?? 0n
     if (before !== undefined && version <= before.version) return
     const isInside = before !== undefined && snapshot.upTo <= before.tail.end
-    const tail = isInside ? before.tail : new Tail(snapshot.upTo)
+    const tail = isInside ? before.tail : new Tail(snapshot.upTo, this.#kv.reading.world.random)
     if (isInside) tail.forget(snapshot.upTo, snapshot.rows - before.snapshot.rows)
     this.#known = { snapshot, version, tail }
     if (tail.end === snapshot.upTo) this.#wholeTo = tail.end

@@ -17,7 +17,8 @@ import { heldBytes, ownState, RowDecoder } from './keep.ts'
 import { keyFormOf } from './key.ts'
 import { takeLease } from './lease.ts'
 import { isThere, type LookupContext } from './lookup.ts'
-import { mergedRecords, recordsOf, runsOf } from './snapshot.ts'
+import { recordsOf, runsOf } from './snapshot.ts'
+import { inLists, live, merged, type Sorted } from './sorted.ts'
 import { readTail, Tail } from './tail.ts'
 import type { Row } from './values.ts'
 
@@ -130,7 +131,7 @@ async function resumeScan(context: ScanContext, table: Table, at: BucketRef, pla
 function tailOf(context: ScanContext, table: Table, at: BucketRef, snapshot: Snapshot, place: ScanPlace): Promise<Tail> {
   const { world, log, cache } = context
   return cache.get(`scan#${table.tableId}#${place.lease}#${table.schema.schemaId}`, async () => {
-    const tail = new Tail(snapshot.upTo)
+    const tail = new Tail(snapshot.upTo, world.random)
     const head = await readHead(world, table.tableId, idOf(at))
     if (head === undefined || head.start > snapshot.upTo) throw expired()
     await readTail({ reading: log.reading, table, at, form: keyFormOf(table) }, tail, { head, end: place.at })
@@ -138,31 +139,26 @@ function tailOf(context: ScanContext, table: Table, at: BucketRef, snapshot: Sna
   })
 }
 
-async function* liveRecords(
-  { world, cache }: ScanContext,
-  table: Table,
-  { place, snapshot, tail }: Scan,
-): AsyncIterable<RunRecord> {
+async function* liveRecords({ world, cache }: ScanContext, table: Table, { place, snapshot, tail }: Scan): Sorted {
   const reading = { objects: world.objects, cache, tableId: table.tableId }
   const from = place.after === undefined ? '' : `${place.after}\u0000`
-  const changed = [...tail.keys].filter(([key]) => key >= from).map(([key, state]): RunRecord => ({ key, ...state }))
-  changed.sort((a, b) => (a.key < b.key ? -1 : 1))
   const stored = recordsOf(reading, await runsOf(reading, snapshot), from)
-  for await (const record of mergedRecords([changed, stored])) if (record.row !== undefined) yield record
+  yield* live(merged([inLists(tail.states.sorted(from)), stored]))
 }
 
 /** Copies: a row that is wanted would hold the whole block in which it lies. */
-async function* inChunks(all: AsyncIterable<RunRecord>): AsyncIterable<readonly RunRecord[]> {
+async function* inChunks(lists: Sorted): Sorted {
   let chunk: RunRecord[] = []
   let bytes = 0
-  for await (const record of all) {
-    chunk.push(ownState(record))
-    bytes += record.row?.length ?? 0
-    if (chunk.length < decodedAtOnce.rows && bytes < decodedAtOnce.bytes) continue
-    yield chunk
-    chunk = []
-    bytes = 0
-  }
+  for await (const list of lists)
+    for (const record of list) {
+      chunk.push(ownState(record))
+      bytes += record.row?.length ?? 0
+      if (chunk.length < decodedAtOnce.rows && bytes < decodedAtOnce.bytes) continue
+      yield chunk
+      chunk = []
+      bytes = 0
+    }
   if (chunk.length > 0) yield chunk
 }
 

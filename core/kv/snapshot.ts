@@ -6,7 +6,7 @@
 import { crc32 } from 'node:zlib'
 import { objectKey } from '../format/items/entry.ts'
 import type { Snapshot } from '../format/items/kv.ts'
-import { decodeRunBlock, type KeyState, type RunBlock, type RunRecord } from '../format/run/block.ts'
+import { decodeRunBlock, type KeyState, type RunBlock } from '../format/run/block.ts'
 import { decodeManifest, type RunRef } from '../format/run/manifest.ts'
 import { decodeRunMeta, type RunMeta } from '../format/run/run.ts'
 import { present } from '../kernel/assert.ts'
@@ -14,6 +14,7 @@ import { isSluiceError, SluiceError } from '../kernel/errors.ts'
 import { mapAtOnce } from '../kernel/parallel.ts'
 import type { ByteRange, ObjectStore } from '../ports/objects.ts'
 import type { KvCache } from './cache.ts'
+import { merged, type Sorted } from './sorted.ts'
 
 export interface SnapshotReading {
   readonly objects: ObjectStore
@@ -108,10 +109,10 @@ async function placesFor(
 const aheadBytesMax = 1024 * 1024
 
 /** All records of these runs, as `recordsOf`, in few long reads: metas come from the cache and into it, blocks do not. */
-export const allRecordsOf = (reading: SnapshotReading, runs: readonly RunRef[]): AsyncIterable<RunRecord> =>
-  mergedRecords(byLevel(runs).map((own) => wholeRuns(reading, own)))
+export const allRecordsOf = (reading: SnapshotReading, runs: readonly RunRef[]): Sorted =>
+  merged(byLevel(runs).map((own) => wholeRuns(reading, own)))
 
-async function* wholeRuns(reading: SnapshotReading, runs: readonly RunRef[]): AsyncIterable<RunRecord> {
+async function* wholeRuns(reading: SnapshotReading, runs: readonly RunRef[]): Sorted {
   for (const run of runs) {
     const meta = await readMeta(reading, run)
     for (let first = 0; first < meta.blocks; ) {
@@ -119,7 +120,7 @@ async function* wholeRuns(reading: SnapshotReading, runs: readonly RunRef[]): As
       let next = first + 1
       while (next < meta.blocks && meta.range(next).end - start <= aheadBytesMax) next++
       const ranges = Array.from({ length: next - first }, (_, i) => meta.range(first + i))
-      for (const block of await readBlocks(reading, run, ranges)) for (let i = 0; i < block.count; i++) yield block.at(i)
+      for (const block of await readBlocks(reading, run, ranges)) yield block.from(0)
       first = next
     }
   }
@@ -140,9 +141,9 @@ function readBlocks(reading: SnapshotReading, run: RunRef, ranges: readonly Byte
  * Records of these runs in one order from the first key that is not below `from`; of a key that several have, the newest. `runs`: newest
  * first, as in a manifest; those of a level that do not overlap are read one after the other.
  */
-export function recordsOf(reading: SnapshotReading, runs: readonly RunRef[], from = ''): AsyncIterable<RunRecord> {
+export function recordsOf(reading: SnapshotReading, runs: readonly RunRef[], from = ''): Sorted {
   const own = byLevel(runs.filter(({ last }) => last >= from))
-  return mergedRecords(own.map((each) => chained(reading, each, from)))
+  return merged(own.map((each) => chained(reading, each, from)))
 }
 
 /** Each of level 0 by itself, because those may overlap. */
@@ -150,32 +151,14 @@ const byLevel = (runs: readonly RunRef[]): readonly (readonly RunRef[])[] => [
   ...Map.groupBy(runs, ({ level, object }) => (level === 0 ? object.random : level)).values(),
 ]
 
-async function* chained(reading: SnapshotReading, runs: readonly RunRef[], from: string): AsyncIterable<RunRecord> {
+async function* chained(reading: SnapshotReading, runs: readonly RunRef[], from: string): Sorted {
   for (const run of runs) {
     const meta = await readMeta(reading, run)
     for (let block = meta.blockOf(from); block < meta.blocks; block++) {
       const records = await readBlock(reading, { run, range: meta.range(block) })
-      for (let i = records.lowerBound(from); i < records.count; i++) yield records.at(i)
+      const first = records.lowerBound(from)
+      if (first < records.count) yield records.from(first)
     }
-  }
-}
-
-/** Each source in key order; what an earlier one says of a key goes before what a later one says. */
-export async function* mergedRecords(
-  sources: readonly (AsyncIterable<RunRecord> | Iterable<RunRecord>)[],
-): AsyncIterable<RunRecord> {
-  const waiting = await mapAtOnce(sources, readsAtOnce, async (source) => {
-    const records = Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]()
-    return { records, next: await records.next() }
-  })
-  for (;;) {
-    let least: RunRecord | undefined
-    for (const { next } of waiting)
-      if (next.done !== true && (least === undefined || next.value.key < least.key)) least = next.value
-    if (least === undefined) return
-    for (const one of waiting)
-      while (one.next.done !== true && one.next.value.key === least.key) one.next = await one.records.next()
-    yield least
   }
 }
 

@@ -2,11 +2,14 @@
  * The changelog of a bucket from a snapshot's `upTo` to an end, as the newest state of each key, in memory. It grows record by record
  * and forgets what a newer snapshot has. Pure but for the walk that reads it.
  */
+import type { ColumnData } from '../format/arrow/column.ts'
+import { gatherBatch } from '../format/arrow/take.ts'
 import type { Head } from '../format/items/head.ts'
-import type { KeyState, RunRecord } from '../format/run/block.ts'
+import type { KeyState } from '../format/run/block.ts'
 import { assert } from '../kernel/assert.ts'
 import { SluiceError } from '../kernel/errors.ts'
 import { type Offset, offsetOf } from '../kernel/ids.ts'
+import type { Random } from '../kernel/random.ts'
 import { decodeBuffers } from '../log/read/conform.ts'
 import type { Reading, Step } from '../log/read/reading.ts'
 import type { FetchedRows } from '../log/read/rows.ts'
@@ -16,7 +19,8 @@ import type { BucketRef } from '../model/partition.ts'
 import type { Table } from '../model/table.ts'
 import { type KeyForm, keyOf } from './key.ts'
 import { encodeRow } from './row.ts'
-import { type Row, rowsOf } from './values.ts'
+import { KeyStates, secretOf } from './states.ts'
+import { rowsOf, valuesOf } from './values.ts'
 
 /** What changed some keys; offsets count from the base of the commit. */
 export interface Effects {
@@ -33,16 +37,11 @@ export interface Committed extends Effects {
   readonly bytes: number
 }
 
-/** What a key costs besides its text and its row, as measured: its entry, its state, and the objects of its offset and of its row. */
-const perKeyBytes = 352
-
 export class Tail {
   /** The newest state of each key that changed in [from, end). */
-  readonly keys = new Map<string, KeyState>()
+  readonly states: KeyStates
   from: Offset
   end: Offset
-  /** In memory, about. */
-  bytes = 0
   /** Commits, and their bytes in the log, about: what a fold would bring into a snapshot. */
   references = 0
   logBytes = 0
@@ -51,65 +50,37 @@ export class Tail {
   /** Live rows at `end` that were not there at `from`; below zero where more went than came. */
   rows = 0n
 
-  constructor(from: Offset) {
+  constructor(from: Offset, random: Random) {
     this.from = from
     this.end = from
+    this.states = new KeyStates(secretOf(random))
   }
 
-  put(key: string, state: KeyState): void {
-    const before = this.keys.get(key)
-    if (before !== undefined) this.bytes -= before.row?.length ?? 0
-    else this.bytes += key.length + perKeyBytes
-    this.bytes += state.row?.length ?? 0
-    this.keys.set(key, state)
+  /** In memory. */
+  get bytes(): number {
+    return this.states.bytes
   }
 
   /** A commit that begins at `end`. */
   apply({ base, end, keys, rows, bytes }: Committed): void {
     assert(base === this.end, 'the changelog has no hole', { at: `${this.end}`, found: `${base}` })
-    for (const [key, state] of keys) this.put(key, { ...state, offset: offsetOf(base + state.offset) })
+    for (const [key, state] of keys) this.states.put(key, { ...state, offset: base + state.offset })
     this.end = end
     this.rows += rows
     this.references += 1
     this.logBytes += bytes
   }
 
-  /** By prefix, in key order. `sorted`: prefixes of which none begins with another. */
-  beginningWith(sorted: readonly string[]): ReadonlyMap<string, readonly RunRecord[]> {
-    const found = new Map(sorted.map((prefix): [string, RunRecord[]] => [prefix, []]))
-    for (const [key, state] of this.keys) {
-      const prefix = greatestUpTo(sorted, key)
-      if (prefix !== undefined && key.startsWith(prefix)) found.get(prefix)?.push({ key, ...state })
-    }
-    for (const own of found.values()) own.sort((a, b) => (a.key < b.key ? -1 : 1))
-    return found
-  }
-
   /** A snapshot has what is below `upTo`, with `rows` more than the one before. */
   forget(upTo: Offset, rows: bigint): void {
     assert(upTo >= this.from && upTo <= this.end, 'a snapshot lies between the ends of the tail it shortens')
-    for (const [key, { offset, row }] of this.keys) {
-      if (offset >= upTo) continue
-      this.keys.delete(key)
-      this.bytes -= key.length + perKeyBytes + (row?.length ?? 0)
-    }
+    this.states.retain((offset) => offset >= upTo)
     this.from = upTo
     this.rows -= rows
     this.references = 0
     this.logBytes = 0
     this.isFoldAsked = false
   }
-}
-
-function greatestUpTo(sorted: readonly string[], key: string): string | undefined {
-  let low = 0
-  let high = sorted.length
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    if ((sorted[middle] as string) <= key) low = middle + 1
-    else high = middle
-  }
-  return sorted[low - 1]
 }
 
 export interface TailReading {
@@ -160,23 +131,29 @@ export async function readTail(
 
 function applyRows(table: Table, form: KeyForm, tail: Tail, fetched: FetchedRows): void {
   assert(fetched.offset === tail.end, 'the changelog has no hole', { at: `${tail.end}`, found: `${fetched.offset}` })
-  const fields = [...table.schema.columns, opColumn, prevColumn]
-  const rows = rowsOf(decodeBuffers(fields, fetched.rows, fetched.columns()))
-  const types = table.schema.columns.map(({ type }) => type)
+  const { columns } = table.schema
+  const batch = decodeBuffers([...columns, opColumn, prevColumn], fetched.rows, fetched.columns())
+  const [ops, prevs] = batch.columns.slice(columns.length) as [ColumnData, ColumnData]
+  const codes = valuesOf(ops) as readonly number[]
+  // What a key was is said again by what it is then.
+  const news = Uint32Array.from(codes.keys().filter((i) => codes[i] !== changes.updateBefore))
+  const rows = rowsOf(gatherBatch({ rows: batch.rows, fields: columns, columns: batch.columns.slice(0, columns.length) }, news))
+  const types = columns.map(({ type }) => type)
+  let upserts = 0
   for (const [i, row] of rows.entries()) {
-    const op = row[types.length] as number
-    const hasPrev = row[types.length + 1] !== null
+    const at = news[i] as number
+    const op = codes[at]
     const isUpsert = op === changes.insert || op === changes.updateAfter
-    tail.rows += BigInt(Number(isUpsert) - Number(hasPrev))
-    if (op === changes.updateBefore) continue
-    const key = keyOf(form, row)
-    tail.put(key, {
-      offset: offsetOf(fetched.offset + BigInt(i)),
+    if (isUpsert) upserts += 1
+    tail.states.put(keyOf(form, row), {
+      offset: fetched.offset + BigInt(at),
       schemaId: table.schema.schemaId,
-      row: isUpsert ? encodeRow(types, row as Row) : undefined,
+      row: isUpsert ? encodeRow(types, row) : undefined,
     })
   }
-  tail.end = offsetOf(fetched.offset + BigInt(rows.length))
+  const taken = prevs.length - prevs.nullCount
+  tail.rows += BigInt(upserts - taken)
+  tail.end = offsetOf(fetched.offset + BigInt(batch.rows))
   tail.references += 1
   tail.logBytes += fetched.bytes
 }

@@ -4,9 +4,9 @@
  * u32 · key · row. The places make a look-up a binary search of the bytes as they lie.
  */
 import { crc32 } from 'node:zlib'
-import { viewOf } from '../../kernel/bytes.ts'
+import { putBytes, viewOf } from '../../kernel/bytes.ts'
 import { SluiceError } from '../../kernel/errors.ts'
-import { bytesOfText, textOf } from './text.ts'
+import { compareText, putText, textOf } from './text.ts'
 
 /** What is known of a key: its row, or that it was deleted. */
 export interface KeyState {
@@ -40,8 +40,8 @@ export function encodeRunBlock(records: readonly RunRecord[], start: number): Ui
     view.setUint32(at + 3, schemaId, true)
     view.setBigUint64(at + 7, offset, true)
     view.setUint32(at + 15, row?.length ?? 0, true)
-    out.set(bytesOfText(key), at + fixedBytes)
-    if (row !== undefined) out.set(row, at + fixedBytes + key.length)
+    putText(out, at + fixedBytes, key)
+    if (row !== undefined) putBytes(out, at + fixedBytes + key.length, row)
     at += fixedBytes + key.length + (row?.length ?? 0)
   }
   for (const place of places) {
@@ -68,9 +68,12 @@ export class RunBlock {
     if (this.#placesAt < 0) throw new RangeError('more records than bytes')
   }
 
-  keyAt(index: number): string {
-    const at = this.#place(index)
-    return textOf(this.#bytes, at + fixedBytes, at + fixedBytes + this.#view.getUint16(at, true))
+  /** Below zero: the key of the record is below this one. */
+  #compare(index: number, key: string): number {
+    const start = this.#place(index) + fixedBytes
+    const end = start + this.#view.getUint16(start - fixedBytes, true)
+    if (end > this.#placesAt) throw new RangeError('a key ends outside')
+    return compareText(this.#bytes, start, end, key)
   }
 
   /** Its row is a view of the block. */
@@ -89,13 +92,20 @@ export class RunBlock {
     }
   }
 
+  /** All records from this index on. */
+  from(first: number): readonly RunRecord[] {
+    const records: RunRecord[] = []
+    for (let index = first; index < this.count; index++) records.push(this.at(index))
+    return records
+  }
+
   /** Index of the first record whose key is not below `key`. */
   lowerBound(key: string): number {
     let low = 0
     let high = this.count
     while (low < high) {
       const middle = (low + high) >>> 1
-      if (this.keyAt(middle) < key) low = middle + 1
+      if (this.#compare(middle, key) < 0) low = middle + 1
       else high = middle
     }
     return low
@@ -103,7 +113,7 @@ export class RunBlock {
 
   find(key: string): RunRecord | undefined {
     const index = this.lowerBound(key)
-    return index < this.count && this.keyAt(index) === key ? this.at(index) : undefined
+    return index < this.count && this.#compare(index, key) === 0 ? this.at(index) : undefined
   }
 
   #place(index: number): number {

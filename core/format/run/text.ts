@@ -6,6 +6,20 @@
 export const textOf = (bytes: Uint8Array, start = 0, end = bytes.length): string =>
   Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('latin1')
 
+/** Below zero: the bytes [start, end) are below the text; 0: they are its bytes. */
+export function compareText(bytes: Uint8Array, start: number, end: number, text: string): number {
+  const shared = Math.min(end - start, text.length)
+  for (let i = 0; i < shared; i++) {
+    const difference = (bytes[start + i] as number) - text.charCodeAt(i)
+    if (difference !== 0) return difference
+  }
+  return end - start - text.length
+}
+
+export function putText(out: Uint8Array, at: number, text: string): void {
+  for (let i = 0; i < text.length; i++) out[at + i] = text.charCodeAt(i)
+}
+
 export const bytesOfText = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, 'latin1'))
 
 /** The least text that is above every one that begins as `prefix` does; undefined if there is none. */

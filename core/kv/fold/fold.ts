@@ -7,7 +7,6 @@
 import { findTable } from '../../catalog/tables.ts'
 import type { Head } from '../../format/items/head.ts'
 import type { KvItem } from '../../format/items/kv.ts'
-import type { RunRecord } from '../../format/run/block.ts'
 import type { RunRef } from '../../format/run/manifest.ts'
 import { dropMarks, putMark } from '../../jobs/marks.ts'
 import { isSluiceError } from '../../kernel/errors.ts'
@@ -28,6 +27,7 @@ import { KvCache } from '../cache.ts'
 import { readKvItem } from '../item.ts'
 import { keyFormOf } from '../key.ts'
 import { allRecordsOf, runsOf, type SnapshotReading } from '../snapshot.ts'
+import { inLists, live } from '../sorted.ts'
 import { readTail, Tail } from '../tail.ts'
 import { isMove, type LevelLimits, levelLimits, planMerge, withMerged } from './levels.ts'
 import { publish, releaseFold, takeFold } from './publish.ts'
@@ -168,16 +168,15 @@ async function foldSlice(
   mine: KvItem,
   reading: SnapshotReading,
 ): Promise<KvItem | undefined> {
-  const { log, table } = run
-  const tail = new Tail(mine.upTo)
+  const { world, log, table } = run
+  const tail = new Tail(mine.upTo, world.random)
   const end = await sliceEnd(run, at, head, mine.upTo)
   await readTail({ reading: log.reading, table, at, form: keyFormOf(table) }, tail, { head, end })
   const runs = await runsOf(reading, mine)
-  const records = [...tail.keys].map(([key, state]) => ({ key, ...state })).sort((a, b) => (a.key < b.key ? -1 : 1))
   // Where nothing lies below, what is gone was never there.
-  const kept = runs.length === 0 ? records.filter(({ row }) => row !== undefined) : records
+  const records = inLists(tail.states.sorted())
   const writing = writingOf(run, at, mine)
-  const added = await writeRuns(writing, 0, kept)
+  const added = await writeRuns(writing, 0, runs.length === 0 ? live(records) : records)
   return publishRuns(run, writing, mine, { runs: [...added, ...runs], added, upTo: end, rows: mine.rows + tail.rows })
 }
 
@@ -206,12 +205,9 @@ async function mergeOnce(
     const moved = merge.inputs.map((input) => ({ ...input, level: merge.level }))
     return publishRuns(run, writing, mine, { runs: withMerged(runs, merge, moved), added: [], upTo, rows })
   }
-  const merged = await writeRuns(writing, merge.level, liveWhere(merge.isLowest, allRecordsOf(reading, merge.inputs)))
+  const records = allRecordsOf(reading, merge.inputs)
+  const merged = await writeRuns(writing, merge.level, merge.isLowest ? live(records) : records)
   return publishRuns(run, writing, mine, { runs: withMerged(runs, merge, merged), added: merged, upTo, rows })
-}
-
-async function* liveWhere(isLowest: boolean, records: AsyncIterable<RunRecord>): AsyncIterable<RunRecord> {
-  for await (const record of records) if (!isLowest || record.row !== undefined) yield record
 }
 
 /** A slow clock does not make a fold be refused for ever. */

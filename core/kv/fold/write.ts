@@ -2,7 +2,6 @@
 import { crc32 } from 'node:zlib'
 import { objectKey } from '../../format/items/entry.ts'
 import type { ManifestRef } from '../../format/items/kv.ts'
-import type { RunRecord } from '../../format/run/block.ts'
 import { encodeManifest, type ObjectPlace, type RunRef } from '../../format/run/manifest.ts'
 import { RunWriter } from '../../format/run/run.ts'
 import type { Pieces } from '../../kernel/bytes.ts'
@@ -11,6 +10,7 @@ import { type Label, randomId } from '../../kernel/ids.ts'
 import { limits } from '../../kernel/limits.ts'
 import type { BucketRef } from '../../model/partition.ts'
 import type { World } from '../../ports/world.ts'
+import type { Sorted } from '../sorted.ts'
 
 export interface RunWriting {
   readonly world: World
@@ -21,19 +21,16 @@ export interface RunWriting {
 }
 
 /** Of records in key order. Nothing for none. */
-export async function writeRuns(
-  writing: RunWriting,
-  level: number,
-  records: AsyncIterable<RunRecord> | Iterable<RunRecord>,
-): Promise<readonly RunRef[]> {
+export async function writeRuns(writing: RunWriting, level: number, lists: Sorted): Promise<readonly RunRef[]> {
   const runs: RunRef[] = []
   let run = new RunWriter()
-  for await (const record of records) {
-    run.add(record)
-    if (run.recordBytes < writing.runBytesMax) continue
-    runs.push(await writeRun(writing, level, run))
-    run = new RunWriter()
-  }
+  for await (const list of lists)
+    for (const record of list) {
+      run.add(record)
+      if (run.recordBytes < writing.runBytesMax) continue
+      runs.push(await writeRun(writing, level, run))
+      run = new RunWriter()
+    }
   if (run.recordBytes > 0) runs.push(await writeRun(writing, level, run))
   return runs
 }

@@ -1,0 +1,89 @@
+/** A map of keys to their newest states in large arrays is a map. */
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import type { KeyState } from '../format/run/block.ts'
+import { KeyStates, secretOf } from './states.ts'
+
+const secret = secretOf({ bytes: (count) => new Uint8Array(count).fill(0x5a) })
+
+const anyKey = fc.oneof(
+  fc.string({ unit: fc.constantFrom('\0', 'a', 'b', '\xff'), maxLength: 6 }),
+  fc.constantFrom(...Array.from({ length: 40 }, (_, i) => `key ${i}`)),
+)
+const anyRow = fc.option(
+  fc.oneof(
+    fc.uint8Array({ maxLength: 100 }),
+    fc.nat(3).map((n) => new Uint8Array(700_000).fill(n)),
+  ),
+  { nil: undefined, freq: 5 },
+)
+const anyStep = fc.oneof(
+  { weight: 20, arbitrary: fc.record({ key: anyKey, schemaId: fc.nat(3), row: anyRow }) },
+  { weight: 1, arbitrary: fc.nat(100).map((back) => ({ back })) },
+)
+
+const plain = (states: Iterable<readonly [string, KeyState]>) =>
+  [...states].map(([key, { row, ...state }]) => ({
+    key,
+    ...state,
+    row: row && Buffer.from(row).toString('hex').slice(0, 300),
+    length: row?.length,
+  }))
+const byKey = (a: { key: string }, b: { key: string }): number => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0)
+
+test('whatever is put in and left behind, it holds what a map would, in order, by key and by prefix', () => {
+  fc.assert(
+    fc.property(fc.array(anyStep, { maxLength: 120 }), fc.array(anyKey, { maxLength: 5 }), (steps, sought) => {
+      const states = new KeyStates(secret)
+      const expected = new Map<string, KeyState>()
+      for (const [i, step] of steps.entries()) {
+        if ('back' in step) {
+          const from = BigInt(i - step.back)
+          states.retain((offset) => offset >= from)
+          for (const [key, { offset }] of expected) if (offset < from) expected.delete(key)
+        } else {
+          const state = { offset: BigInt(i), schemaId: step.schemaId, row: step.row }
+          states.put(step.key, state)
+          expected.set(step.key, state)
+        }
+      }
+      expect(states.size).toBe(expected.size)
+      const inOrder = plain(expected).sort(byKey)
+      expect(plain([...states.sorted()].map(({ key, ...state }) => [key, state]))).toEqual(inOrder)
+      for (const key of sought) {
+        expect(plain([['', states.get(key)]].filter(([, state]) => state !== undefined) as [string, KeyState][])).toEqual(
+          plain(expected.has(key) ? [['', expected.get(key) as KeyState]] : []),
+        )
+        expect([...states.sorted(key)].map((record) => record.key)).toEqual(
+          inOrder.map((record) => record.key).filter((own) => own >= key),
+        )
+        const found = states.beginningWith([key]).get(key) ?? []
+        expect(found.map((record) => record.key)).toEqual(
+          inOrder.map((record) => record.key).filter((own) => own.startsWith(key)),
+        )
+      }
+    }),
+    { numRuns: 100 },
+  )
+})
+
+test('a row that was given out stays what it was, whatever comes after it', () => {
+  const states = new KeyStates(secret)
+  states.put('a', { offset: 0n, schemaId: 0, row: Uint8Array.of(1, 2, 3) })
+  const before = states.get('a')
+  for (let i = 1; i < 100_000; i++) states.put('a', { offset: BigInt(i), schemaId: 0, row: Uint8Array.of(i, i, i) })
+  expect(before).toEqual({ offset: 0n, schemaId: 0, row: Uint8Array.of(1, 2, 3) })
+})
+
+test('a key that is written a hundred thousand times takes little more than one, and many keys little more than their rows', () => {
+  const one = new KeyStates(secret)
+  const row = new Uint8Array(40)
+  for (let i = 0; i < 100_000; i++) one.put('a', { offset: BigInt(i), schemaId: 0, row })
+  expect(one.bytes).toBeLessThan(512 * 1024)
+  const many = new KeyStates(secret)
+  const count = 100_000
+  for (let i = 0; i < count; i++) many.put(String(i).padStart(8, '0'), { offset: BigInt(i), schemaId: 0, row })
+  expect(many.bytes / count).toBeLessThan(48 + 100)
+  many.retain((offset) => offset >= count)
+  expect(many.bytes).toBe(0)
+})

@@ -1,0 +1,242 @@
+/**
+ * The newest state of each key, in a few large arrays: no object a key, so that millions are no work of a garbage collector, and what
+ * they take is known to the byte. A key is found by a hash whose secret is of this process, so that nobody can choose keys that collide.
+ * Bytes that were written are never written again: a row that was given out stays what it was.
+ */
+import type { KeyState, RunRecord } from '../format/run/block.ts'
+import { compareText, putText, textOf } from '../format/run/text.ts'
+import { putBytes, viewOf } from '../kernel/bytes.ts'
+import type { Random } from '../kernel/random.ts'
+
+const slotsMin = 16
+const chunkBytesMin = 1024
+/** One record that is larger has a chunk of its own; `place` counts in these. */
+const chunkBytesMax = 1024 * 1024
+/** Hash, places of key and row, offset, lengths, schema. */
+const entryBytes = 4 + 8 + 8 + 8 + 2 + 4 + 4
+/** Replaced rows are left behind when they take more than those that count, and more than this. */
+const deadBytesMax = 64 * 1024
+
+/** Of a hash. */
+export interface Secret {
+  readonly basis: number
+  readonly factor: number
+}
+
+export function secretOf(random: Random): Secret {
+  const secret = viewOf(random.bytes(8))
+  return { basis: secret.getInt32(0), factor: secret.getInt32(4) | 1 }
+}
+
+export class KeyStates {
+  readonly #secret: Secret
+  /** Of an entry, plus 1; 0: free. */
+  #slots = new Int32Array(0)
+  #entries = entriesOf(0)
+  #size = 0
+  #chunks: Uint8Array[] = []
+  /** Of the last chunk. */
+  #used = 0
+  #chunkBytes = 0
+  #deadBytes = 0
+
+  constructor(secret: Secret) {
+    this.#secret = secret
+  }
+
+  get size(): number {
+    return this.#size
+  }
+
+  /** In memory. */
+  get bytes(): number {
+    return 4 * this.#slots.length + entryBytes * this.#entries.hashes.length + this.#chunkBytes
+  }
+
+  /** Its row is a view. */
+  get(key: string): KeyState | undefined {
+    const entry = this.#find(key, this.#hash(key))
+    return entry < 0 ? undefined : this.#stateAt(entry)
+  }
+
+  /** Copies the row. */
+  put(key: string, { offset, schemaId, row }: KeyState): void {
+    const hash = this.#hash(key)
+    let entry = this.#find(key, hash)
+    if (entry < 0) entry = this.#add(key, hash)
+    else this.#deadBytes += Math.max(0, this.#entries.rowLengths[entry] as number)
+    const { offsets, schemaIds, rowLengths, rowPlaces } = this.#entries
+    offsets[entry] = offset
+    schemaIds[entry] = schemaId
+    rowLengths[entry] = row?.length ?? -1
+    if (row === undefined) return
+    const place = this.#reserve(row.length)
+    rowPlaces[entry] = place
+    putBytes(this.#chunkOf(place), place % chunkBytesMax, row)
+    if (this.#deadBytes > deadBytesMax && 2 * this.#deadBytes > this.#chunkBytes) this.retain(() => true)
+  }
+
+  /** Leaves behind what `keeps` does not want, and what was replaced. */
+  retain(keeps: (offset: bigint) => boolean): void {
+    const next = new KeyStates(this.#secret)
+    for (let entry = 0; entry < this.#size; entry++)
+      if (keeps(this.#entries.offsets[entry] as bigint)) next.put(this.#keyAt(entry), this.#stateAt(entry))
+    this.#slots = next.#slots
+    this.#entries = next.#entries
+    this.#size = next.#size
+    this.#chunks = next.#chunks
+    this.#used = next.#used
+    this.#chunkBytes = next.#chunkBytes
+    this.#deadBytes = 0
+  }
+
+  /** In key order, from the first that is not below `from`; rows are views. */
+  *sorted(from = ''): Iterable<RunRecord> {
+    const keys: { readonly key: string; readonly entry: number }[] = []
+    for (let entry = 0; entry < this.#size; entry++)
+      if (this.#compare(entry, from) >= 0) keys.push({ key: this.#keyAt(entry), entry })
+    keys.sort((a, b) => (a.key < b.key ? -1 : 1))
+    for (const { key, entry } of keys) yield { key, ...this.#stateAt(entry) }
+  }
+
+  /** By prefix, in key order. `sorted`: prefixes of which none begins with another. */
+  beginningWith(sorted: readonly string[]): ReadonlyMap<string, readonly RunRecord[]> {
+    const found = new Map(sorted.map((prefix): [string, RunRecord[]] => [prefix, []]))
+    for (let entry = 0; entry < this.#size; entry++) {
+      const prefix = this.#greatestUpTo(sorted, entry)
+      if (prefix !== undefined && this.#beginsWith(entry, prefix)) found.get(prefix)?.push(this.#recordAt(entry))
+    }
+    for (const own of found.values()) own.sort((a, b) => (a.key < b.key ? -1 : 1))
+    return found
+  }
+
+  #greatestUpTo(sorted: readonly string[], entry: number): string | undefined {
+    let low = 0
+    let high = sorted.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if (this.#compare(entry, sorted[middle] as string) >= 0) low = middle + 1
+      else high = middle
+    }
+    return sorted[low - 1]
+  }
+
+  #beginsWith(entry: number, prefix: string): boolean {
+    const { keyPlaces, keyLengths } = this.#entries
+    if ((keyLengths[entry] as number) < prefix.length) return false
+    const place = keyPlaces[entry] as number
+    const at = place % chunkBytesMax
+    return compareText(this.#chunkOf(place), at, at + prefix.length, prefix) === 0
+  }
+
+  #hash(key: string): number {
+    const { basis, factor } = this.#secret
+    let hash = basis
+    for (let i = 0; i < key.length; i++) {
+      hash = Math.imul(hash ^ key.charCodeAt(i), factor)
+      hash ^= hash >>> 15
+    }
+    return hash
+  }
+
+  /** -1: nowhere. */
+  #find(key: string, hash: number): number {
+    if (this.#size === 0) return -1
+    const mask = this.#slots.length - 1
+    const { hashes } = this.#entries
+    for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
+      const entry = (this.#slots[slot] as number) - 1
+      if (entry < 0 || (hashes[entry] === hash && this.#compare(entry, key) === 0)) return entry
+    }
+  }
+
+  /** Above zero: the entry's key is the greater. */
+  #compare(entry: number, key: string): number {
+    const place = this.#entries.keyPlaces[entry] as number
+    const at = place % chunkBytesMax
+    return compareText(this.#chunkOf(place), at, at + (this.#entries.keyLengths[entry] as number), key)
+  }
+
+  #add(key: string, hash: number): number {
+    if (this.#size === this.#entries.hashes.length) this.#grow()
+    const entry = this.#size++
+    const { hashes, keyPlaces, keyLengths } = this.#entries
+    const place = this.#reserve(key.length)
+    putText(this.#chunkOf(place), place % chunkBytesMax, key)
+    hashes[entry] = hash
+    keyPlaces[entry] = place
+    keyLengths[entry] = key.length
+    this.#link(entry, hash)
+    return entry
+  }
+
+  #link(entry: number, hash: number): void {
+    const mask = this.#slots.length - 1
+    let slot = hash & mask
+    while (this.#slots[slot] !== 0) slot = (slot + 1) & mask
+    this.#slots[slot] = entry + 1
+  }
+
+  /** At most three quarters of the slots are in use. */
+  #grow(): void {
+    const slots = Math.max(slotsMin, 2 * this.#slots.length)
+    const before = this.#entries
+    this.#entries = entriesOf((slots / 4) * 3)
+    for (const [name, array] of Object.entries(this.#entries)) array.set(before[name as keyof Entries] as never)
+    this.#slots = new Int32Array(slots)
+    for (let entry = 0; entry < this.#size; entry++) this.#link(entry, this.#entries.hashes[entry] as number)
+  }
+
+  /** The place of so many bytes, that lie together. */
+  #reserve(bytes: number): number {
+    const last = this.#chunks.at(-1)
+    if (last === undefined || this.#used === last.length || this.#used + bytes > last.length) {
+      const next = last === undefined ? chunkBytesMin : Math.min(chunkBytesMax, 2 * last.length)
+      this.#chunks.push(new Uint8Array(Math.max(next, bytes)))
+      this.#chunkBytes += Math.max(next, bytes)
+      this.#used = 0
+    }
+    const place = (this.#chunks.length - 1) * chunkBytesMax + this.#used
+    this.#used += bytes
+    return place
+  }
+
+  #chunkOf(place: number): Uint8Array {
+    return this.#chunks[Math.floor(place / chunkBytesMax)] as Uint8Array
+  }
+
+  #keyAt(entry: number): string {
+    const place = this.#entries.keyPlaces[entry] as number
+    const at = place % chunkBytesMax
+    return textOf(this.#chunkOf(place), at, at + (this.#entries.keyLengths[entry] as number))
+  }
+
+  #stateAt(entry: number): KeyState {
+    const { offsets, schemaIds, rowPlaces, rowLengths } = this.#entries
+    const length = rowLengths[entry] as number
+    const place = rowPlaces[entry] as number
+    const at = place % chunkBytesMax
+    return {
+      offset: offsets[entry] as bigint,
+      schemaId: schemaIds[entry] as number,
+      row: length < 0 ? undefined : this.#chunkOf(place).subarray(at, at + length),
+    }
+  }
+
+  #recordAt(entry: number): RunRecord {
+    return { key: this.#keyAt(entry), ...this.#stateAt(entry) }
+  }
+}
+
+type Entries = ReturnType<typeof entriesOf>
+
+/** `rowLengths`: -1 of a key that was deleted. */
+const entriesOf = (count: number) => ({
+  hashes: new Int32Array(count),
+  keyPlaces: new Float64Array(count),
+  keyLengths: new Uint16Array(count),
+  rowPlaces: new Float64Array(count),
+  rowLengths: new Int32Array(count),
+  schemaIds: new Uint32Array(count),
+  offsets: new BigInt64Array(count),
+})
