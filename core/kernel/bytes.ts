@@ -58,10 +58,22 @@ export const copyOf = (bytes: Uint8Array, start = 0, end = bytes.length): Uint8A
 export const plainBytes = (bytes: Uint8Array): Uint8Array =>
   Object.getPrototypeOf(bytes) === Uint8Array.prototype ? bytes : new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length)
 
+/** Bytes [start, end) of larger ones: a view is dear where there are many. */
+export interface Span {
+  readonly bytes: Uint8Array
+  readonly start: number
+  readonly end: number
+}
+
+export const spanOf = (bytes: Uint8Array): Span => ({ bytes, start: 0, end: bytes.length })
+
+/** A view. */
+export const bytesOfSpan = ({ bytes, start, end }: Span): Uint8Array => bytes.subarray(start, end)
+
 /** Short ones are quicker byte by byte. */
-export function putBytes(out: Uint8Array, at: number, bytes: Uint8Array): void {
-  if (bytes.length > 64) out.set(bytes, at)
-  else for (let i = 0; i < bytes.length; i++) out[at + i] = bytes[i] as number
+export function putBytes(out: Uint8Array, at: number, bytes: Uint8Array, start = 0, end = bytes.length): void {
+  if (end - start > 64) out.set(bytes.subarray(start, end), at)
+  else for (let i = start; i < end; i++) out[at++] = bytes[i] as number
 }
 
 export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {

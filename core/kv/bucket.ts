@@ -31,17 +31,11 @@ export interface KvReading {
   readonly grown: (bucket: KvBucket) => void
 }
 
-/** Of keys at one offset. */
+/** Of keys, or of prefixes, at one offset. */
 export interface Found<T> {
   readonly end: Offset
-  /** What was kept of their states; a key that is not here never was. */
-  readonly kept: ReadonlyMap<string, T>
-}
-
-export interface FoundPrefixes<T> {
-  readonly end: Offset
-  /** By prefix, in key order. */
-  readonly kept: ReadonlyMap<string, readonly T[]>
+  /** What was kept of each, in their order. */
+  readonly kept: readonly T[]
 }
 
 /** The tail was forgotten while it was used, because all together take too much. */
@@ -108,26 +102,30 @@ export class KvBucket {
     })
   }
 
-  /** All at the one offset that is `end` now. The bucket has been caught up once. Errors: that of `keep.room`. */
-  find<T>(table: Table, keys: Iterable<string>, keep: Keep<T>): Promise<Found<T>> {
-    const wanted = [...keys]
+  /**
+   * The states of keys, all at the one offset that is `end` now; undefined: never written. The bucket has been caught up once. Errors:
+   * that of `keep.room`.
+   */
+  find<T>(table: Table, keys: readonly string[], keep: Keep<T>): Promise<Found<T | undefined>> {
     return this.#reading(table, keep, async (reading, kept) => {
       const { snapshot, end, known, missing } = await this.#alone(async () => {
         const { snapshot, tail } = this.#whole()
-        const known: [string, KeyState][] = []
-        const missing: string[] = []
-        for (const key of wanted) {
+        const known: [number, KeyState][] = []
+        const missing: number[] = []
+        for (const [i, key] of keys.entries()) {
           const state = tail.states.get(key)
-          if (state === undefined) missing.push(key)
-          else known.push([key, state])
+          if (state === undefined) missing.push(i)
+          else known.push([i, state])
         }
         return { snapshot, end: tail.end, known, missing }
       })
-      const found = new Map<string, T>()
-      const put = (key: string, value: T): void => void found.set(key, value)
+      const found = new Array<T | undefined>(keys.length).fill(undefined)
+      const put = (i: number, value: T): void => {
+        found[i] = value
+      }
       await kept.take(known, put)
       if (missing.length > 0)
-        await findInRuns(reading, await runsOf(reading, snapshot), missing, (records) => kept.take(records, put))
+        await findInRuns(reading, await runsOf(reading, snapshot), { keys, sought: missing }, (states) => kept.take(states, put))
       return { end, kept: found }
     })
   }
@@ -136,7 +134,7 @@ export class KvBucket {
    * Live rows whose keys begin with one of `prefixes`, none of which begins with another; in key order, at most `rowsMax` of each, all at
    * the one offset that is `end` now. Errors: that of `keep.room`.
    */
-  findPrefixes<T>(table: Table, prefixes: Iterable<string>, rowsMax: number, keep: Keep<T>): Promise<FoundPrefixes<T>> {
+  findPrefixes<T>(table: Table, prefixes: readonly string[], rowsMax: number, keep: Keep<T>): Promise<Found<readonly T[]>> {
     const sorted = [...prefixes].sort()
     return this.#reading(table, keep, async (reading, kept) => {
       const { snapshot, end, changed } = await this.#alone(async () => {
@@ -144,20 +142,20 @@ export class KvBucket {
         return { snapshot, end: tail.end, changed: tail.states.beginningWith(sorted) }
       })
       const runs = await runsOf(reading, snapshot)
-      const found = new Map<string, readonly T[]>()
-      for (const [prefix, own] of changed) {
+      const found: (readonly T[])[] = []
+      for (const [i, prefix] of prefixes.entries()) {
         const values: T[] = []
         const after = textAfter(prefix)
         const stored = recordsOf(reading, after === undefined ? runs : runs.filter(({ first }) => first < after), prefix)
-        for await (const records of live(merged([inLists(own), stored]))) {
+        for await (const records of live(merged([inLists(changed.get(prefix) ?? []), stored]))) {
           const inside = records.filter(({ key }) => key.startsWith(prefix)).slice(0, rowsMax - values.length)
           await kept.take(
-            inside.map((record) => [prefix, record]),
+            inside.map((record) => [i, record]),
             (_, value) => void values.push(value),
           )
           if (inside.length < records.length) break
         }
-        found.set(prefix, values)
+        found.push(values)
       }
       return { end, kept: found }
     })

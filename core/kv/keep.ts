@@ -4,8 +4,10 @@
  */
 import type { KeyState } from '../format/run/block.ts'
 import { present } from '../kernel/assert.ts'
+import { copyOf as copyOfBytes, type Span, spanOf } from '../kernel/bytes.ts'
 import type { Log } from '../log/log.ts'
 import type { Table } from '../model/table.ts'
+import { Arena } from './arena.ts'
 import { type Conform, conformOf } from './conform.ts'
 import type { Room } from './room.ts'
 import { decodeRow } from './row.ts'
@@ -15,8 +17,8 @@ export interface Keep<T> {
   readonly room: Room
   /** Before the first look at these. */
   readonly learn?: (states: readonly KeyState[]) => Promise<void>
-  /** `sought`: the key, or the prefix that it begins with. `bytes`: as the room counts. */
-  readonly of: (sought: string, state: KeyState) => { readonly value: T; readonly bytes: number }
+  /** `sought`: which of the keys, or of the prefixes that keys begin with. `bytes`: as the room counts. */
+  readonly of: (sought: number, state: KeyState) => { readonly value: T; readonly bytes: number }
 }
 
 /** The states of one attempt, so that another one may begin anew. */
@@ -29,7 +31,7 @@ export class Kept<T> {
   }
 
   /** Errors: that of the room. */
-  async take(found: readonly (readonly [string, KeyState])[], each: (sought: string, value: T) => void): Promise<void> {
+  async take(found: readonly (readonly [number, KeyState])[], each: (sought: number, value: T) => void): Promise<void> {
     await this.#keep.learn?.(found.map(([, state]) => state))
     for (const [sought, state] of found) {
       const { value, bytes } = this.#keep.of(sought, state)
@@ -51,16 +53,30 @@ export const keepOffsets = (room: Room): Keep<bigint | undefined> => ({
   of: (_, { offset, row }) => ({ value: row === undefined ? undefined : offset, bytes: 0 }),
 })
 
+/** A key's state whose row lies with those of others. */
+export interface KeptState {
+  readonly offset: bigint
+  readonly schemaId: number
+  /** Undefined: deleted. */
+  readonly row: Span | undefined
+}
+
 /** Whole states. */
-export const keepStates = (room: Room): Keep<KeyState> => ({
-  room,
-  of: (_, state) => ({ value: ownState(state), bytes: state.row?.length ?? 0 }),
-})
+export function keepStates(room: Room): Keep<KeptState> {
+  const arena = new Arena()
+  return {
+    room,
+    of: (_, { offset, schemaId, row }) => {
+      const kept = row && arena.at(arena.put(spanOf(row)), row.length)
+      return { value: { offset, schemaId, row: kept }, bytes: row?.length ?? 0 }
+    },
+  }
+}
 
 /** Its row is no part of larger memory. */
 export function ownState<T extends KeyState>(state: T): T {
   const { row } = state
-  return row === undefined || row.byteLength === row.buffer.byteLength ? state : { ...state, row: row.slice() }
+  return row === undefined || row.byteLength === row.buffer.byteLength ? state : { ...state, row: copyOfBytes(row) }
 }
 
 /** What is answered of a row: the columns at `asked`, in that order; absent: all. Counted as often as `timesOf` says. */
@@ -71,7 +87,7 @@ export function keepAnswers(
     room,
     asked,
     timesOf,
-  }: { readonly room: Room; readonly asked?: readonly number[]; readonly timesOf: (sought: string) => number },
+  }: { readonly room: Room; readonly asked?: readonly number[]; readonly timesOf: (sought: number) => number },
 ): Keep<Row | undefined> {
   const decoder = new RowDecoder(log, table)
   const width = asked?.length ?? table.schema.columns.length

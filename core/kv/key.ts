@@ -4,6 +4,7 @@
  * boolean one byte; text and binary with 00 as 00 FF, and 00 00 at their end. A column that is widened keeps the bytes of its keys. So the key of the first columns is a prefix of the key of all. In memory a key is text of one
  * character a byte.
  */
+import type { ColumnData } from '../format/arrow/column.ts'
 import { textOf } from '../format/run/text.ts'
 import { viewOf } from '../kernel/bytes.ts'
 import { SluiceError } from '../kernel/errors.ts'
@@ -12,7 +13,7 @@ import { quoted } from '../model/nearest.ts'
 import type { Column, Table } from '../model/table.ts'
 import { printType } from '../model/type-text.ts'
 import type { DataType } from '../model/types.ts'
-import type { Row, Value } from './values.ts'
+import { type Row, type Value, valuesOf } from './values.ts'
 
 /** `indices`: of the key's columns in a row. */
 export interface KeyForm {
@@ -29,10 +30,18 @@ export function keyFormOf(table: Table, columns: readonly Pick<Column, 'name' | 
 }
 
 /** Of a row. Errors: `invalid-rows`: a null, or more than `keyBytesMax`. */
-export function keyOf({ names, types, indices }: KeyForm, row: Row): string {
+export const keyOf = (form: KeyForm, row: Row): string => keyWith(form, (i) => row[form.indices[i] as number])
+
+/** Of each row. Errors: as `keyOf`. */
+export function keysOf(form: KeyForm, columns: readonly ColumnData[], rows: number): readonly string[] {
+  const values = form.indices.map((index) => valuesOf(columns[index] as ColumnData))
+  return Array.from({ length: rows }, (_, row) => keyWith(form, (i) => (values[i] as readonly Value[])[row]))
+}
+
+function keyWith({ names, types, indices }: KeyForm, valueAt: (i: number) => Value | undefined): string {
   at = 0
   for (let i = 0; i < indices.length; i++) {
-    const value = row[indices[i] as number] as Value
+    const value = valueAt(i)
     if (value === null || value === undefined)
       throw new SluiceError(
         'invalid-rows',

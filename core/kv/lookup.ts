@@ -103,9 +103,9 @@ interface Sought<T> {
 
 type Find<T> = (
   bucket: KvBucket,
-  own: Iterable<string>,
+  own: readonly string[],
   keep: Keep<Row | undefined>,
-) => Promise<{ readonly end: Offset; readonly kept: ReadonlyMap<string, T> }>
+) => Promise<{ readonly end: Offset; readonly kept: readonly (T | undefined)[] }>
 
 /** All keys of a bucket at once, so that they are answered at one offset. */
 async function inBuckets<T>(
@@ -121,11 +121,12 @@ async function inBuckets<T>(
   const asked = columns?.map((name) => table.schema.columns.findIndex((column) => column.name === name))
   await mapAtOnce(placesOf(table, keys), bucketsAtOnce, async (place) => {
     const own = Map.groupBy(place.rows, (row) => present(texts[row], 'the key of a row'))
-    const timesOf = (text: string): number => own.get(text)?.length ?? 1
+    const sought = [...own.keys()]
+    const timesOf = (i: number): number => own.get(sought[i] as string)?.length ?? 1
     const keep = keepAnswers(context.log, table, { room, timesOf, ...(asked && { asked }) })
-    const found = await inBucket(context, table, place, stale, (bucket) => find(bucket, own.keys(), keep))
+    const found = await inBucket(context, table, place, stale, (bucket) => find(bucket, sought, keep))
     if (found === undefined) return
-    for (const [text, value] of found.kept) for (const row of own.get(text) ?? []) rows[row] = value
+    for (const [i, text] of sought.entries()) for (const row of own.get(text) ?? []) rows[row] = found.kept[i] ?? missing
     buckets.push({ partition: place.partition, bucket: place.bucket, offset: found.end })
   })
   return { rows, buckets }

@@ -22,18 +22,37 @@ export function encodeRow(types: Types, row: Row): Uint8Array {
   return scratch.slice(0, at)
 }
 
+/** As it lies in a row. A copy. */
+export function encodeValue(type: DataType, value: NonNullable<Value>): Uint8Array {
+  at = 0
+  putValue(type, value)
+  return scratch.slice(0, at)
+}
+
 /** Text is a view of `bytes`. Errors: `internal`: they are not a row of these types. */
 export function decodeRow(types: Types, bytes: Uint8Array): Row {
-  try {
-    const reader: RowReader = { bytes, view: viewOf(bytes), at: 0 }
+  return decoded(bytes, (reader) => {
     const row = readValues(reader, types.length, (i) => types[i] as DataType)
     if (reader.at !== bytes.length) throw new RangeError('length')
     return row
+  })
+}
+
+/** The value that `bytes` begin with, and how many of them it takes. Errors: `internal`. */
+export const decodeValue = (type: DataType, bytes: Uint8Array): { readonly value: Value; readonly bytes: number } =>
+  decoded(bytes, (reader) => ({ value: readValue(reader, type), bytes: reader.at }))
+
+function decoded<T>(bytes: Uint8Array, read: (reader: RowReader) => T): T {
+  try {
+    return read({ bytes, view: viewOf(bytes), at: 0 })
   } catch (cause) {
     if (!(cause instanceof RangeError)) throw cause
-    throw new SluiceError('internal', 'a stored row is damaged', { action: 'stop', cause })
+    throw damagedRow(cause)
   }
 }
+
+export const damagedRow = (cause?: unknown): SluiceError =>
+  new SluiceError('internal', 'a stored row is damaged', { action: 'stop', cause })
 
 function reserve(more: number): void {
   if (at + more <= scratch.length) return

@@ -45,6 +45,12 @@ interface BlockPlace {
   readonly range: ByteRange
 }
 
+export interface Sought {
+  readonly keys: readonly string[]
+  /** Which of them. */
+  readonly sought: readonly number[]
+}
+
 /**
  * Tells `found` of the newest state of each key, some at a time, in views of what was read; of a key of which the runs know nothing it
  * tells nothing. Of each key the newest block that may have it is read first: the next only where it is not there, so what was told is
@@ -53,53 +59,58 @@ interface BlockPlace {
 export async function findInRuns(
   reading: SnapshotReading,
   runs: readonly RunRef[],
-  keys: readonly string[],
-  found: (records: readonly (readonly [string, KeyState])[]) => Promise<void>,
+  { keys, sought }: Sought,
+  found: (states: readonly (readonly [number, KeyState])[]) => Promise<void>,
 ): Promise<void> {
-  const placesOf = await placesFor(reading, runs, keys)
-  let left = [...placesOf.keys()]
+  const placesOf = await placesFor(reading, runs, { keys, sought })
+  let left = sought.filter((i) => placesOf[i] !== undefined)
   for (let depth = 0; left.length > 0; depth++) {
-    const byPlace = Map.groupBy(left, (key) => present(placesOf.get(key)?.[depth], 'the place of a key'))
-    const missed: string[] = []
+    const byPlace = Map.groupBy(left, (i) => present(placesOf[i]?.[depth], 'the place of a key'))
+    const missed: number[] = []
     await mapAtOnce([...byPlace], readsAtOnce, async ([place, own]) => {
       const block = await readBlock(reading, place)
-      const records: (readonly [string, KeyState])[] = []
-      for (const key of own) {
-        const record = block.find(key)
-        if (record !== undefined) records.push([key, record])
-        else if ((placesOf.get(key)?.length ?? 0) > depth + 1) missed.push(key)
+      const states: (readonly [number, KeyState])[] = []
+      for (const i of own) {
+        const state = block.find(keys[i] as string)
+        if (state !== undefined) states.push([i, state])
+        else if ((placesOf[i]?.length ?? 0) > depth + 1) missed.push(i)
       }
-      await found(records)
+      await found(states)
     })
     left = missed
   }
 }
 
-/** Newest first. The metas of all runs together may be large: each is let go at once. */
+/** Of each key, newest first. The metas of all runs together may be large: each is let go at once. */
 async function placesFor(
   reading: SnapshotReading,
   runs: readonly RunRef[],
-  keys: readonly string[],
-): Promise<ReadonlyMap<string, readonly BlockPlace[]>> {
-  const placed = await mapAtOnce(runs, readsAtOnce, async (run): Promise<readonly (readonly [string, BlockPlace])[]> => {
-    const own = keys.filter((key) => key >= run.first && key <= run.last)
+  { keys, sought }: Sought,
+): Promise<readonly (readonly BlockPlace[] | undefined)[]> {
+  const placed = await mapAtOnce(runs, readsAtOnce, async (run): Promise<readonly (readonly [number, BlockPlace])[]> => {
+    const own = sought.filter((i) => (keys[i] as string) >= run.first && (keys[i] as string) <= run.last)
     if (own.length === 0) return []
     const meta = await readMeta(reading, run)
     const blocks = new Map<number, BlockPlace>()
-    return own
-      .filter((key) => meta.mayHave(key))
-      .map((key): [string, BlockPlace] => {
-        const index = meta.blockOf(key)
-        const place = blocks.get(index) ?? { run, range: meta.range(index) }
+    const places: (readonly [number, BlockPlace])[] = []
+    for (const i of own) {
+      const key = keys[i] as string
+      if (!meta.mayHave(key)) continue
+      const index = meta.blockOf(key)
+      let place = blocks.get(index)
+      if (place === undefined) {
+        place = { run, range: meta.range(index) }
         blocks.set(index, place)
-        return [key, place]
-      })
+      }
+      places.push([i, place])
+    }
+    return places
   })
-  const placesOf = new Map<string, BlockPlace[]>()
+  const placesOf = new Array<BlockPlace[] | undefined>(keys.length).fill(undefined)
   for (const own of placed)
-    for (const [key, place] of own) {
-      const known = placesOf.get(key)
-      if (known === undefined) placesOf.set(key, [place])
+    for (const [i, place] of own) {
+      const known = placesOf[i]
+      if (known === undefined) placesOf[i] = [place]
       else known.push(place)
     }
   return placesOf

@@ -2,6 +2,8 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { KeyState } from '../format/run/block.ts'
+import { spanOf } from '../kernel/bytes.ts'
+
 import { KeyStates, secretOf } from './states.ts'
 
 const secret = secretOf({ bytes: (count) => new Uint8Array(count).fill(0x5a) })
@@ -43,7 +45,7 @@ test('whatever is put in and left behind, it holds what a map would, in order, b
           for (const [key, { offset }] of expected) if (offset < from) expected.delete(key)
         } else {
           const state = { offset: BigInt(i), schemaId: step.schemaId, row: step.row }
-          states.put(step.key, state)
+          states.put(step.key, state.offset, state.schemaId, state.row && spanOf(state.row))
           expected.set(step.key, state)
         }
       }
@@ -69,20 +71,20 @@ test('whatever is put in and left behind, it holds what a map would, in order, b
 
 test('a row that was given out stays what it was, whatever comes after it', () => {
   const states = new KeyStates(secret)
-  states.put('a', { offset: 0n, schemaId: 0, row: Uint8Array.of(1, 2, 3) })
+  states.put('a', 0n, 0, spanOf(Uint8Array.of(1, 2, 3)))
   const before = states.get('a')
-  for (let i = 1; i < 100_000; i++) states.put('a', { offset: BigInt(i), schemaId: 0, row: Uint8Array.of(i, i, i) })
+  for (let i = 1; i < 100_000; i++) states.put('a', BigInt(i), 0, spanOf(Uint8Array.of(i, i, i)))
   expect(before).toEqual({ offset: 0n, schemaId: 0, row: Uint8Array.of(1, 2, 3) })
 })
 
 test('a key that is written a hundred thousand times takes little more than one, and many keys little more than their rows', () => {
   const one = new KeyStates(secret)
   const row = new Uint8Array(40)
-  for (let i = 0; i < 100_000; i++) one.put('a', { offset: BigInt(i), schemaId: 0, row })
+  for (let i = 0; i < 100_000; i++) one.put('a', BigInt(i), 0, spanOf(row))
   expect(one.bytes).toBeLessThan(512 * 1024)
   const many = new KeyStates(secret)
   const count = 100_000
-  for (let i = 0; i < count; i++) many.put(String(i).padStart(8, '0'), { offset: BigInt(i), schemaId: 0, row })
+  for (let i = 0; i < count; i++) many.put(String(i).padStart(8, '0'), BigInt(i), 0, spanOf(row))
   expect(many.bytes / count).toBeLessThan(48 + 100)
   many.retain((offset) => offset >= count)
   expect(many.bytes).toBe(0)

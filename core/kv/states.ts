@@ -5,13 +5,11 @@
  */
 import type { KeyState, RunRecord } from '../format/run/block.ts'
 import { compareText, putText, textOf } from '../format/run/text.ts'
-import { putBytes, viewOf } from '../kernel/bytes.ts'
+import { bytesOfSpan, type Span, viewOf } from '../kernel/bytes.ts'
 import type { Random } from '../kernel/random.ts'
+import { Arena } from './arena.ts'
 
 const slotsMin = 16
-const chunkBytesMin = 1024
-/** One record that is larger has a chunk of its own; `place` counts in these. */
-const chunkBytesMax = 1024 * 1024
 /** Hash, places of key and row, offset, lengths, schema. */
 const entryBytes = 4 + 8 + 8 + 8 + 2 + 4 + 4
 /** Replaced rows are left behind when they take more than those that count, and more than this. */
@@ -34,10 +32,8 @@ export class KeyStates {
   #slots = new Int32Array(0)
   #entries = entriesOf(0)
   #size = 0
-  #chunks: Uint8Array[] = []
-  /** Of the last chunk. */
-  #used = 0
-  #chunkBytes = 0
+  /** Keys and rows. */
+  #arena = new Arena()
   #deadBytes = 0
 
   constructor(secret: Secret) {
@@ -50,7 +46,7 @@ export class KeyStates {
 
   /** In memory. */
   get bytes(): number {
-    return 4 * this.#slots.length + entryBytes * this.#entries.hashes.length + this.#chunkBytes
+    return 4 * this.#slots.length + entryBytes * this.#entries.hashes.length + this.#arena.bytes
   }
 
   /** Its row is a view. */
@@ -59,8 +55,8 @@ export class KeyStates {
     return entry < 0 ? undefined : this.#stateAt(entry)
   }
 
-  /** Copies the row. */
-  put(key: string, { offset, schemaId, row }: KeyState): void {
+  /** Copies the row. Undefined: deleted. */
+  put(key: string, offset: bigint, schemaId: number, row: Span | undefined): void {
     const hash = this.#hash(key)
     let entry = this.#find(key, hash)
     if (entry < 0) entry = this.#add(key, hash)
@@ -68,25 +64,24 @@ export class KeyStates {
     const { offsets, schemaIds, rowLengths, rowPlaces } = this.#entries
     offsets[entry] = offset
     schemaIds[entry] = schemaId
-    rowLengths[entry] = row?.length ?? -1
+    rowLengths[entry] = row === undefined ? -1 : row.end - row.start
     if (row === undefined) return
-    const place = this.#reserve(row.length)
-    rowPlaces[entry] = place
-    putBytes(this.#chunkOf(place), place % chunkBytesMax, row)
-    if (this.#deadBytes > deadBytesMax && 2 * this.#deadBytes > this.#chunkBytes) this.retain(() => true)
+    rowPlaces[entry] = this.#arena.put(row)
+    if (this.#deadBytes > deadBytesMax && 2 * this.#deadBytes > this.#arena.bytes) this.retain(() => true)
   }
 
   /** Leaves behind what `keeps` does not want, and what was replaced. */
   retain(keeps: (offset: bigint) => boolean): void {
     const next = new KeyStates(this.#secret)
     for (let entry = 0; entry < this.#size; entry++)
-      if (keeps(this.#entries.offsets[entry] as bigint)) next.put(this.#keyAt(entry), this.#stateAt(entry))
+      if (keeps(this.#entries.offsets[entry] as bigint)) {
+        const { offsets, schemaIds } = this.#entries
+        next.put(this.#keyAt(entry), offsets[entry] as bigint, schemaIds[entry] as number, this.#rowAt(entry))
+      }
     this.#slots = next.#slots
     this.#entries = next.#entries
     this.#size = next.#size
-    this.#chunks = next.#chunks
-    this.#used = next.#used
-    this.#chunkBytes = next.#chunkBytes
+    this.#arena = next.#arena
     this.#deadBytes = 0
   }
 
@@ -125,8 +120,8 @@ export class KeyStates {
     const { keyPlaces, keyLengths } = this.#entries
     if ((keyLengths[entry] as number) < prefix.length) return false
     const place = keyPlaces[entry] as number
-    const at = place % chunkBytesMax
-    return compareText(this.#chunkOf(place), at, at + prefix.length, prefix) === 0
+    const at = Arena.startOf(place)
+    return compareText(this.#arena.chunkOf(place), at, at + prefix.length, prefix) === 0
   }
 
   #hash(key: string): number {
@@ -153,16 +148,16 @@ export class KeyStates {
   /** Above zero: the entry's key is the greater. */
   #compare(entry: number, key: string): number {
     const place = this.#entries.keyPlaces[entry] as number
-    const at = place % chunkBytesMax
-    return compareText(this.#chunkOf(place), at, at + (this.#entries.keyLengths[entry] as number), key)
+    const at = Arena.startOf(place)
+    return compareText(this.#arena.chunkOf(place), at, at + (this.#entries.keyLengths[entry] as number), key)
   }
 
   #add(key: string, hash: number): number {
     if (this.#size === this.#entries.hashes.length) this.#grow()
     const entry = this.#size++
     const { hashes, keyPlaces, keyLengths } = this.#entries
-    const place = this.#reserve(key.length)
-    putText(this.#chunkOf(place), place % chunkBytesMax, key)
+    const place = this.#arena.reserve(key.length)
+    putText(this.#arena.chunkOf(place), Arena.startOf(place), key)
     hashes[entry] = hash
     keyPlaces[entry] = place
     keyLengths[entry] = key.length
@@ -187,40 +182,21 @@ export class KeyStates {
     for (let entry = 0; entry < this.#size; entry++) this.#link(entry, this.#entries.hashes[entry] as number)
   }
 
-  /** The place of so many bytes, that lie together. */
-  #reserve(bytes: number): number {
-    const last = this.#chunks.at(-1)
-    if (last === undefined || this.#used === last.length || this.#used + bytes > last.length) {
-      const next = last === undefined ? chunkBytesMin : Math.min(chunkBytesMax, 2 * last.length)
-      this.#chunks.push(new Uint8Array(Math.max(next, bytes)))
-      this.#chunkBytes += Math.max(next, bytes)
-      this.#used = 0
-    }
-    const place = (this.#chunks.length - 1) * chunkBytesMax + this.#used
-    this.#used += bytes
-    return place
-  }
-
-  #chunkOf(place: number): Uint8Array {
-    return this.#chunks[Math.floor(place / chunkBytesMax)] as Uint8Array
-  }
-
   #keyAt(entry: number): string {
     const place = this.#entries.keyPlaces[entry] as number
-    const at = place % chunkBytesMax
-    return textOf(this.#chunkOf(place), at, at + (this.#entries.keyLengths[entry] as number))
+    const at = Arena.startOf(place)
+    return textOf(this.#arena.chunkOf(place), at, at + (this.#entries.keyLengths[entry] as number))
+  }
+
+  #rowAt(entry: number): Span | undefined {
+    const length = this.#entries.rowLengths[entry] as number
+    return length < 0 ? undefined : this.#arena.at(this.#entries.rowPlaces[entry] as number, length)
   }
 
   #stateAt(entry: number): KeyState {
-    const { offsets, schemaIds, rowPlaces, rowLengths } = this.#entries
-    const length = rowLengths[entry] as number
-    const place = rowPlaces[entry] as number
-    const at = place % chunkBytesMax
-    return {
-      offset: offsets[entry] as bigint,
-      schemaId: schemaIds[entry] as number,
-      row: length < 0 ? undefined : this.#chunkOf(place).subarray(at, at + length),
-    }
+    const { offsets, schemaIds } = this.#entries
+    const row = this.#rowAt(entry)
+    return { offset: offsets[entry] as bigint, schemaId: schemaIds[entry] as number, row: row && bytesOfSpan(row) }
   }
 
   #recordAt(entry: number): RunRecord {

@@ -5,8 +5,8 @@
 import type { ColumnData } from '../format/arrow/column.ts'
 import { gatherBatch } from '../format/arrow/take.ts'
 import type { Head } from '../format/items/head.ts'
-import type { KeyState } from '../format/run/block.ts'
 import { assert } from '../kernel/assert.ts'
+import type { Span } from '../kernel/bytes.ts'
 import { SluiceError } from '../kernel/errors.ts'
 import { type Offset, offsetOf } from '../kernel/ids.ts'
 import type { Random } from '../kernel/random.ts'
@@ -17,14 +17,20 @@ import { Walker } from '../log/read/walker.ts'
 import { changes, opColumn, prevColumn } from '../model/changelog.ts'
 import type { BucketRef } from '../model/partition.ts'
 import type { Table } from '../model/table.ts'
-import { type KeyForm, keyOf } from './key.ts'
-import { encodeRow } from './row.ts'
+import { type KeyForm, keysOf } from './key.ts'
+import { encodeRows } from './row-columns.ts'
 import { KeyStates, secretOf } from './states.ts'
-import { rowsOf, valuesOf } from './values.ts'
+import { valuesOf } from './values.ts'
 
-/** What changed some keys; offsets count from the base of the commit. */
+/** What changed some keys; an index is that of a record of the commit. */
 export interface Effects {
-  readonly keys: ReadonlyMap<string, KeyState>
+  readonly keys: readonly {
+    readonly key: string
+    readonly index: number
+    readonly schemaId: number
+    /** Undefined: deleted. */
+    readonly row: Span | undefined
+  }[]
   /** Live rows more than before. */
   readonly rows: bigint
 }
@@ -64,7 +70,7 @@ export class Tail {
   /** A commit that begins at `end`. */
   apply({ base, end, keys, rows, bytes }: Committed): void {
     assert(base === this.end, 'the changelog has no hole', { at: `${this.end}`, found: `${base}` })
-    for (const [key, state] of keys) this.states.put(key, { ...state, offset: base + state.offset })
+    for (const { key, index, schemaId, row } of keys) this.states.put(key, base + BigInt(index), schemaId, row)
     this.end = end
     this.rows += rows
     this.references += 1
@@ -137,19 +143,15 @@ function applyRows(table: Table, form: KeyForm, tail: Tail, fetched: FetchedRows
   const codes = valuesOf(ops) as readonly number[]
   // What a key was is said again by what it is then.
   const news = Uint32Array.from(codes.keys().filter((i) => codes[i] !== changes.updateBefore))
-  const rows = rowsOf(gatherBatch({ rows: batch.rows, fields: columns, columns: batch.columns.slice(0, columns.length) }, news))
-  const types = columns.map(({ type }) => type)
+  const changed = gatherBatch({ rows: batch.rows, fields: columns, columns: batch.columns.slice(0, columns.length) }, news)
+  const keys = keysOf(form, changed.columns, changed.rows)
   let upserts = 0
-  for (const [i, row] of rows.entries()) {
+  for (const [i, row] of encodeRows(changed.columns, changed.rows).entries()) {
     const at = news[i] as number
-    const op = codes[at]
-    const isUpsert = op === changes.insert || op === changes.updateAfter
+    const isUpsert = codes[at] !== changes.delete
     if (isUpsert) upserts += 1
-    tail.states.put(keyOf(form, row), {
-      offset: fetched.offset + BigInt(at),
-      schemaId: table.schema.schemaId,
-      row: isUpsert ? encodeRow(types, row) : undefined,
-    })
+    const offset = fetched.offset + BigInt(at)
+    tail.states.put(keys[i] as string, offset, table.schema.schemaId, isUpsert ? row : undefined)
   }
   const taken = prevs.length - prevs.nullCount
   tail.rows += BigInt(upserts - taken)

@@ -1,18 +1,21 @@
 /** The changelog of an operation: what became of the row of a key. Folded, the changes are the rows. */
 import type { KeyedOptions } from '../../model/keyed.ts'
-import type { Row } from '../values.ts'
 
-export interface Change {
+export interface Change<R> {
   readonly kind: '+I' | '-U' | '+U' | '-D'
   /** After `+`, as it is now; after `-`, as it was. */
-  readonly row: Row
+  readonly row: R
 }
 
 /**
  * From the row before to the row after; undefined: there is none. The very same row: nothing happened. An equal one that was written
  * again did happen. With the image `wal` there is one change each, and of the row before only a delete's is told.
  */
-export function changesOf(image: KeyedOptions['changelogImage'], old: Row | undefined, next: Row | undefined): readonly Change[] {
+export function changesOf<R>(
+  image: KeyedOptions['changelogImage'],
+  old: R | undefined,
+  next: R | undefined,
+): readonly Change<R>[] {
   if (old === next) return none
   if (next === undefined) return old === undefined ? none : [{ kind: '-D', row: old }]
   if (image === 'wal') return [{ kind: '+U', row: next }]
@@ -23,4 +26,4 @@ export function changesOf(image: KeyedOptions['changelogImage'], old: Row | unde
   ]
 }
 
-const none: readonly Change[] = []
+const none: readonly never[] = []

@@ -12,31 +12,51 @@ import type { MergedTable, Operation, Targets } from './operation.ts'
 /** The next value of the auto-increment column, in the form of its type. */
 export type Draw = () => number | bigint
 
+/** What an operation leaves: the row before, if there is one; the operation's own; none; or one that is made of their values. */
+export type Verdict = 'old' | 'new' | 'gone' | 'merged'
+
 export interface Merger {
+  /** Without a look at the rows. `isThere`: the row before. */
+  decide(isThere: boolean, operation: Omit<Operation, 'row'>): Verdict
   /** Undefined: the key has no row. `old` itself: nothing happens. Errors: `invalid-rows`, where an aggregate does not fit. */
   merge(old: Row | undefined, operation: Operation, draw: Draw): Row | undefined
-  /** False: `merge` and `changesOf` need not be told the row before. */
-  readsOld(operation: Operation): boolean
 }
 
 export function mergerOf(table: MergedTable): Merger {
   const keyed = table.options.keyed ?? defaultKeyed
-  const behavior = deleteBehaviorOf(keyed)
   const columns = columnsOf(table)
   const upsert = upsertOf(table, keyed, columns)
-  const isBlind = keyed.mergeEngine === 'last-row' && keyed.changelogImage === 'wal' && columns.drawn < 0
+  const decide = deciderOf(keyed, columns)
   return {
+    decide,
     merge(old, operation, draw) {
       const { kind, row, targets } = operation
-      if (kind === 'upsert') {
-        if (old === undefined) return inserted(columns, row, targets, draw)
-        return targets?.isKeyOnly === true ? old : upsert(old, row, targets)
+      switch (decide(old !== undefined, operation)) {
+        case 'old':
+          return old
+        case 'new':
+          return row
+        case 'gone':
+          return undefined
+        case 'merged':
+          if (old === undefined) return inserted(columns, row, targets, draw)
+          return kind === 'upsert' ? upsert(old, row, targets) : emptied(columns, old, targets)
       }
-      if (behavior === 'ignore') return old
-      assert(behavior === 'allow', 'deletes of a table that disables them are refused before they are merged')
-      return old === undefined || targets === undefined ? undefined : emptied(columns, old, targets)
     },
-    readsOld: ({ kind, targets }) => !(isBlind && kind === 'upsert' && targets === undefined),
+  }
+}
+
+function deciderOf({ mergeEngine, ...keyed }: KeyedOptions, { drawn }: Columns): Merger['decide'] {
+  const behavior = deleteBehaviorOf({ mergeEngine, ...keyed })
+  return (isThere, { kind, targets }) => {
+    if (kind === 'delete') {
+      assert(behavior !== 'disable', 'deletes of a table that disables them are refused before they are merged')
+      if (behavior === 'ignore') return 'old'
+      return isThere && targets !== undefined ? 'merged' : 'gone'
+    }
+    if (isThere && (mergeEngine === 'first-row' || targets?.isKeyOnly === true)) return 'old'
+    const isWhole = targets === undefined && drawn < 0
+    return isWhole && (!isThere || mergeEngine === 'last-row') ? 'new' : 'merged'
   }
 }
 
@@ -80,7 +100,6 @@ function isOlder(a: Value, b: Value): boolean {
 }
 
 function inserted({ drawn }: Columns, row: Row, targets: Targets | undefined, draw: Draw): Row {
-  if (targets === undefined && drawn < 0) return row
   const next = row.slice()
   if (targets !== undefined) for (let i = 0; i < next.length; i++) if (targets.isTarget[i] !== true) next[i] = null
   if (drawn >= 0) next[drawn] = draw()
@@ -88,7 +107,6 @@ function inserted({ drawn }: Columns, row: Row, targets: Targets | undefined, dr
 }
 
 function replaced({ drawn }: Columns, old: Row, row: Row, targets: Targets | undefined): Row {
-  if (targets === undefined && drawn < 0) return row
   const next = row.slice()
   if (targets !== undefined) for (let i = 0; i < next.length; i++) if (targets.isTarget[i] !== true) next[i] = old[i] as Value
   if (drawn >= 0) next[drawn] = old[drawn] as Value
@@ -115,7 +133,9 @@ function aggregated(aggregates: readonly (Aggregate | undefined)[], old: Row, ro
 }
 
 /** A row of which nothing is left but its key is gone. */
-function emptied({ isKey }: Columns, old: Row, { isTarget, isKeyOnly }: Targets): Row | undefined {
+function emptied({ isKey }: Columns, old: Row, targets: Targets | undefined): Row | undefined {
+  if (targets === undefined) return undefined
+  const { isTarget, isKeyOnly } = targets
   if (old.every((value, i) => isTarget[i] === true || value === null)) return undefined
   return isKeyOnly ? old : old.map((value, i) => (isTarget[i] === true && isKey[i] !== true ? null : value))
 }

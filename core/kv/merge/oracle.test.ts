@@ -20,10 +20,12 @@ test('any operations in any order, with any engine, do what the whole history sa
         const key = Number(operation.row[0])
         const oracle = oracles[key] as Oracle
         const before = oracle.row
-        const old = merger.readsOld(operation) ? rows[key] : undefined
+        const old = rows[key]
         const next = merger.merge(old, operation, () => ++drawn)
         const didHappen = oracle.apply(operation, drawn)
         expect(next).toEqual(oracle.row)
+        const decided = { old, new: operation.row, gone: undefined, merged: next }
+        expect(next).toBe(decided[merger.decide(old !== undefined, operation)])
         const changes = changesOf(image, old, next)
         expect(changes).toEqual(didHappen ? expectedChanges(image, before, oracle.row) : [])
         folded[key] = fold(scenario, folded[key], changes)
@@ -35,7 +37,7 @@ test('any operations in any order, with any engine, do what the whole history sa
   )
 })
 
-function expectedChanges(image: string, before: Row | undefined, after: Row | undefined): Change[] {
+function expectedChanges(image: string, before: Row | undefined, after: Row | undefined): Change<Row>[] {
   const [minus, plus] = [before ?? [], after ?? []]
   if (after === undefined) return [{ kind: '-D', row: minus }]
   if (image === 'wal') return [{ kind: '+U', row: plus }]
@@ -47,7 +49,7 @@ function expectedChanges(image: string, before: Row | undefined, after: Row | un
 }
 
 /** A change that takes a row back takes back the one that is there. */
-function fold({ table }: Scenario, row: Row | undefined, changes: readonly Change[]): Row | undefined {
+function fold({ table }: Scenario, row: Row | undefined, changes: readonly Change<Row>[]): Row | undefined {
   let now = row
   for (const { kind, row: changed } of changes) {
     if (kind === '+I') expect(now).toBeUndefined()

@@ -2,9 +2,9 @@
  * What a group's operations do to a bucket, pure: the old rows of their keys go in, the changelog of each request comes out, and the
  * state of each key after it. Each operation sees those before it. A request that cannot be done leaves nothing; one that cannot be done
  * in another bucket is undone. Where a record takes back a row of the same group it says how many records before, because the group's
- * base is not known yet.
+ * base is not known yet. Rows pass through as bytes: only what merges looks at their values.
  */
-import type { KeyState } from '../../format/run/block.ts'
+import { bytesOfSpan, type Span, spanOf } from '../../kernel/bytes.ts'
 import { SluiceError } from '../../kernel/errors.ts'
 import { limits } from '../../kernel/limits.ts'
 import { type ChangeCode, changes } from '../../model/changelog.ts'
@@ -12,18 +12,18 @@ import { defaultKeyed, type KeyedOptions } from '../../model/keyed.ts'
 import { quoted } from '../../model/nearest.ts'
 import type { Schema, Table } from '../../model/table.ts'
 import { conformOf } from '../conform.ts'
+import type { KeptState } from '../keep.ts'
 import { type Change, changesOf } from '../merge/changes.ts'
 import { type Draw, type Merger, mergerOf } from '../merge/merger.ts'
-import { keyTargets, targetsOf } from '../merge/operation.ts'
+import { keyTargets, type Targets, targetsOf } from '../merge/operation.ts'
 import type { Room } from '../room.ts'
 import { decodeRow, encodeRow } from '../row.ts'
 import type { Effects } from '../tail.ts'
 import { type Row, sizeOf, sizeOfAll } from '../values.ts'
-import type { KeyedRows } from './operations.ts'
+import type { KeyedRows, Operation } from './operations.ts'
 
 export interface ComputeRequest {
   readonly table: Table
-  readonly states: ReadonlyMap<string, KeyState>
   readonly schemaOf: (schemaId: number) => Schema
   /** Of the changelog. */
   readonly room: Room
@@ -31,19 +31,36 @@ export interface ComputeRequest {
   readonly draw: Draw
 }
 
-export interface Taken {
-  /** In the columns of the log. */
-  readonly records: readonly Row[]
-  /** As if it had never been taken; what was taken after it is undone before. */
-  readonly undo: () => void
+/** A key that a group touches. */
+export class Touched {
+  readonly key: string
+  /** At the end on which the group is computed; undefined: never written. */
+  state: KeptState | undefined
+  /** As the operations before left it; undefined: none has looked at it. */
+  current: Version | undefined
+
+  constructor(key: string) {
+    this.key = key
+  }
 }
 
-/** A key as the operations before left it. */
-interface Current {
-  readonly row: Row | undefined
+interface Version {
+  readonly row: Span | undefined
   /** Of the record that wrote the row: an offset, or, in this group, its place. */
   readonly origin: { readonly offset: bigint } | { readonly index: number }
-  readonly bytes: number
+}
+
+/** In the columns of the log. */
+export interface LogRecord {
+  readonly row: Span
+  readonly code: ChangeCode
+  readonly prev: bigint | null
+}
+
+export interface Taken {
+  readonly records: readonly LogRecord[]
+  /** As if it had never been taken; what was taken after it is undone before. */
+  readonly undo: () => void
 }
 
 type Member = Pick<KeyedRows, 'table' | 'operations' | 'targets'>
@@ -53,8 +70,7 @@ export class BucketChanges {
   readonly #merger: Merger
   readonly #image: KeyedOptions['changelogImage']
   readonly #types: readonly Schema['columns'][number]['type'][]
-  readonly #old = new Map<string, Current>()
-  readonly #current = new Map<string, Current>()
+  readonly #changed = new Set<Touched>()
   #records = 0
   #rows = 0
 
@@ -65,97 +81,128 @@ export class BucketChanges {
     this.#types = request.table.schema.columns.map(({ type }) => type)
   }
 
-  /** One request's operations, on what those before it have left. Errors: `invalid-rows`, `full`, and that of the room: nothing is taken. */
-  take(member: Member): Taken {
-    const changed = new Map<string, Current>()
-    const records: Row[] = []
-    const { table, room, draw } = this.#request
-    const conform = conformOf(member.table.schema, table.schema)
-    const targets = member.targets && (member.targets === 'key' ? keyTargets(table) : targetsOf(table, member.targets))
+  /**
+   * One request's operations, on what those before it have left; `touched`: the key of each. Errors: `invalid-rows`, `full`, and that of
+   * the room: nothing is taken.
+   */
+  take(member: Member, touched: readonly Touched[]): Taken {
+    const { room } = this.#request
+    const before: (readonly [Touched, Version | undefined])[] = []
+    const records: LogRecord[] = []
+    const after = this.#afterOf(member)
     let rows = 0
     let taken = 0
+    const undo = (): void => {
+      for (const [key, version] of before.toReversed()) key.current = version
+      room.give(taken)
+    }
     try {
-      for (const { key, kind, row } of member.operations) {
-        const before = changed.get(key) ?? this.#current.get(key) ?? this.#oldOf(key)
-        const after = this.#merger.merge(before.row, { kind, row: conform(row), ...(targets && { targets }) }, draw)
-        const done = changesOf(this.#image, before.row, after)
+      for (const [i, operation] of member.operations.entries()) {
+        const key = touched[i] as Touched
+        const old = key.current ?? this.#stored(key)
+        const next = after(operation, old.row)
+        const done = changesOf(this.#image, old.row, next)
         if (done.length === 0) continue
-        const bytes = after === undefined ? 0 : after === before.row ? before.bytes : checkedSize(table, after)
-        const more = done.reduce((sum, change) => sum + (change.row === after ? bytes : before.bytes), 0)
+        const more = done.reduce((sum, { row }) => sum + this.#heldBytes(row), 0)
         room.take(more)
         taken += more
-        for (const change of done) records.push(this.#record(change, before, this.#records + records.length, done.length))
-        rows += Number(after !== undefined) - Number(before.row !== undefined)
-        changed.set(key, { row: after, origin: { index: this.#records + records.length - 1 }, bytes })
+        for (const change of done) records.push(recordOf(change, old, this.#records + records.length, done.length))
+        rows += Number(next !== undefined) - Number(old.row !== undefined)
+        before.push([key, key.current])
+        key.current = { row: next, origin: { index: this.#records + records.length - 1 } }
       }
     } catch (error) {
-      room.give(taken)
+      undo()
       throw error
     }
-    const before = [...changed.keys()].map((key) => [key, this.#current.get(key)] as const)
-    for (const [key, current] of changed) this.#current.set(key, current)
+    for (const [key] of before) this.#changed.add(key)
     this.#records += records.length
     this.#rows += rows
-    const undo = (): void => {
-      for (const [key, current] of before) {
-        if (current === undefined) this.#current.delete(key)
-        else this.#current.set(key, current)
-      }
-      this.#records -= records.length
-      this.#rows -= rows
-      room.give(taken)
+    return {
+      records,
+      undo: () => {
+        undo()
+        this.#records -= records.length
+        this.#rows -= rows
+      },
     }
-    return { records, undo }
   }
 
   effects(): Effects {
-    const keys = new Map<string, KeyState>()
     const { schemaId } = this.#request.table.schema
-    for (const [key, { row, origin }] of this.#current) {
-      const offset = BigInt('index' in origin ? origin.index : 0)
-      keys.set(key, { offset, schemaId, row: row === undefined ? undefined : encodeRow(this.#types, row) })
-    }
+    const keys: Effects['keys'][number][] = []
+    for (const { key, current } of this.#changed)
+      if (current !== undefined && 'index' in current.origin)
+        keys.push({ key, index: current.origin.index, schemaId, row: current.row })
     return { keys, rows: BigInt(this.#rows) }
   }
 
-  #oldOf(key: string): Current {
-    const known = this.#old.get(key)
-    if (known !== undefined) return known
-    const state = this.#request.states.get(key)
-    const old = {
-      row: state?.row === undefined ? undefined : this.#decode(state, state.row),
-      origin: { offset: state?.offset ?? 0n },
-      bytes: Math.max(state?.row?.length ?? 0, 8 * this.#types.length),
+  /** What each of a request's operations makes of the row before. */
+  #afterOf({ table: own, targets: names }: Member): (operation: Operation, old: Span | undefined) => Span | undefined {
+    const { table, draw } = this.#request
+    const targets: Targets | undefined = names && (names === 'key' ? keyTargets(table) : targetsOf(table, names))
+    const ownTypes = own.schema.columns.map(({ type }) => type)
+    const conform = conformOf(own.schema, table.schema)
+    const isSame = own.schema.schemaId === table.schema.schemaId
+    const valuesOf = (row: Span): Row => conform(decodeRow(ownTypes, bytesOfSpan(row)))
+    return ({ kind, row }, old) => {
+      const operation = { kind, ...(targets && { targets }) }
+      switch (this.#merger.decide(old !== undefined, operation)) {
+        case 'old':
+          return old
+        case 'gone':
+          return undefined
+        case 'new':
+          return isSame ? row : this.#checked(valuesOf(row))
+        case 'merged': {
+          const before = old && decodeRow(this.#types, bytesOfSpan(old))
+          const merged = this.#merger.merge(before, { ...operation, row: valuesOf(row) }, draw)
+          return merged === before ? old : merged && this.#checked(merged)
+        }
+      }
     }
-    this.#old.set(key, old)
-    return old
   }
 
-  #decode({ schemaId }: KeyState, bytes: Uint8Array): Row {
-    const schema = this.#request.schemaOf(schemaId)
-    const row = decodeRow(
-      schema.columns.map(({ type }) => type),
-      bytes,
-    )
-    return conformOf(schema, this.#request.table.schema)(row)
+  #checked(row: Row): Span {
+    checkSize(this.#request.table, row)
+    return spanOf(encodeRow(this.#types, row))
   }
 
-  /**
-   * At `index` of the group. What takes a row back says where that was written: `-U` and `-D`, and a `+U` that stands alone and has
-   * a row before it.
-   */
-  #record({ kind, row }: Change, before: Current, index: number, count: number): Row {
-    const isRetraction = kind === '-U' || kind === '-D' || (kind === '+U' && count === 1 && before.row !== undefined)
-    if (!isRetraction) return [...row, codes[kind], null]
-    const { origin } = before
-    return [...row, codes[kind], 'index' in origin ? BigInt(origin.index - index) : origin.offset]
+  #heldBytes({ start, end }: Span): number {
+    return Math.max(end - start, 8 * this.#types.length)
+  }
+
+  /** In the columns of the table at hand. */
+  #stored(key: Touched): Version {
+    const { state } = key
+    const { table, schemaOf } = this.#request
+    const offset = state?.offset ?? 0n
+    let row = state?.row
+    if (row !== undefined && state !== undefined && state.schemaId !== table.schema.schemaId) {
+      const schema = schemaOf(state.schemaId)
+      const types = schema.columns.map(({ type }) => type)
+      const conform = conformOf(schema, table.schema)
+      row = spanOf(encodeRow(this.#types, conform(decodeRow(types, bytesOfSpan(row)))))
+    }
+    return { row, origin: { offset } }
   }
 }
 
-/** In bytes, about. Parts and aggregates add up to rows that no request could bring. */
-function checkedSize({ schema }: Table, row: Row): number {
+/**
+ * At `index` of the group. What takes a row back says where that was written: `-U` and `-D`, and a `+U` that stands alone and has
+ * a row before it.
+ */
+function recordOf({ kind, row }: Change<Span>, old: Version, index: number, count: number): LogRecord {
+  const isRetraction = kind === '-U' || kind === '-D' || (kind === '+U' && count === 1 && old.row !== undefined)
+  const { origin } = old
+  const prev = !isRetraction ? null : 'index' in origin ? BigInt(origin.index - index) : origin.offset
+  return { row, code: codes[kind], prev }
+}
+
+/** Parts and aggregates add up to rows that no request could bring. */
+function checkSize({ schema }: Table, row: Row): void {
   const bytes = sizeOfAll(row)
-  if (bytes <= limits.rowBytesMax) return bytes
+  if (bytes <= limits.rowBytesMax) return
   const largest =
     schema.columns[row.reduce<number>((most, value, i) => (sizeOf(value) > sizeOf(row[most] ?? null) ? i : most), 0)]
   throw new SluiceError(
@@ -165,7 +212,7 @@ function checkedSize({ schema }: Table, row: Row): number {
   )
 }
 
-const codes: Readonly<Record<Change['kind'], ChangeCode>> = {
+const codes: Readonly<Record<Change<unknown>['kind'], ChangeCode>> = {
   '+I': changes.insert,
   '-U': changes.updateBefore,
   '+U': changes.updateAfter,

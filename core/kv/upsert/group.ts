@@ -184,13 +184,13 @@ class Round {
   }
 
   /** The end at which the keys of the plan are still as they were; undefined: some are not. */
-  #untouched(plan: BucketRef, memo: Memo, { offsets }: Prepared): Promise<Offset | undefined> {
+  #untouched(plan: BucketRef, memo: Memo, { touched, offsets }: Prepared): Promise<Offset | undefined> {
     const { table, buckets } = this.#context
     return buckets.use(table, plan, async (bucket) => {
       await bucket.catchUp(table, memo.head)
       buckets.checkRoom(bucket, plan)
-      const now = await bucket.find(table, offsets.keys(), keepOffsets(nothing()))
-      const isSame = [...offsets].every(([key, offset]) => offset === now.kept.get(key))
+      const now = await bucket.find(table, touched, keepOffsets(nothing()))
+      const isSame = offsets.every((offset, i) => offset === now.kept[i])
       return isSame ? now.end : undefined
     })
   }

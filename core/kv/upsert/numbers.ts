@@ -3,7 +3,6 @@
  * came to nothing have drawn, is never given again.
  */
 import { type NumberRange, takeNumbers } from '../../catalog/auto-increment.ts'
-import type { KeyState } from '../../format/run/block.ts'
 import { assert } from '../../kernel/assert.ts'
 import { SluiceError } from '../../kernel/errors.ts'
 import { cacheSizeOf, defaultKeyed } from '../../model/keyed.ts'
@@ -36,10 +35,10 @@ export class Numbers {
     this.#world = world
   }
 
-  /** As many as the members may draw on these states, or as there are. Errors: `not-found`: the table was dropped; those of the store. */
-  async reserve(table: Table, members: readonly Member[], states: ReadonlyMap<string, KeyState>): Promise<Reserved> {
+  /** As many as the members may draw where these keys have rows, or as there are. Errors: `not-found`: the table was dropped; those of the store. */
+  async reserve(table: Table, members: readonly Member[], isThere: (key: string) => boolean): Promise<Reserved> {
     const column = table.schema.columns.find(({ autoIncrement }) => autoIncrement === true)
-    const count = column === undefined ? 0 : numbersNeeded(members, states)
+    const count = column === undefined ? 0 : numbersNeeded(members, isThere)
     if (column === undefined || count === 0) return none
     const pool = this.#poolOf(table)
     const ranges = await pool.take(table, BigInt(count), maxOf(column))
@@ -99,7 +98,7 @@ class Pool {
 }
 
 /** At most so many rows are new: each key that has none, once a request, or each time where it is deleted, too. */
-function numbersNeeded(members: readonly Member[], states: ReadonlyMap<string, KeyState>): number {
+function numbersNeeded(members: readonly Member[], isThere: (key: string) => boolean): number {
   const deleted = new Set<string>()
   for (const { operations } of members) for (const { kind, key } of operations) if (kind === 'delete') deleted.add(key)
   let count = 0
@@ -108,7 +107,7 @@ function numbersNeeded(members: readonly Member[], states: ReadonlyMap<string, K
     for (const { kind, key } of operations) {
       if (kind === 'delete') continue
       if (deleted.has(key)) count += 1
-      else if (states.get(key)?.row === undefined) seen.add(key)
+      else if (!isThere(key)) seen.add(key)
     }
     count += seen.size
   }

@@ -2,18 +2,20 @@
  * Rows of a request for one bucket as operations on keys. A record's own `__op` goes before that of the request; `-U` says nothing of
  * its own, because the `+U` that follows it says what the row is then.
  */
-import type { Batch } from '../../format/arrow/column.ts'
+import type { Batch, ColumnData } from '../../format/arrow/column.ts'
+import type { Span } from '../../kernel/bytes.ts'
 import type { NamedPart } from '../../log/append/appender.ts'
 import { changes, opColumn } from '../../model/changelog.ts'
 import type { Table } from '../../model/table.ts'
-import { keyFormOf, keyOf } from '../key.ts'
-import { type Row, rowsOf } from '../values.ts'
+import { keyFormOf, keysOf } from '../key.ts'
+import { encodeRows } from '../row-columns.ts'
+import { valuesOf } from '../values.ts'
 
 export interface Operation {
   readonly kind: 'upsert' | 'delete'
   readonly key: string
-  /** In the order of the table's columns. */
-  readonly row: Row
+  /** As bytes, in the order of the table's columns. */
+  readonly row: Span
 }
 
 /** Names of the columns that a request writes · `key`: only keys that are not there. Absent: all columns. */
@@ -33,12 +35,14 @@ export function operationsOf(table: Table, batches: readonly Batch[], kind: Oper
   const width = table.schema.columns.length
   const operations: Operation[] = []
   for (const batch of batches) {
-    const hasOp = batch.fields[width]?.id === opColumn.id
-    for (const row of rowsOf(batch)) {
-      const op = hasOp ? row[width] : null
+    const columns = batch.columns.slice(0, width)
+    const ops = batch.fields[width]?.id === opColumn.id ? valuesOf(batch.columns[width] as ColumnData) : undefined
+    const keys = keysOf(form, columns, batch.rows)
+    for (const [i, row] of encodeRows(columns, batch.rows).entries()) {
+      const op = ops?.[i] ?? null
       if (op === changes.updateBefore) continue
-      const own = op === null || op === undefined ? kind : op === changes.delete ? 'delete' : 'upsert'
-      operations.push({ kind: own, key: keyOf(form, row), row: hasOp ? row.slice(0, width) : row })
+      const own = op === null ? kind : op === changes.delete ? 'delete' : 'upsert'
+      operations.push({ kind: own, key: keys[i] as string, row })
     }
   }
   return operations

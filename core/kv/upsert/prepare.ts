@@ -4,7 +4,6 @@
  * its buckets, or refused whole: what cannot be merged in one bucket, or read, changes nothing in the others.
  */
 import { splitBatch } from '../../format/arrow/take.ts'
-import type { KeyState } from '../../format/run/block.ts'
 import { encodeBlock } from '../../format/segment/block.ts'
 import { present } from '../../kernel/assert.ts'
 import { lengthOf } from '../../kernel/bytes.ts'
@@ -18,15 +17,16 @@ import type { GroupContext } from '../../log/append/context.ts'
 import { type Answers, answer, beforeCommit, unsettled } from '../../log/append/group.ts'
 import type { GroupPart, Part } from '../../log/append/plan.ts'
 import { openHead, readHead } from '../../log/head/birth.ts'
-import { logSchemaOf } from '../../model/changelog.ts'
+import { logSchemaOf, opColumn, prevColumn } from '../../model/changelog.ts'
 import { type BucketRef, bucketKey, idOf } from '../../model/partition.ts'
 import type { Schema, Table } from '../../model/table.ts'
 import type { KvBuckets } from '../buckets.ts'
-import { keepStates } from '../keep.ts'
+import { type KeptState, keepStates } from '../keep.ts'
 import { Room } from '../room.ts'
+import { decodeColumns } from '../row-columns.ts'
 import type { Effects } from '../tail.ts'
-import { batchOf } from '../values.ts'
-import { BucketChanges, type Taken } from './compute.ts'
+import { columnOf } from '../values.ts'
+import { BucketChanges, type Taken, Touched } from './compute.ts'
 import type { Numbers, Reserved } from './numbers.ts'
 import type { KeyedRows } from './operations.ts'
 
@@ -48,8 +48,9 @@ export type KeyedPart = GroupPart<Placed<KeyedRows>>
 /** What a bucket's operations have become, on the state at `seen`. */
 export interface Prepared extends Effects {
   readonly seen: Offset
-  /** Where the rows of the touched keys were written; undefined: there is none. */
-  readonly offsets: ReadonlyMap<string, bigint | undefined>
+  readonly touched: readonly string[]
+  /** Where the row of each touched key was written; undefined: there is none. */
+  readonly offsets: readonly (bigint | undefined)[]
   readonly parts: readonly GroupPart[]
 }
 
@@ -190,7 +191,7 @@ export function refuse(parts: readonly KeyedPart[], answers: Answers, error: Slu
 
 interface Bucket {
   readonly seen: Offset
-  readonly states: ReadonlyMap<string, KeyState>
+  readonly touched: ReadonlyMap<string, Touched>
   readonly reserved: Reserved
   readonly changes: BucketChanges
   readonly members: { readonly part: KeyedPart; readonly records: Taken['records'] }[]
@@ -200,26 +201,31 @@ async function bucketOf(context: KeyedContext, members: readonly KeyedPart[], ro
   const { table, memos, buckets, numbers, world } = context
   const at = present(members[0], 'a part of a bucket').encoded
   const memo = memos.get(table.tableId, idOf(at)) ?? memos.learn(table.tableId, idOf(at), await openHead(world, table, at))
-  const touched = new Set(members.flatMap(({ encoded }) => encoded.operations.map(({ key }) => key)))
-  const { end, kept: states } = await buckets.use(table, at, async (bucket) => {
+  const touched = new Map<string, Touched>()
+  for (const { encoded } of members)
+    for (const { key } of encoded.operations) if (!touched.has(key)) touched.set(key, new Touched(key))
+  const { end, kept } = await buckets.use(table, at, async (bucket) => {
     await bucket.catchUp(table, memo.head)
     buckets.checkRoom(bucket, at)
-    return bucket.find(table, touched, keepStates(room))
+    return bucket.find(table, [...touched.keys()], keepStates(room))
   })
-  const schemas = await schemasOf(context, states)
+  let i = 0
+  for (const own of touched.values()) own.state = kept[i++]
+  const schemas = await schemasOf(context, kept)
   const schemaOf = (schemaId: number): Schema => present(schemas.get(schemaId), 'the schema of a row')
   const rows = members.map(({ encoded }) => encoded)
-  const reserved = await numbers.reserve(table, rows, states)
-  const changes = new BucketChanges({ table, states, schemaOf, room, draw: reserved.draw })
-  return { seen: end, states, reserved, changes, members: [] }
+  const reserved = await numbers.reserve(table, rows, (key) => touched.get(key)?.state?.row !== undefined)
+  const changes = new BucketChanges({ table, schemaOf, room, draw: reserved.draw })
+  return { seen: end, touched, reserved, changes, members: [] }
 }
 
 async function schemasOf(
   { table, schemaOf }: KeyedContext,
-  states: ReadonlyMap<string, KeyState>,
+  states: readonly (KeptState | undefined)[],
 ): Promise<ReadonlyMap<number, Schema>> {
   const schemas = new Map<number, Schema>()
-  for (const { schemaId } of states.values()) if (!schemas.has(schemaId)) schemas.set(schemaId, await schemaOf(table, schemaId))
+  for (const state of states)
+    if (state !== undefined && !schemas.has(state.schemaId)) schemas.set(state.schemaId, await schemaOf(table, state.schemaId))
   return schemas
 }
 
@@ -229,7 +235,8 @@ function takeRequest(buckets: ReadonlyMap<string, Bucket>, parts: readonly Keyed
   try {
     for (const part of parts) {
       const bucket = present(buckets.get(bucketKey(idOf(part.encoded))), 'the bucket of a part')
-      taken.push({ ...bucket.changes.take(part.encoded), bucket, part })
+      const touched = part.encoded.operations.map(({ key }) => present(bucket.touched.get(key), 'a key that is touched'))
+      taken.push({ ...bucket.changes.take(part.encoded, touched), bucket, part })
     }
   } catch (error) {
     for (const { undo } of taken.reverse()) undo()
@@ -238,21 +245,31 @@ function takeRequest(buckets: ReadonlyMap<string, Bucket>, parts: readonly Keyed
   for (const { bucket, part, records } of taken) bucket.members.push({ part, records })
 }
 
-function preparedOf(table: Table, { seen, states, changes, members }: Bucket): Prepared {
-  const offsets = new Map<string, bigint | undefined>()
-  for (const { part } of members)
-    for (const { key } of part.encoded.operations) {
-      const state = states.get(key)
-      offsets.set(key, state?.row === undefined ? undefined : state.offset)
-    }
+function preparedOf(table: Table, { seen, touched, changes, members }: Bucket): Prepared {
+  const offsets = Array.from(touched.values(), ({ state }) => (state?.row === undefined ? undefined : state.offset))
   const parts = members.map(({ part, records }) => ({ ...part, encoded: encodeRecords(table, part.encoded, records) }))
-  return { seen, offsets, parts, ...changes.effects() }
+  return { seen, touched: [...touched.keys()], offsets, parts, ...changes.effects() }
 }
 
 function encodeRecords(table: Table, { partition, bucket }: BucketRef, records: Taken['records']): Part {
-  const { schemaId, columns } = logSchemaOf(table, table.schema)
-  if (records.length === 0) return { partition, bucket, rows: 0, block: [], bytes: 0 }
-  const frames = splitBatch(batchOf(columns, records), limits.frameBytesMax)
-  const block = encodeBlock(schemaId, partition.name, frames)
-  return { partition, bucket, rows: records.length, block, bytes: lengthOf(block) }
+  const { schemaId, columns: fields } = logSchemaOf(table, table.schema)
+  const rows = records.length
+  if (rows === 0) return { partition, bucket, rows: 0, block: [], bytes: 0 }
+  const types = table.schema.columns.map(({ type }) => type)
+  const columns = [
+    ...decodeColumns(
+      types,
+      records.map(({ row }) => row),
+    ),
+    columnOf(
+      opColumn.type,
+      records.map(({ code }) => code),
+    ),
+    columnOf(
+      prevColumn.type,
+      records.map(({ prev }) => prev),
+    ),
+  ]
+  const block = encodeBlock(schemaId, partition.name, splitBatch({ rows, fields, columns }, limits.frameBytesMax))
+  return { partition, bucket, rows, block, bytes: lengthOf(block) }
 }
