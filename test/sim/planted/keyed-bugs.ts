@@ -12,10 +12,8 @@ export const keyedBugs: readonly PlantedBug[] = [
     what: 'an absolute origin in a batch that is committed again at another base',
     file: prepare,
     find: 'encodeRecords(table, part.encoded, records)',
-    replace: `encodeRecords(table, part.encoded, records.map((record, i) => {
-        const prev = record.at(-1)
-        return typeof prev === 'bigint' && prev < 0n ? [...record.slice(0, -1), seen + BigInt(i) + prev] : record
-      }))`,
+    replace: `encodeRecords(table, part.encoded, records.map((record, i) =>
+        record.prev !== null && record.prev < 0n ? { ...record, prev: seen + BigInt(i) + record.prev } : record))`,
     scenario: 'keyed',
     seedsMax: 100,
   },
@@ -32,8 +30,8 @@ export const keyedBugs: readonly PlantedBug[] = [
     id: 'V2',
     what: 'a stale delta: what came in between is taken to leave the keys alone',
     file: group,
-    find: 'const isSame = [...offsets].every(([key, offset]) => offset === now.kept.get(key))',
-    replace: 'const isSame = offsets.size > 0',
+    find: 'const isSame = offsets.every((offset, i) => offset === now.kept[i])',
+    replace: 'const isSame = offsets.length > 0',
     scenario: 'keyed',
     seedsMax: 100,
   },
