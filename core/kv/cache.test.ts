@@ -2,6 +2,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { batchOf } from '../format/arrow/batch.case.ts'
+import { memoryOf } from '../log/read/memory.ts'
 import { KvBuckets } from './buckets.ts'
 import { KvCache } from './cache.ts'
 import { lookup } from './lookup.ts'
@@ -31,6 +32,54 @@ test('whatever is read and pinned, all of it together is never more than the bud
     }),
     { numRuns: 200 },
   )
+})
+
+const readOf = (bytes: number) => {
+  const value = new Uint8Array(bytes).fill(1)
+  return { value, memory: memoryOf(value), bytes }
+}
+/** Two that lie in one memory. */
+const readTwo = async (bytes: number) => {
+  const { value, ...rest } = readOf(bytes)
+  return { values: [value.subarray(0, bytes / 2), value.subarray(bytes / 2)], ...rest }
+}
+
+test('memory that is borrowed goes once it has left and was given back, and not before', async () => {
+  const cache = new KvCache(4 * 65_536)
+  const both = await cache.borrowAll(['a', 'b'], () => readTwo(32_768))
+  both.giveBack()
+  const again = cache.borrow<Uint8Array>('b')
+  const [{ value: kept }, unkept] = [
+    again ?? { value: new Uint8Array() },
+    await cache.borrowAll(['c', 'd'], () => readTwo(131_072)),
+  ]
+  expect([kept.length, unkept.value[0]?.length]).toEqual([16_384, 65_536])
+  cache.pin(4 * 65_536)
+  expect([kept.length, cache.keptBytes]).toEqual([16_384, 0])
+  again?.giveBack()
+  unkept.giveBack()
+  expect([kept.length, unkept.value[0]?.length]).toEqual([0, 0])
+})
+
+test('memory of what was taken for good stays, also where somebody waited for what another read', async () => {
+  const cache = new KvCache(4 * 65_536)
+  const reading = cache.borrowAll(['a', 'b'], () => readTwo(32_768))
+  const waited = cache.get<Uint8Array>('b', async () => readOf(1))
+  ;(await reading).giveBack()
+  const first = await cache.get('c', async () => readOf(32_768))
+  ;(await cache.borrowAll(['d', 'e'], () => readTwo(32_768))).giveBack()
+  const peeked = await cache.get<Uint8Array>('d', async () => readOf(1))
+  cache.pin(4 * 65_536)
+  expect(cache.keptBytes).toBe(0)
+  expect([(await waited).length, first.length, peeked.length]).toEqual([16_384, 32_768, 16_384])
+})
+
+test('who waits for a read that fails fails with it, and the next one reads again', async () => {
+  const cache = new KvCache(65_536)
+  const failing = () => Promise.reject(new Error('gone'))
+  const all = await Promise.allSettled([cache.get('a', failing), cache.get('a', failing), cache.borrowAll(['a', 'b'], failing)])
+  expect(all.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected'])
+  expect([cache.isReading('a'), await cache.get('a', async () => ({ value: 7, bytes: 1 }))]).toEqual([false, 7])
 })
 
 class WatchedCache extends KvCache {

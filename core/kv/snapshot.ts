@@ -12,9 +12,11 @@ import { decodeRunMeta, type RunMeta } from '../format/run/run.ts'
 import { present } from '../kernel/assert.ts'
 import { isSluiceError, SluiceError } from '../kernel/errors.ts'
 import { mapAtOnce } from '../kernel/parallel.ts'
+import { type Memory, memoryOf } from '../log/read/memory.ts'
+import { merged } from '../log/read/merged.ts'
 import type { ByteRange, ObjectStore } from '../ports/objects.ts'
-import type { KvCache } from './cache.ts'
-import { merged, type Sorted } from './sorted.ts'
+import type { Borrowed, KvCache } from './cache.ts'
+import { merged as mergedRecords, type Sorted } from './sorted.ts'
 
 export interface SnapshotReading {
   readonly objects: ObjectStore
@@ -67,10 +69,9 @@ export async function findInRuns(
   for (let depth = 0; left.length > 0; depth++) {
     const byPlace = Map.groupBy(left, (i) => present(placesOf[i]?.[depth], 'the place of a key'))
     const missed: number[] = []
-    await mapAtOnce([...byPlace], readsAtOnce, async ([place, own]) => {
-      const block = await readBlock(reading, place)
+    await eachBlock(reading, [...byPlace.keys()], async (place, block) => {
       const states: (readonly [number, KeyState])[] = []
-      for (const i of own) {
+      for (const i of byPlace.get(place) ?? []) {
         const state = block.find(keys[i] as string)
         if (state !== undefined) states.push([i, state])
         else if ((placesOf[i]?.length ?? 0) > depth + 1) missed.push(i)
@@ -79,6 +80,52 @@ export async function findInRuns(
     })
     left = missed
   }
+}
+
+/** Those that lie close are read at once, and none is held when it was seen but by the cache. */
+async function eachBlock(
+  reading: SnapshotReading,
+  places: readonly BlockPlace[],
+  see: (place: BlockPlace, block: RunBlock) => Promise<void>,
+): Promise<void> {
+  const { cache, tableId } = reading
+  const alone: BlockPlace[] = []
+  const missing: (ByteRange & { readonly key: string; readonly place: BlockPlace })[] = []
+  for (const place of places) {
+    const id = blockId(reading, place)
+    const block = cache.borrow<RunBlock>(id)
+    if (block !== undefined) await see(place, block.value).finally(block.giveBack)
+    else if (cache.isReading(id)) alone.push(place)
+    else missing.push({ key: objectKey(tableId, place.run.object), ...place.range, place })
+  }
+  const together = merged(missing, togetherBytesMax(cache)).map((group) => group.map(({ place }) => place))
+  await Promise.all([
+    mapAtOnce(alone, readsAtOnce, async (place) => see(place, await readBlock(reading, place))),
+    mapAtOnce(together, readsAtOnce, async (group) => {
+      const blocks = await readTogether(reading, group)
+      try {
+        for (const [i, place] of group.entries()) await see(place, blocks.value[i] as RunBlock)
+      } finally {
+        blocks.giveBack()
+      }
+    }),
+  ])
+}
+
+/** What sixteen buckets read at once is a quarter of the budget at most. */
+const togetherBytesMax = ({ bytesMax }: KvCache): number => Math.min(64 * 1024, bytesMax / (4 * 16 * readsAtOnce))
+
+/** Of one run, in order. */
+function readTogether(reading: SnapshotReading, places: readonly BlockPlace[]): Promise<Borrowed<readonly RunBlock[]>> {
+  const { run } = present(places[0], 'a block')
+  const ids = places.map((place) => blockId(reading, place))
+  return reading.cache.borrowAll(ids, () =>
+    readBlocks(
+      reading,
+      run,
+      places.map(({ range }) => range),
+    ),
+  )
 }
 
 /** Of each key, newest first. The metas of all runs together may be large: each is let go at once. */
@@ -121,7 +168,7 @@ const aheadBytesMax = 1024 * 1024
 
 /** All records of these runs, as `recordsOf`, in few long reads: metas come from the cache and into it, blocks do not. */
 export const allRecordsOf = (reading: SnapshotReading, runs: readonly RunRef[]): Sorted =>
-  merged(byLevel(runs).map((own) => wholeRuns(reading, own)))
+  mergedRecords(byLevel(runs).map((own) => wholeRuns(reading, own)))
 
 async function* wholeRuns(reading: SnapshotReading, runs: readonly RunRef[]): Sorted {
   for (const run of runs) {
@@ -131,20 +178,27 @@ async function* wholeRuns(reading: SnapshotReading, runs: readonly RunRef[]): So
       let next = first + 1
       while (next < meta.blocks && meta.range(next).end - start <= aheadBytesMax) next++
       const ranges = Array.from({ length: next - first }, (_, i) => meta.range(first + i))
-      for (const block of await readBlocks(reading, run, ranges)) yield block.from(0)
+      for (const block of (await readBlocks(reading, run, ranges)).values) yield block.from(0)
       first = next
     }
   }
 }
 
-/** Of ranges that lie one behind the other. */
-function readBlocks(reading: SnapshotReading, run: RunRef, ranges: readonly ByteRange[]): Promise<readonly RunBlock[]> {
+interface ReadBlocks {
+  readonly values: readonly RunBlock[]
+  readonly bytes: number
+  readonly memory: Memory
+}
+
+/** Of ranges in their order, that lie close, in one read. */
+function readBlocks(reading: SnapshotReading, run: RunRef, ranges: readonly ByteRange[]): Promise<ReadBlocks> {
   const key = objectKey(reading.tableId, run.object)
   const start = present(ranges[0], 'a block').start
   const end = present(ranges.at(-1), 'a block').end
   return readAgain(async () => {
     const bytes = await readRange(reading, key, { start, end })
-    return ranges.map((range) => decodeRunBlock(bytes.subarray(range.start - start, range.end - start), range.start, key))
+    const values = ranges.map((range) => decodeRunBlock(bytes.subarray(range.start - start, range.end - start), range.start, key))
+    return { values, bytes: bytes.length, memory: memoryOf(bytes) }
   })
 }
 
@@ -154,7 +208,7 @@ function readBlocks(reading: SnapshotReading, run: RunRef, ranges: readonly Byte
  */
 export function recordsOf(reading: SnapshotReading, runs: readonly RunRef[], from = ''): Sorted {
   const own = byLevel(runs.filter(({ last }) => last >= from))
-  return merged(own.map((each) => chained(reading, each, from)))
+  return mergedRecords(own.map((each) => chained(reading, each, from)))
 }
 
 /** Each of level 0 by itself, because those may overlap. */
@@ -184,15 +238,15 @@ function readMeta(reading: SnapshotReading, run: RunRef): Promise<RunMeta> {
   )
 }
 
-function readBlock(reading: SnapshotReading, { run, range }: BlockPlace): Promise<RunBlock> {
-  const key = objectKey(reading.tableId, run.object)
-  return reading.cache.get(`${key}#${range.start}`, () =>
-    readAgain(async () => {
-      const bytes = await readRange(reading, key, range)
-      return { value: decodeRunBlock(bytes, range.start, key), bytes: bytes.length }
-    }),
-  )
+function readBlock(reading: SnapshotReading, place: BlockPlace): Promise<RunBlock> {
+  return reading.cache.get(blockId(reading, place), async () => {
+    const { values, bytes } = await readBlocks(reading, place.run, [place.range])
+    return { value: present(values[0], 'a block'), bytes }
+  })
 }
+
+const blockId = ({ tableId }: SnapshotReading, { run, range }: BlockPlace): string =>
+  `${objectKey(tableId, run.object)}#${range.start}`
 
 async function readRange({ objects }: SnapshotReading, key: string, range: ByteRange): Promise<Uint8Array> {
   const bytes = await objects.read(key, range)

@@ -20,17 +20,21 @@ export interface Asked extends Wanted {
 const gapBytesMax = 32 * 1024
 const mergedBytesMax = 4 * 1024 * 1024
 
-/** One read: ranges of one object, in order, with small gaps. */
+/** One read. */
 export type Group = readonly Asked[]
 
-export function merged(wanted: readonly Asked[]): readonly Group[] {
+/** Each: ranges of one object, in order, with small gaps, of at most `bytesMax` together or one. */
+export function merged<T extends Pick<Wanted, 'key' | 'start' | 'end'>>(
+  wanted: readonly T[],
+  bytesMax = mergedBytesMax,
+): readonly (readonly T[])[] {
   const sorted = [...wanted].sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : a.start - b.start))
-  const groups: Asked[][] = []
-  let last: Asked[] = []
+  const groups: T[][] = []
+  let last: T[] = []
   let end = 0
   for (const one of sorted) {
     const first = last[0]
-    const fits = first?.key === one.key && one.start <= end + gapBytesMax && one.end - first.start <= mergedBytesMax
+    const fits = first?.key === one.key && one.start <= end + gapBytesMax && one.end - first.start <= bytesMax
     if (fits) last.push(one)
     else {
       last = [one]
