@@ -134,8 +134,9 @@ export const keyedBugs: readonly PlantedBug[] = [
     id: 'V11',
     what: 'an update of a row draws a number as an insert does',
     file: 'core/kv/merge/merger.ts',
-    find: '        return targets?.isKeyOnly === true ? old : upsert(old, row, targets)',
-    replace: '        return targets?.isKeyOnly === true ? old : upsert(inserted(columns, old, undefined, draw), row, targets)',
+    find: "return kind === 'upsert' ? upsert(old, row, targets) : emptied(columns, old, targets)",
+    replace:
+      "return kind === 'upsert' ? upsert(inserted(columns, old, undefined, draw), row, targets) : emptied(columns, old, targets)",
     scenario: 'keyed',
     seedsMax: 100,
   },
@@ -143,9 +144,8 @@ export const keyedBugs: readonly PlantedBug[] = [
     id: 'V12',
     what: 'a lookup that inserts writes over a row that came meanwhile',
     file: 'core/kv/merge/merger.ts',
-    find: '        return targets?.isKeyOnly === true ? old : upsert(old, row, targets)',
-    replace:
-      '        return upsert(old, row, targets?.isKeyOnly === true ? { ...targets, isTarget: columns.isKey.map(() => true) } : targets)',
+    find: "if (isThere && (mergeEngine === 'first-row' || targets?.isKeyOnly === true)) return 'old'",
+    replace: "if (isThere && mergeEngine === 'first-row') return 'old'",
     scenario: 'keyed',
     seedsMax: 300,
   },
