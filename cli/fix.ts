@@ -15,6 +15,7 @@ export function fixFor({ code, message, method, path }: Refusal): string | undef
   if (database === undefined) return undefined
   const name = quoted(`${database}.${table}`)
   const show = table === undefined ? `sluice db describe ${quoted(database)}` : `sluice table describe ${name}`
+  const isCreate = method === 'PUT' && partition === undefined
   switch (code) {
     case 'not-found':
       if (method === 'PUT' && message.startsWith('database')) return `sluice db create ${quoted(database)}`
@@ -35,9 +36,10 @@ export function fixFor({ code, message, method, path }: Refusal): string | undef
         : message.includes('read its log')
           ? `sluice fetch ${name}`
           : show
+    case 'unknown-field':
+      return isCreate ? `sluice ${table === undefined ? 'db' : 'table'} create --help` : show
     case 'exists':
     case 'changed':
-    case 'unknown-field':
     case 'invalid-rows':
     case 'invalid-filter':
       return show

@@ -1,5 +1,6 @@
 /** `sluice`: the command. Exit status 0 done, 1 failed, 2 wrong usage. */
 import { Argument, Command, CommanderError } from 'commander'
+import product from '../package.json' with { type: 'json' }
 import { addDatabase } from './commands/database.ts'
 import { addKeyed } from './commands/keyed.ts'
 import { addPartition } from './commands/partition.ts'
@@ -33,6 +34,7 @@ function fileFailure(error: unknown): Failure {
 function program(): Command {
   const top = new Command('sluice')
     .description('A streaming lakehouse: tables over HTTP, in object storage and Apache Iceberg.')
+    .version(product.version, '--version', 'print the version')
     .exitOverride()
   top
     .command('serve')

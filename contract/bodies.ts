@@ -84,7 +84,16 @@ export const alterIn = z
 export const databaseAlterIn = z.strictObject({ setOptions: z.optional(z.record(text, z.nullable(text))) })
 
 const row = z.record(text, z.unknown()).check(z.meta({ id: 'Row' }))
-export const rowsIn = z.strictObject({ rows: z.array(row) }).check(z.meta({ id: 'Rows' }))
+/** As they may be said; core/kv/records.ts reads them. */
+const op = z.nullable(z.enum(['+A', '+I', '+U', 'U', '-U', '-D', 'D'])).check(
+  z.meta({
+    description:
+      'what the row asks, in tables with a primary key: +A +I +U U upsert, D -D delete, -U nothing, as a changelog has them; op= if absent or null. In Arrow also the codes 0 +A, 1 +I, 2 -U, 3 +U, 4 -D',
+  }),
+)
+export const rowsIn = z
+  .strictObject({ rows: z.array(z.looseObject({ __op: z.optional(op) })) })
+  .check(z.meta({ id: 'Rows', description: 'rows by column name; as NDJSON one a line' }))
 
 const keys = z
   .array(row)

@@ -4,7 +4,7 @@
 import * as z from 'zod/mini'
 import { createDocument, type ZodOpenApiOperationObject, type ZodOpenApiPathsObject } from 'zod-openapi'
 import type { ErrorCode } from '../core/kernel/errors.ts'
-import { errorOut } from './bodies.ts'
+import { errorOut, rowsIn } from './bodies.ts'
 import { statusOf } from './errors.ts'
 import { icebergErrorOut } from './iceberg.ts'
 import { icebergStatusOf } from './iceberg-errors.ts'
@@ -146,7 +146,7 @@ function requestBody(route: Route): object {
       content: {
         [media.arrow]: {},
         [media.ndjson]: {},
-        [media.json]: { schema: z.object({ rows: z.array(z.record(z.string(), z.unknown())) }) },
+        [media.json]: { schema: rowsIn },
       },
     },
   }

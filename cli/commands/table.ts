@@ -37,7 +37,7 @@ function addCreate(table: Command): void {
     .option('--partition-by <names>', 'as a,b')
     .option('--buckets <n>', 'how many, 1 if absent', Number)
     .option('--bucket-key <names>', 'as a,b')
-    .option('--option <name=value>', 'of the table; repeat it', eachPair)
+    .option('--option <name=value>', 'of the table, as in docs/options.md; repeat it', eachPair)
     .action(async (name: string, specification: string | undefined, flags: CreateFlags) => {
       const path = tablePath(name)
       const asked = await tableSpecification(specification, flags)

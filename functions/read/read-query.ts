@@ -153,9 +153,14 @@ function notOne(table: Table, { bucket, partition, offset = '' }: FetchQuery): S
 }
 
 function positionOf(text: string | undefined): Position {
+  if (text === undefined)
+    throw bad(
+      'offset',
+      'say where to begin with offset= (earliest, latest, @ and a time, or a number), or where to go on with cursor=',
+    )
   if (text === 'earliest' || text === 'latest') return text
-  if (text?.startsWith('@')) return { time: timeOf(text.slice(1)) }
-  const value = text !== undefined && /^[0-9]{1,40}$/.test(text) ? BigInt(text) : -1n
+  if (text.startsWith('@')) return { time: timeOf(text.slice(1)) }
+  const value = /^[0-9]{1,40}$/.test(text) ? BigInt(text) : -1n
   if (value < 0n || value > limits.offsetMax)
     throw bad('offset', `offset must be earliest, latest, @ and a time, or a whole number from 0 to ${limits.offsetMax}`)
   return offsetOf(value)

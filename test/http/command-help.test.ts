@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import { beforeAll, expect, test } from 'vitest'
 import { fixFor } from '../../cli/fix.ts'
+import product from '../../package.json' with { type: 'json' }
 import { makeTable, siteOfFile } from './harness.ts'
 import { sluice } from './sluice.ts'
 
@@ -19,6 +20,8 @@ test.each([
   [['table', 'list', 'absent'], 'sluice db list'],
   [['table', 'create', 'absent.t', '--column', 'id int'], 'sluice db create absent'],
   [['table', 'create', 'd.orders', '--column', 'id int'], 'sluice table describe d.orders'],
+  [['table', 'create', 'd.new', '--column', 'id int', '--option', 'foo=1'], 'sluice table create --help'],
+  [['table', 'alter', 'd.orders', '--set', 'foo=1'], 'sluice table describe d.orders'],
   [['db', 'drop', 'd'], 'sluice db drop d --cascade'],
   [['fetch', 'd.orders', '--bucket', '0', '--from', '9'], 'sluice offsets d.orders'],
   [['fetch', 'd.orders', '--where', 'nothing = 1'], 'sluice table describe d.orders'],
@@ -71,6 +74,10 @@ test('bash takes the script and completes with it', async () => {
 
 test.each(['zsh', 'fish'])('%s has a script', async (shell) => {
   expect(await run('completion', shell)).toMatchObject({ status: 0, out: expect.stringContaining('sluice complete --') })
+})
+
+test('the command says its version', async () => {
+  expect(await run('--version')).toMatchObject({ status: 0, out: `${product.version}\n`, err: '' })
 })
 
 test('a shell that is none is wrong usage', async () => {

@@ -75,6 +75,25 @@ test('a parameter that no build knows is a mistake, with the values that there a
   expect((await refused('GET', `${path}/rows?limit=0`)).message).toContain('written in digits alone')
 })
 
+test('a fetch that does not say where to begin is told how to', async () => {
+  expect(await refused('GET', `${path}/log`)).toMatchObject({
+    status: 400,
+    message: expect.stringMatching(/^say where to begin with offset=.*cursor=/),
+    facts: { parameter: 'offset' },
+  })
+  expect((await refused('GET', `${path}/log?offset=first`)).message).toMatch(/^offset must be earliest, latest/)
+})
+
+test('what a row may ask is in /openapi.json, and all of it is taken', async () => {
+  const { json } = await site.client.get('/openapi.json')
+  const [{ enum: ops }] = json.components.schemas.Rows.properties.rows.items.properties.__op.anyOf
+  expect(ops).toContain('-D')
+  const rows = ops.map((__op: string) => JSON.stringify({ id: 9, text: 'a', __op }))
+  const produced = await site.client.send('POST', `${path}/records`, { body: rows.join('\n'), headers: ndjson })
+  expect(produced.status).toBe(200)
+  expect((await refused('POST', `${path}/records`, '{"id":9,"__op":"I"}', ndjson)).message).toContain('__op')
+})
+
 test('options that are fixed say so, and those that are misspelt list what there is', async () => {
   const log = await makeTable(site.client, 'log')
   const patch = (table: string, setOptions: object) => refused('PATCH', table, JSON.stringify({ setOptions }))
