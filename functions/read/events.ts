@@ -1,6 +1,7 @@
 /**
  * A live tail as server-sent events: rows as they come, each event with the cursor behind its last row, so that a reader who lost
- * the connection goes on exactly there. The stream ends by itself, in time, and says why; a stream that fails is cut, and the reader
+ * the connection goes on exactly there. A page is read, written as one chunk of events and let go, so a reader who does not read
+ * holds that chunk and nothing else. The stream ends by itself, in time, and says why; a stream that fails is cut, and the reader
  * comes back with its last cursor.
  */
 import { errorBody } from '../../contract/errors.ts'
@@ -14,7 +15,7 @@ import { cursorAfter, type ReadQuery } from './read-query.ts'
 import { awaitPage, type Patience } from './waiting.ts'
 
 const eventBytesMax = 64 * 1024
-/** Of a page, so that a reader who is slow holds little. */
+/** Of a page, and of its rows as JSON, so that a reader who is slow holds little; one row comes whatever its size. */
 const pageBytesMax = 256 * 1024
 const pageRowsMax = 1_000
 const aliveMs = 10_000
@@ -47,15 +48,12 @@ export async function* events(
   let cursor = cursorAfter(table, asked, page, 0)
   for (;;) {
     const isOver = tail.until <= world.clock.now() || (tail.isBuffered && page.rows.length > 0)
-    for (const event of recordsOf(page, at)) {
-      world.meter.add('rows.fetched', event.rows)
-      yield event.bytes
-    }
-    const rows = rowsIn(page)
+    const { text, rows } = recordsOf(page, at)
     const after = cursorAfter(at.table, at.asked, page, rows)
     page.release()
+    world.meter.add('rows.fetched', rows)
     // past what a filter left out: an id without data moves the reader's last one
-    if (rows === 0) yield utf8(after === cursor ? ': alive\n\n' : `id: ${after}\n\n`)
+    yield utf8(rows > 0 ? text : after === cursor ? ': alive\n\n' : `id: ${after}\n\n`)
     cursor = after
     if (tail.signal.aborted) return yield end('drain')
     if (isOver) return yield end('time')
@@ -112,37 +110,34 @@ function ended(error: unknown): Uint8Array {
   throw error
 }
 
-interface Event {
-  readonly bytes: Uint8Array
+interface Records {
+  readonly text: string
   readonly rows: number
 }
 
-const rowsIn = ({ rows }: Page): number => rows.reduce((sum, batch) => sum + batch.rows, 0)
-
-/** All rows of the page, in events of at most 64 KiB or of one row. */
-function* recordsOf(page: Page, { table, asked }: { readonly table: Table; readonly asked: ReadQuery }): Iterable<Event> {
+/** The first rows of the page, in events of at most 64 KiB or of one row. */
+function recordsOf(page: Page, { table, asked }: At): Records {
   const writer = jsonWriter(asked.columns, { wrapping: 'lines', isTable: !asked.isOneBucket })
-  const { pieces } = writer.write(page.rows, Number.POSITIVE_INFINITY)
+  const { pieces } = writer.write(page.rows, pageBytesMax)
+  const events: string[] = []
   let lines: string[] = []
   let bytes = 0
   let rows = 0
-  const event = (): Event => {
-    const cursor = cursorAfter(table, asked, page, rows)
-    const text = `event: records\nid: ${cursor}\ndata: [${lines.join(',')}]\n\n`
-    const made = { bytes: utf8(text), rows: lines.length }
+  const close = (): void => {
+    events.push(`event: records\nid: ${cursorAfter(table, asked, page, rows)}\ndata: [${lines.join(',')}]\n\n`)
     lines = []
     bytes = 0
-    return made
   }
   for (const piece of pieces) {
     for (const line of utf8Text(piece).split('\n')) {
       if (line === '') continue
       const length = utf8(line).length + 1
-      if (lines.length > 0 && bytes + length > eventBytesMax) yield event()
+      if (lines.length > 0 && bytes + length > eventBytesMax) close()
       lines.push(line)
       bytes += length
       rows += 1
     }
   }
-  if (lines.length > 0) yield event()
+  if (lines.length > 0) close()
+  return { text: events.join(''), rows }
 }

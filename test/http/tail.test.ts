@@ -197,6 +197,34 @@ test('tails that nobody reads hold little, whatever the log holds, and the serve
   await own.close()
 }, 60_000)
 
+test('what tails that nobody reads hold counts among the bytes in flight, and is little where JSON is many times the size of a row', async () => {
+  const own = await memorySite({ bytesInFlightMax: 4 * 2 ** 20 })
+  const columns = Array.from({ length: 300 }, (_, i) => ({ name: `${'long name '.repeat(15)}${i}`, type: 'int' }))
+  const path = await makeTable(own.client, 'wide', { columns: [{ name: 'id', type: 'bigint' }, ...columns] })
+  await produce(
+    own,
+    path,
+    Array.from({ length: 1_000 }, (_, id) => ({ id })),
+  )
+  const before = bytesHeld()
+  const sockets = Array.from({ length: 40 }, () => {
+    const socket = createConnection(own.client.port, '127.0.0.1')
+    socket.on('error', () => undefined)
+    socket.write(`GET ${path}/log?offset=earliest HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n`)
+    socket.pause()
+    return socket
+  })
+  const answers = async (status: number): Promise<void> => {
+    while ((await own.client.get(path)).status !== status) await pause(100)
+  }
+  await answers(429)
+  await pause(1_000)
+  expect(bytesHeld() - before).toBeLessThan(sockets.length * 2 ** 20)
+  for (const socket of sockets) socket.destroy()
+  await answers(200)
+  await own.close()
+}, 60_000)
+
 /** By this process, which the server is in, after what can go is gone. */
 function bytesHeld(): number {
   collectGarbage()
