@@ -20,7 +20,7 @@ import { columnNames } from '../columns.ts'
 import { jsonReply } from '../http/reply.ts'
 import { withTable } from '../tables.ts'
 import type { FunctionWorld } from '../world.ts'
-import { answerBatch, arrowBody, assertKeyed, columnsNamed, jsonRows } from './keyed.ts'
+import { answerBatch, arrowBody, assertKeyed, columnsNamed, jsonRows } from './answer.ts'
 import { decodeScanCursor, encodeScanCursor } from './scan-cursor.ts'
 
 export const rows: Handler<'rows'> = ({ params, query, wants }, world) =>

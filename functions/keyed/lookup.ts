@@ -9,7 +9,7 @@ import { batchOf, type Row } from '../../core/kv/values.ts'
 import type { Table } from '../../core/model/table.ts'
 import type { Handler, Reply } from '../call.ts'
 import { withTable } from '../tables.ts'
-import { arrowBody, assertKeyed, bucketsText, columnsNamed, jsonRows, keysOf } from './keyed.ts'
+import { arrowBody, assertKeyed, bucketsText, columnsNamed, jsonRows, keysOf } from './answer.ts'
 
 export const lookup: Handler<'lookup'> = ({ params, value, wants }, world) =>
   withTable(world.tables, params, async (table) => {
