@@ -5,7 +5,7 @@ import { encodeFramePieces } from '../../core/format/arrow/frame.ts'
 import { encodeSchemaMessage, endOfStream } from '../../core/format/arrow/schema.ts'
 import { splitBatch } from '../../core/format/arrow/take.ts'
 import { decodeRows } from '../../core/format/json/decode.ts'
-import { encodeRows } from '../../core/format/json/encode.ts'
+import { linesOf, type TakenLines, takeLines } from '../../core/format/json/lines.ts'
 import { RowProblem } from '../../core/format/json/source.ts'
 import { utf8 } from '../../core/kernel/bytes.ts'
 import { SluiceError } from '../../core/kernel/errors.ts'
@@ -82,12 +82,8 @@ export function answerBatch(table: Table, columns: readonly Column[], rows: read
   )
 }
 
-/** One text a row, as in `{"rows":[…]}`. */
-export function jsonRows(batch: Batch): readonly string[] {
-  if (batch.rows === 0) return []
-  const text = Buffer.from(encodeRows(batch, undefined, 'ndjson')).toString()
-  return text.slice(0, -1).split('\n')
-}
+/** As many of the rows as have so many bytes, but at least one: lines. */
+export const rowLines = (batch: Batch, bytesMax: number): TakenLines => takeLines(linesOf([{ batch }]), bytesMax)
 
 const keyIndexField: Field = { name: '__key', type: { kind: 'int' }, nullable: false, id: 0 }
 

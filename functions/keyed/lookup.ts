@@ -1,15 +1,17 @@
 /** POST …/lookup and …/lookup/prefix: rows by key, in the order of the keys. */
 import { media } from '../../contract/media.ts'
-import { encodeRows } from '../../core/format/json/encode.ts'
+import type { Batch } from '../../core/format/arrow/column.ts'
+import { joinedByCommas } from '../../core/format/json/lines.ts'
 import { present } from '../../core/kernel/assert.ts'
+import { joined, lengthOf, utf8, utf8Text } from '../../core/kernel/bytes.ts'
 import { type Effect, SluiceError } from '../../core/kernel/errors.ts'
 import { limits } from '../../core/kernel/limits.ts'
-import type { LookupOptions } from '../../core/kv/lookup.ts'
+import type { LookedUp, LookupOptions } from '../../core/kv/lookup.ts'
 import { batchOf, type Row } from '../../core/kv/values.ts'
 import type { Table } from '../../core/model/table.ts'
 import type { Handler, Reply } from '../call.ts'
 import { withTable } from '../tables.ts'
-import { arrowBody, assertKeyed, bucketsText, columnsNamed, jsonRows, keysOf } from './answer.ts'
+import { arrowBody, assertKeyed, bucketsText, columnsNamed, keysOf, rowLines } from './answer.ts'
 
 export const lookup: Handler<'lookup'> = ({ params, value, wants }, world) =>
   withTable(world.tables, params, async (table) => {
@@ -34,13 +36,11 @@ export const lookup: Handler<'lookup'> = ({ params, value, wants }, world) =>
     )
     const effect = inserted > 0 ? 'done' : 'none'
     if (wants === media.arrow) return rowsReply(wants, arrowBody(batch, { keyIndices: there, buckets }), effect)
-    if (there.length === found.length) {
-      const rows = encodeRows(batch, undefined, 'json')
-      return rowsReply(wants, [rows.subarray(0, -1), Buffer.from(`,"buckets":${bucketsText(buckets)}}`)], effect)
-    }
+    const lines = allLines(batch, effect)
+    if (there.length === found.length) return rowsReply(wants, jsonBody(joinedByCommas(lines), buckets), effect)
     const texts = new Array<string>(found.length).fill('null')
-    for (const [i, text] of jsonRows(batch).entries()) texts[present(there[i], 'the index of a key')] = text
-    return rowsReply(wants, [Buffer.from(`{"rows":[${texts.join(',')}],"buckets":${bucketsText(buckets)}}`)], effect)
+    for (const [i, text] of textsOf(lines).entries()) texts[present(there[i], 'the index of a key')] = text
+    return rowsReply(wants, jsonBody([utf8(texts.join(','))], buckets), effect)
   })
 
 type Asked = Pick<Parameters<Handler<'lookup'>>[0]['value'], 'stale' | 'columns'>
@@ -61,9 +61,9 @@ export const lookupPrefix: Handler<'lookupPrefix'> = ({ params, value, wants }, 
     world.meter.add('keys.looked-up', keys.rows)
     const batch = batchOf(columns, found.flat())
     if (wants === media.arrow) return rowsReply(wants, arrowBody(batch, { keyIndices: indicesOf(found), buckets }))
-    const texts = jsonRows(batch).values()
+    const texts = textsOf(allLines(batch)).values()
     const lists = found.map((rows) => `[${rows.map(() => texts.next().value).join(',')}]`)
-    return rowsReply(wants, [Buffer.from(`{"rows":[${lists.join(',')}],"buckets":${bucketsText(buckets)}}`)])
+    return rowsReply(wants, jsonBody([utf8(lists.join(','))], buckets))
   })
 
 const indicesOf = (found: readonly (readonly Row[])[]): readonly number[] => found.flatMap((rows, i) => rows.map(() => i))
@@ -81,19 +81,31 @@ function prefixColumns({ primaryKey = [], partitionBy, buckets, database, name }
   )
 }
 
-/** `effect`: of the call before its answer. */
+/** `effect`: of the call before its answer. Errors: `too-large`, before more is written than can be sent. */
+function allLines(batch: Batch, effect: Effect = 'none'): readonly Uint8Array[] {
+  const { pieces, rows } = rowLines(batch, answerBytesMax)
+  if (rows < batch.rows) throw tooLarge(effect)
+  return pieces
+}
+
+/** One a row. */
+const textsOf = (lines: readonly Uint8Array[]): readonly string[] => utf8Text(joined(lines)).split('\n').slice(0, -1)
+
+const jsonBody = (rows: readonly Uint8Array[], buckets: LookedUp<unknown>['buckets']): readonly Uint8Array[] => [
+  utf8('{"rows":['),
+  ...rows,
+  utf8(`],"buckets":${bucketsText(buckets)}}`),
+]
+
 const rowsReply = (type: string, body: readonly Uint8Array[], effect: Effect = 'none'): Reply => {
-  const bytes = body.reduce((sum, { length }) => sum + length, 0)
-  if (bytes > answerBytesMax)
-    throw new SluiceError(
-      'too-large',
-      `the answer has more than ${answerBytesMax} bytes: ask for fewer keys or columns at once`,
-      {
-        effect,
-      },
-    )
+  if (lengthOf(body) > answerBytesMax) throw tooLarge(effect)
   return { status: 200, headers: { 'Content-Type': type }, body }
 }
+
+const tooLarge = (effect: Effect): SluiceError =>
+  new SluiceError('too-large', `the answer has more than ${answerBytesMax} bytes: ask for fewer keys or columns at once`, {
+    effect,
+  })
 
 /** What every host can send. */
 const answerBytesMax = limits.fetchBodyBytesMax + 1024 * 1024

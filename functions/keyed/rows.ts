@@ -4,7 +4,9 @@
  */
 import { media } from '../../contract/media.ts'
 import { selectRows } from '../../core/format/arrow/filter.ts'
+import { joinedByCommas } from '../../core/format/json/lines.ts'
 import { present } from '../../core/kernel/assert.ts'
+import { utf8 } from '../../core/kernel/bytes.ts'
 import { SluiceError } from '../../core/kernel/errors.ts'
 import { limits } from '../../core/kernel/limits.ts'
 import { mapAtOnce } from '../../core/kernel/parallel.ts'
@@ -20,7 +22,7 @@ import { columnNames } from '../columns.ts'
 import { jsonReply } from '../http/reply.ts'
 import { withTable } from '../tables.ts'
 import type { FunctionWorld } from '../world.ts'
-import { answerBatch, arrowBody, assertKeyed, columnsNamed, jsonRows } from './answer.ts'
+import { answerBatch, arrowBody, assertKeyed, columnsNamed, rowLines } from './answer.ts'
 import { decodeScanCursor, encodeScanCursor } from './scan-cursor.ts'
 
 export const rows: Handler<'rows'> = ({ params, query, wants }, world) =>
@@ -114,24 +116,14 @@ function answer(
   })
   if (wants === media.arrow)
     return { reply: { status: 200, headers: headers(taken.length, rest.cursor), body: arrowBody(batch) }, lease: rest.lease }
-  const texts = jsonRows(batch)
-  let count = 0
-  let bytes = 0
-  for (; count < texts.length; count++) {
-    bytes += (texts[count] as string).length * 3 + 1
-    if (bytes > 3 * limits.fetchBodyBytesMax && count > 0) break
-  }
+  const { pieces, rows: count } = rowLines(batch, limits.fetchBodyBytesMax)
   const last = taken[count - 1]
   const isWhole = count === taken.length || last === undefined
   const cursor = isWhole
     ? rest.cursor
     : encodeScanCursor({ ...placeOf(table, last.at), place: { ...last.place, after: last.key } })
-  const kept = texts.slice(0, count)
-  const text = wants === media.ndjson ? kept.map((line) => `${line}\n`).join('') : `{"rows":[${kept.join(',')}]}`
-  return {
-    reply: { status: 200, headers: headers(count, cursor), body: Buffer.from(text) },
-    lease: isWhole ? rest.lease : last.place.lease,
-  }
+  const body = wants === media.ndjson ? pieces : [utf8('{"rows":['), ...joinedByCommas(pieces), utf8(']}')]
+  return { reply: { status: 200, headers: headers(count, cursor), body }, lease: isWhole ? rest.lease : last.place.lease }
 }
 
 function requestOf(table: Table, { limit, where }: Query, wants: string): Omit<ScanRequest, 'bytesMax'> {

@@ -400,3 +400,23 @@ describe('what is refused, with nothing changed', () => {
     expect((await lookup('/v1/databases/d/tables/none', { keys: [oslo] })).status).toBe(404)
   })
 })
+
+test('rows without values under long names are answered in pages of 4 MiB, and a lookup of too many is refused', async () => {
+  const wide = Array.from({ length: 300 }, (_, i) => ({ name: `${'名'.repeat(150)}${i}`, type: 'int' }))
+  const path = await makeTable(site.client, 'names', { columns: [{ name: 'k', type: 'int' }, ...wide], primaryKey: ['k'] })
+  const keys = Array.from({ length: 200 }, (_, k) => ({ k }))
+  await send(path, keys)
+  const seen: unknown[] = []
+  for (let cursor = ''; ; ) {
+    const { bytes, headers } = await site.client.raw('GET', `${path}/rows?${cursor}`)
+    expect(bytes.length).toBeLessThanOrEqual(4 * 2 ** 20)
+    seen.push(...readLines(bytes.toString()).map(({ k }) => k))
+    if (headers['sluice-cursor'] === undefined) break
+    cursor = `cursor=${headers['sluice-cursor']}`
+  }
+  expect(seen).toEqual(keys.map(({ k }) => k))
+  const lookup = (body: object) => site.client.send('POST', `${path}/lookup`, { json: body })
+  const { status, json } = await lookup({ keys })
+  expect([status, json.error.code, json.error.effect]).toEqual([413, 'too-large', 'none'])
+  expect((await lookup({ keys, columns: ['k'] })).json.rows).toEqual(keys)
+})
