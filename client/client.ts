@@ -30,7 +30,7 @@ import { type BytesBatch, type FetchOptions, fetchBytes, fetchRows, type RowBatc
 import { LookupPool } from './read/lookup-pool.ts'
 import type { LookupOptions, PrefixOptions } from './read/lookups.ts'
 import type { PageFormat } from './read/page.ts'
-import { type BytesPage, currentBytes, currentRows, type RowsOptions, type RowsPage } from './read/rows.ts'
+import { type BytesPage, currentBytes, currentRows, endScan, type RowsOptions, type RowsPage } from './read/rows.ts'
 import { type TailOptions, tailRows } from './read/tail.ts'
 import { type Answer, type Ask, ask, askOnce, type Connection, type Fetch } from './request.ts'
 import { RowReader } from './schema.ts'
@@ -165,6 +165,14 @@ export class SluiceClient {
     const source = this.#source(db, table)
     const { format = 'rows' } = options
     return format === 'rows' ? currentRows(source, options, this.#rowReader(db, table)) : currentBytes(source, options, format)
+  }
+
+  /**
+   * Of a reader of `rows` that stops behind a page and will not go on from its cursor: the scan gives back its place, one of eight of
+   * its bucket, which it holds otherwise until it runs out.
+   */
+  endRows(db: string, table: string, cursor: string): Promise<void> {
+    return endScan(this.#source(db, table), cursor)
   }
 
   /** Without reading them. */

@@ -166,6 +166,14 @@ test('a changelog says what each change is, and where it lies', async () => {
   })
 })
 
+test('a scan is ended by its cursor, also where the server does not know how', async () => {
+  const { client, sent } = clientOf([lost(), rows([], ''), refusal(400, 'unknown-field'), refusal(400, 'bad-cursor')])
+  await client.endRows('d', 't', 'c 1')
+  await client.endRows('d', 't', 'c 1')
+  await expect(client.endRows('d', 't', 'c 1')).rejects.toMatchObject({ code: 'bad-cursor' })
+  expect(sent.map(({ path }) => path)).toEqual(new Array(4).fill('/v1/databases/d/tables/t/rows?cursor=c+1&end=true'))
+})
+
 test('a binlog has the rows before and after, typed, and goes on by its cursor', async () => {
   const { client, sent } = clientOf([rows(old.binlog, 'c'), json(200, old.table), rows([], 'c')])
   const found = []

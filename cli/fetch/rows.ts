@@ -1,5 +1,5 @@
 /** `sluice rows`: the current rows of a table with a primary key, page by page, or only how many there are. */
-import { callJson, callPage, type Remote } from '../http.ts'
+import { call, callJson, callPage, type Remote } from '../http.ts'
 import { tableColumns } from './main.ts'
 import { type FormatFlags, formatOf, limitOf, pageFormat, pageRowsMax, printerOf, stopping, write } from './output.ts'
 
@@ -23,12 +23,19 @@ export async function readRows(tablePath: string, flags: RowsFlags): Promise<voi
     const query = new URLSearchParams({ ...chosen, limit, ...(cursor !== undefined && { cursor }) })
     const patience = cursor === undefined ? {} : { retryForMs }
     const page = await callPage(flags, `${tablePath}/rows?${query}`, pageFormat[format], { signal, ...patience })
-    if (!(await write(printer.page(page.answer.bytes)))) return
+    const isRead = await write(printer.page(page.answer.bytes))
     left -= page.rows
     cursor = page.cursor
     if (cursor === undefined) break
+    if (left <= 0 || !isRead) await endScan(flags, tablePath, cursor)
+    if (!isRead) return
   }
   if (printer.end !== undefined) await write(printer.end)
+}
+
+/** So that the bucket has its place again; else that runs out. */
+async function endScan(flags: RowsFlags, tablePath: string, cursor: string): Promise<void> {
+  await call(flags, 'GET', `${tablePath}/rows?${new URLSearchParams({ cursor, end: 'true' })}`).catch(() => undefined)
 }
 
 export async function countRows(tablePath: string, flags: Remote & { readonly json?: boolean }): Promise<void> {

@@ -3,7 +3,10 @@
  * The cursor names the lease that keeps it so: a lost connection or a server that restarts costs a repeat, and a reader that is not
  * through a bucket ten minutes after its first page gets `gone`, never other rows.
  */
+
+import { isSluiceError } from '../../core/kernel/errors.ts'
 import { columnsText, queryText, tablePath } from '../paths.ts'
+import { ask } from '../request.ts'
 import type { RowReader } from '../schema.ts'
 import type { Row } from '../values.ts'
 import type { Source } from './log.ts'
@@ -58,4 +61,12 @@ async function* pages({ connection, db, table }: Source, options: RowsOptions, f
     yield page
     cursor = page.cursor
   } while (cursor !== undefined && !signal?.aborted)
+}
+
+/** A server that does not know the call lets the scan's place run out. */
+export async function endScan({ connection, db, table }: Source, cursor: string): Promise<void> {
+  const path = `${tablePath(db, table)}/rows${queryText({ cursor, end: 'true' })}`
+  await ask(connection, { method: 'GET', path }).catch((error: unknown) => {
+    if (!isSluiceError(error, 'unknown-field')) throw error
+  })
 }

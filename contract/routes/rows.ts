@@ -54,6 +54,7 @@ const rowsQuery = z.strictObject({
   where: z.optional(text('a filter: only rows for which it is true')),
   cursor: z.optional(text('Sluice-Cursor of the answer before: where to go on')),
   count: z.optional(flag.check(z.meta({ description: 'how many rows there are, without reading them' }))),
+  end: z.optional(flag.check(z.meta({ description: 'ends the scan of the cursor, which holds a place of its bucket; no rows' }))),
 })
 
 const decimal = z.string().check(z.regex(/^[0-9]{1,19}$/))
@@ -145,7 +146,7 @@ export const rowsRoutes = {
     produces: rowMedia,
     answers: {
       200: {
-        description: 'rows, each bucket at one offset; or, with count=true, {"count"} alone',
+        description: 'rows, each bucket at one offset; with count=true {"count"} alone, with end=true none',
         headers: rowsHeaders,
         content: { [media.ndjson]: undefined, [media.json]: undefined, [media.arrow]: undefined },
       },

@@ -28,19 +28,41 @@ import { decodeScanCursor, encodeScanCursor } from './scan-cursor.ts'
 export const rows: Handler<'rows'> = ({ params, query, wants }, world) =>
   withTable(world.tables, params, async (table) => {
     assertKeyed(table)
-    return query.count === true ? countReply(world, table, query) : pageReply(world, table, query, wants)
+    if (query.count === true) return countReply(world, table, query)
+    return query.end === true ? endReply(world, table, query, wants) : pageReply(world, table, query, wants)
   })
 
 type Query = Parameters<Handler<'rows'>>[0]['query']
 
 const bucketsAtOnce = 16
 
-async function countReply(world: FunctionWorld, table: Table, { limit, columns, where, cursor }: Query): Promise<Reply> {
-  const other = Object.entries({ limit, columns, where, cursor }).find(([, value]) => value !== undefined)
-  if (other !== undefined)
-    throw new SluiceError('bad-request', `count=true counts all rows: leave out ${other[0]}`, { facts: { parameter: other[0] } })
+async function countReply(world: FunctionWorld, table: Table, { count: _, ...query }: Query): Promise<Reply> {
+  assertAlone(query, 'count=true counts all rows')
   const counts = await mapAtOnce(await bucketsOf(world, table), bucketsAtOnce, (at) => world.kv.count(table, at))
   return jsonReply(200, { count: counts.reduce((sum, count) => sum + count, 0n).toString() })
+}
+
+/** Of a reader who wants no more. As often as one likes: a scan that is not there any more has ended. */
+async function endReply(
+  world: FunctionWorld,
+  table: Table,
+  { end: _, cursor: text, ...query }: Query,
+  wants: string,
+): Promise<Reply> {
+  assertAlone(query, 'end=true ends a scan')
+  if (text === undefined)
+    throw new SluiceError('bad-request', 'end=true wants the scan that it ends: pass its cursor=', {
+      facts: { parameter: 'cursor' },
+    })
+  const cursor = cursorOf(table, text)
+  const at = (await bucketsOf(world, table)).find((each) => isAt(each, cursor))
+  if (at !== undefined && cursor.place !== undefined) await world.kv.dropScan(table, at, cursor.place.lease) // COMMIT POINT
+  return answer(table, table.schema.columns, [], { cursor: undefined, lease: undefined }, wants).reply
+}
+
+function assertAlone(query: object, what: string): void {
+  const other = Object.entries(query).find(([, value]) => value !== undefined)?.[0]
+  if (other !== undefined) throw new SluiceError('bad-request', `${what}: leave out ${other}`, { facts: { parameter: other } })
 }
 
 interface Taken {

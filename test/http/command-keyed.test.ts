@@ -87,7 +87,8 @@ test('rows come page by page in three formats, chosen and filtered', async () =>
   await site.client.send('POST', `${path}/records`, { body: lines(many), headers: ndjson })
   expect(new Set((await rowsOf(table)).map(({ n }) => n)).size).toBe(12_000)
   expect(await rowsOf(table, '--where', 'n = 7', '--columns', 'flights')).toEqual([{ flights: '7' }])
-  expect((await rowsOf(table, '--limit', '3')).length).toBe(3)
+  // more often than a bucket has places for scans that go on
+  for (let i = 0; i < 9; i++) expect((await rowsOf(table, '--limit', '3')).length).toBe(3)
   expect(await run('rows', table, '--count', '--where', 'n = 7')).toMatchObject({
     status: 2,
     err: expect.stringContaining('--where'),

@@ -158,6 +158,21 @@ test('scans that are not followed take eight places of a bucket, and the answer 
   expect(readLines(rest.text)).toMatchObject([{ city: 'rome' }])
 })
 
+test('a scan that its reader ends gives its place back, and has no more rows', async () => {
+  const path = await makeTable(site.client, 'ended', { ...keyed, buckets: { count: 1, key: ['city'] } })
+  await send(path, [{ ...oslo }, { ...rome }])
+  for (let i = 0; i < 10; i++) {
+    const first = await site.client.get(`${path}/rows?limit=1`)
+    expect(first.status).toBe(200)
+    const cursor = encodeURIComponent(first.headers['sluice-cursor'] ?? '')
+    for (let repeat = 0; repeat < 2; repeat++) {
+      const { status, text, headers } = await site.client.get(`${path}/rows?cursor=${cursor}&end=true`)
+      expect([status, text, headers['sluice-rows'], headers['sluice-cursor']]).toEqual([200, '', '0', undefined])
+    }
+    expect((await site.client.get(`${path}/rows?cursor=${cursor}`)).status).toBe(410)
+  }
+})
+
 test('partitions whose names sort otherwise as UTF-16 are paged once each', async () => {
   const p = { name: 'p', type: 'string' }
   const path = await makeTable(site.client, 'orders', {
