@@ -2,6 +2,8 @@
  * The page at `/`, one static document: the tables with their lag, and for one of them its buckets and a live tail. Its script reads
  * from this very server and nothing else, and writes text, never markup, so that no value of a row is ever more than text.
  */
+import { tablesScript } from './page-tables.ts'
+
 export const documentOf = (script: string): string => `<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
@@ -62,7 +64,7 @@ async function list(path, field) {
 }
 
 let stop = () => {}
-
+${tablesScript}
 function sizeText(bytes) {
   const units = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB']
   let unit = 0
@@ -75,34 +77,6 @@ function lakeState({ state, lagRows, lagBytes, lagMs, failures, nextAttemptAt, l
   if (lastError === null) return state + behind
   const left = Math.max(0, Math.round((nextAttemptAt - Date.now()) / 1000))
   return state + behind + ', failed ' + many(failures) + ' times, again in ' + left + ' s: ' + lastError.message
-}
-
-async function showTables() {
-  const table = element('table')
-  table.append(header(['table', 'buckets', 'rows in the log', 'lake', 'rows not in the lake', 'state']))
-  for (const db of await list('/v1/databases', 'databases')) {
-    for (const name of await list('/v1/databases/' + db + '/tables', 'tables')) {
-      const path = pathOf(db, name)
-      const [described, buckets] = await Promise.all([json(path), list(path + '/offsets', 'buckets')])
-      const lake = described.options['lake.format']
-      const tier = lake === 'none' ? undefined : await json(path + '/tier')
-      const link = element('a', db + '.' + name)
-      link.href = '#' + db + '.' + name
-      const first = element('td')
-      first.append(link)
-      const row = element('tr')
-      let rows = 0n
-      for (const bucket of buckets) rows += BigInt(bucket.end) - BigInt(bucket.start)
-      cells(row, [first])
-      cells(row, [many(buckets.length), many(rows)], 'n')
-      cells(row, [lake])
-      cells(row, [tier === undefined ? '' : many(tier.lagRows)], 'n')
-      cells(row, [tier === undefined ? '' : lakeState(tier)])
-      table.append(row)
-    }
-  }
-  const none = element('p', 'None yet: paste the lines below into a terminal.', 'note')
-  main.replaceChildren(element('h2', 'Tables'), table.rows.length > 1 ? table : none)
 }
 
 async function showTable(db, name) {
@@ -198,7 +172,8 @@ function show() {
   stop()
   stop = () => {}
   const [, db, name] = /^#([A-Za-z0-9_-]+)\\.([A-Za-z0-9_-]+)$/.exec(location.hash) ?? []
-  const shown = db === undefined ? showTables() : showTable(db, name)
+  const asked = new URLSearchParams(location.hash.startsWith('#?') ? location.hash.slice(2) : '')
+  const shown = db === undefined ? showTables(asked) : showTable(db, name)
   shown.catch(fail)
 }
 addEventListener('hashchange', show)
