@@ -18,9 +18,9 @@ export interface Aligned {
   readonly lake: LakeItem
 }
 
-/** For a lake that has a commit. */
-export async function alignLake(world: World, table: Table, markCollect: MarkCollect): Promise<Aligned> {
-  const loaded = await loadLake(world, table)
+/** `seen`: the item of a lake that has a commit. */
+export async function alignLake(world: World, table: Table, seen: LakeItem, markCollect: MarkCollect): Promise<Aligned> {
+  const loaded = await loadLake(world, table, seen)
   const { lake } = loaded
   const base = decodeMetadata(loaded.metadata)
   const next = alignedMetadata(base, table, world.clock.now())

@@ -38,16 +38,18 @@ export async function lakeVersion(world: World, table: Table): Promise<LakeVersi
       facts: { database: table.database, table: table.name },
     })
   }
-  return {
-    lake,
-    key: lake.committed?.metadata.key ?? emptyKey(table, table.schema.schemaId, table.options.lakeFormatVersion ?? 2),
-  }
+  return versionAt(table, lake)
 }
 
-/** Metadata that has vanished was superseded and collected: the item names a newer one. */
-export async function loadLake(world: World, table: Table): Promise<LoadedLake> {
+const versionAt = (table: Table, lake: LakeItem): LakeVersion => ({
+  lake,
+  key: lake.committed?.metadata.key ?? emptyKey(table, table.schema.schemaId, table.options.lakeFormatVersion ?? 2),
+})
+
+/** `seen`: the item as the caller has just read it. Metadata that has vanished was superseded and collected: the item names a newer one. */
+export async function loadLake(world: World, table: Table, seen?: LakeItem): Promise<LoadedLake> {
   for (let attempt = 1; ; attempt++) {
-    const version = await lakeVersion(world, table)
+    const version = attempt === 1 && seen !== undefined ? versionAt(table, seen) : await lakeVersion(world, table)
     try {
       return { ...version, ...(await readMetadata(world.objects, table, version)) }
     } catch (error) {

@@ -85,7 +85,7 @@ class OwnLake implements LakeTarget {
 
   async align(lake: LakeItem, markCollect: MarkCollect): Promise<Aligned> {
     // One without a commit shows what the table has.
-    return lake.committed === undefined ? { is: 'same', lake } : alignLake(this.#world, this.#table, markCollect)
+    return lake.committed === undefined ? { is: 'same', lake } : alignLake(this.#world, this.#table, lake, markCollect)
   }
 
   async open(mine: LakeItem, placed: PlacedPoints): Promise<OpenLake> {

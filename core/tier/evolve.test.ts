@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import { alterTable, createTable } from '../catalog/tables.ts'
 import { batchOf, type Plain } from '../format/arrow/batch.case.ts'
 import { sweep } from '../jobs/sweep.ts'
+import { present } from '../kernel/assert.ts'
 import { alignLake } from '../lake/align.ts'
 import { commitToLake } from '../lake/commit.ts'
 import { mergeManifests } from '../lake/engine.case.ts'
@@ -16,6 +17,7 @@ import { testLog, testTable, testWorld } from '../log/world.case.ts'
 import { defaultOptions } from '../model/options.ts'
 import type { Table } from '../model/table.ts'
 import { parseType } from '../model/type-text.ts'
+import type { ItemKey } from '../ports/items.ts'
 import type { World } from '../ports/world.ts'
 import { folderRows, tier, tierJobOf, withFetch } from './tier.case.ts'
 
@@ -205,6 +207,22 @@ test('columns that change are so in the lake also when no row comes: one commit 
   expect((await readLakeItem(world.items, table.tableId))?.version).toBe(version)
 })
 
+test('a run without rows reads the lake item once, and the metadata once beside the look for its copy', async () => {
+  const world = testWorld()
+  const table = await evolvingTable(world)
+  await produce(world, table, [[1, 'a', 150n, 0.5]])
+  await tier(world, table)
+  const reads: string[] = []
+  const seen = {
+    ...world,
+    items: watched(world.items, 'get', (key) => reads.push((key as ItemKey).sort)),
+    objects: watched(world.objects, 'read', (key) => reads.push(String(key).replace(/^.*\//, ''))),
+  }
+  expect(await tier(seen, table)).toMatchObject({ state: 'idle' })
+  const points = expect.stringMatching(/^[0-9a-f]{12}-[0-9a-f]{16}\.json$/)
+  expect(reads).toEqual(['lake', 'evolving', 'v1.metadata.json', 'version-hint.text', points, 'h', 'v1.metadata.json'])
+})
+
 test('a worker that looked at a table before its columns changed turns nothing back', async () => {
   const world = testWorld()
   const table = await evolvingTable(world)
@@ -212,8 +230,9 @@ test('a worker that looked at a table before its columns changed turns nothing b
   await tier(world, table)
   const mark = (lake: Parameters<typeof markCollect>[2]) => markCollect(world, tierJobOf(table), lake)
   const altered = await alterTable(world, 'd', 'evolving', { dropColumns: ['f'], setOptions: { 'lake.format-version': '3' } })
-  expect(await alignLake(world, altered, mark)).toMatchObject({ is: 'done' })
-  expect(await alignLake(world, table, mark)).toMatchObject({ is: 'same' })
+  const lake = async () => present(await readLakeItem(world.items, table.tableId), 'the lake item')
+  expect(await alignLake(world, altered, await lake(), mark)).toMatchObject({ is: 'done' })
+  expect(await alignLake(world, table, await lake(), mark)).toMatchObject({ is: 'same' })
   const metadata = await metadataOf(world, table)
   expect(metadata).toMatchObject({ 'format-version': 3, 'next-row-id': 0n, 'current-schema-id': 2 })
   // An engine that keeps the table in order may give the first ids.
@@ -221,3 +240,17 @@ test('a worker that looked at a table before its columns changed turns nothing b
   await commitToLake(world, altered, commit, mark)
   expect(await metadataOf(world, table)).toMatchObject({ 'next-row-id': 1n })
 })
+
+/** Tells the first argument of each call of `name`. */
+function watched<T extends object>(store: T, name: keyof T, tell: (first: unknown) => void): T {
+  return new Proxy(store, {
+    get: (target, property) => {
+      const value = Reflect.get(target, property)
+      if (typeof value !== 'function') return value
+      return (...args: unknown[]) => {
+        if (property === name) tell(args[0])
+        return value.apply(target, args)
+      }
+    },
+  })
+}
