@@ -6,9 +6,11 @@ import { Kv } from '../../core/kv/kv.ts'
 import { requestOf, type TestWorld, testLog, testTable, testWorld } from '../../core/log/world.case.ts'
 import { Counter } from '../../stores/decorators/count.ts'
 import { inlineParquet } from '../../stores/parquet/inline.ts'
+import { lambdaHandler } from '../lambda.ts'
 import { Meter } from '../meter.ts'
 import { TableCache } from '../tables.ts'
 import { type FunctionWorld, lambdaWaits, processWaits, type Waits } from '../world.ts'
+import { readHandlers } from './handlers.ts'
 import { fetchLog } from './log.ts'
 
 const params = { db: 'd', table: 't', partition: '' }
@@ -77,6 +79,28 @@ test('events of a function end with the first rows, or after ten seconds, and ne
   ]).toEqual([1, true, began])
   expect(await eventsOf('latest')).toContain('event: end')
   expect(core.time.now - began).toBe(10_000)
+})
+
+test('a function that is asked for events answers them as one text, and goes on behind the last of them when it is asked again', async () => {
+  const core = testWorld()
+  const table = await testTable(core)
+  const world = worldOf(core, lambdaWaits)
+  const handle = lambdaHandler(readHandlers, async () => world)
+  const path = '/v1/databases/d/tables/t/log'
+  const eventsAfter = async (lastEventId: string) => {
+    const headers = { accept: media.sse, ...(lastEventId !== '' && { 'last-event-id': lastEventId }) }
+    const http = { method: 'GET', path }
+    const event = { version: '2.0', rawPath: path, rawQueryString: 'offset=earliest', headers, requestContext: { http } } as const
+    const { statusCode, headers: answered, body, isBase64Encoded } = await handle(event, {})
+    expect([statusCode, answered['Content-Type'], isBase64Encoded]).toEqual([200, media.sse, false])
+    return { body, lastId: [...body.matchAll(/^id: (.+)$/gm)].at(-1)?.[1] ?? '', ends: body.endsWith('{"reason":"time"}\n\n') }
+  }
+  await world.log.append(table, requestOf([1, 2]))
+  const first = await eventsAfter('')
+  await world.log.append(table, requestOf([3]))
+  const second = await eventsAfter(first.lastId)
+  const idsIn = (body: string) => [...body.matchAll(/"__offset":"([0-9]+)"/g)].map(([, offset]) => offset)
+  expect([idsIn(first.body), first.ends, idsIn(second.body), second.ends]).toEqual([['0', '1'], true, ['2'], true])
 })
 
 test('a tail of a process says every ten seconds that it is alive, and ends after 55', async () => {
