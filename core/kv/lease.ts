@@ -4,12 +4,12 @@
  * give way to another scan.
  */
 import { decodeKvItem, encodeLease, type KvItem, kvKey, leaseAttribute, type ReadLease } from '../format/items/kv.ts'
-import { decide } from '../jobs/decide.ts'
 import { SluiceError } from '../kernel/errors.ts'
 import type { Offset } from '../kernel/ids.ts'
 import { limits } from '../kernel/limits.ts'
 import { type BucketRef, idOf } from '../model/partition.ts'
 import type { Table } from '../model/table.ts'
+import { decide } from '../ports/decide.ts'
 import type { World } from '../ports/world.ts'
 import { bearKvItem, readKvItem } from './item.ts'
 

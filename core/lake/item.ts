@@ -12,8 +12,8 @@ import {
   lakeFailureNames,
   lakeItemKey,
 } from '../format/items/lake.ts'
-import { isSluiceError } from '../kernel/errors.ts'
 import { type Label, labelOf, labelTime, randomId } from '../kernel/ids.ts'
+import { decideUpdate } from '../ports/decide.ts'
 import type { Condition, ItemStore, SetAction, Update } from '../ports/items.ts'
 import type { World } from '../ports/world.ts'
 
@@ -162,21 +162,11 @@ export const nextLabel = (now: number, gc: Label): Label => labelOf(Math.max(now
 
 export const leaseMs = 60_000
 
-const attemptsMax = 5
-
-/** `isOurs`: does the item that refused us carry our own change? Then an earlier attempt of ours was the one that won. */
 async function decide(items: ItemStore, update: Update, isOurs: (lake: LakeItem) => boolean): Promise<LakeOutcome> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      const result = await items.update(update)
-      if (result.item === undefined) return { is: 'gone' }
-      const lake = decodeLakeItem(result.item.attributes)
-      if (result.done || isOurs(lake)) return { is: 'done', lake }
-      return lake.open ? { is: 'lost', lake, isAmbiguous: attempt > 1 || result.ambiguous === true } : { is: 'gone' }
-    } catch (error) {
-      if (!isSluiceError(error) || error.effect !== 'unknown' || error.code === 'internal' || attempt === attemptsMax) throw error
-    }
-  }
+  const { isDone, found, isAmbiguous } = await decideUpdate(items, update, ({ attributes }) => decodeLakeItem(attributes), isOurs)
+  if (found === undefined) return { is: 'gone' }
+  if (isDone) return { is: 'done', lake: found }
+  return found.open ? { is: 'lost', lake: found, isAmbiguous } : { is: 'gone' }
 }
 
 const isOpen: Condition = { is: 'equal', path: 'open', value: true }

@@ -4,11 +4,11 @@
  * changes nothing. The lease is for liveness alone.
  */
 import { decodeKvItem, encodeSnapshot, type KvItem, kvKey, type Snapshot } from '../../format/items/kv.ts'
-import { decide } from '../../jobs/decide.ts'
 import type { Label, Offset } from '../../kernel/ids.ts'
 import { claim, leaseMs, release } from '../../log/claim.ts'
 import { type BucketId, type BucketRef, idOf } from '../../model/partition.ts'
 import type { Table } from '../../model/table.ts'
+import { decide } from '../../ports/decide.ts'
 import type { Update } from '../../ports/items.ts'
 import type { World } from '../../ports/world.ts'
 import { bearKvItem, readKvItem } from '../item.ts'

@@ -6,11 +6,11 @@
 
 import { type Claim, claimKey, decodeClaim, encodePending, newClaim, type Pending } from '../../format/items/claim.ts'
 import { encodeEntry } from '../../format/items/entry.ts'
-import { decide } from '../../jobs/decide.ts'
 import { equalBytes } from '../../kernel/bytes.ts'
 import type { Label, Offset } from '../../kernel/ids.ts'
 import { type BucketId, type BucketRef, idOf } from '../../model/partition.ts'
 import type { Table } from '../../model/table.ts'
+import { decide } from '../../ports/decide.ts'
 import type { Update } from '../../ports/items.ts'
 import type { World } from '../../ports/world.ts'
 import { bear, claim, leaseMs, release } from '../claim.ts'
