@@ -11,7 +11,8 @@ import type { DataType } from '../model/types.ts'
 import type { ObjectStore } from '../ports/objects.ts'
 import type { Job } from '../ports/queue.ts'
 import type { World } from '../ports/world.ts'
-import { runTier, type TierOptions, type TierOutcome } from './run.ts'
+import type { TierOptions, TierOutcome } from './rounds.ts'
+import { runTier } from './run.ts'
 
 export const scalar = (kind: string): DataType => ({ kind }) as DataType
 

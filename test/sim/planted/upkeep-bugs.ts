@@ -96,7 +96,7 @@ export const upkeepBugs: readonly PlantedBug[] = [
   {
     id: 'B27',
     what: 'compaction joins files that a commit since its look has taken away or joined',
-    file: 'core/tier/run.ts',
+    file: 'core/tier/rounds.ts',
     find: '        planCompaction(context, this.#seen.table, base, this.#with.options.upkeep).catch(() => undefined),\n',
     replace: `        ((log: { last?: typeof base }) => {
           const stale = { ...base, manifests: (log.last ?? base).manifests }
