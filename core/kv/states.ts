@@ -5,7 +5,7 @@
  */
 import type { KeyState, RunRecord } from '../format/run/block.ts'
 import { compareText, putText, textOf } from '../format/run/text.ts'
-import { bytesOfSpan, type Span, viewOf } from '../kernel/bytes.ts'
+import { bytesOfSpan, putBytes, type Span, viewOf } from '../kernel/bytes.ts'
 import type { Random } from '../kernel/random.ts'
 import { Arena } from './arena.ts'
 
@@ -59,25 +59,30 @@ export class KeyStates {
   put(key: string, offset: bigint, schemaId: number, row: Span | undefined): void {
     const hash = this.#hash(key)
     let entry = this.#find(key, hash)
-    if (entry < 0) entry = this.#add(key, hash)
-    else this.#deadBytes += Math.max(0, this.#entries.rowLengths[entry] as number)
-    const { offsets, schemaIds, rowLengths, rowPlaces } = this.#entries
-    offsets[entry] = offset
-    schemaIds[entry] = schemaId
-    rowLengths[entry] = row === undefined ? -1 : row.end - row.start
-    if (row === undefined) return
-    rowPlaces[entry] = this.#arena.put(row)
+    if (entry >= 0) this.#deadBytes += Math.max(0, this.#entries.rowLengths[entry] as number)
+    else {
+      entry = this.#enter(hash, key.length)
+      const place = this.#entries.keyPlaces[entry] as number
+      putText(this.#arena.chunkOf(place), Arena.startOf(place), key)
+    }
+    this.#set(entry, offset, schemaId, row)
     if (this.#deadBytes > deadBytesMax && 2 * this.#deadBytes > this.#arena.bytes) this.retain(() => true)
   }
 
   /** Leaves behind what `keeps` does not want, and what was replaced. */
   retain(keeps: (offset: bigint) => boolean): void {
     const next = new KeyStates(this.#secret)
-    for (let entry = 0; entry < this.#size; entry++)
-      if (keeps(this.#entries.offsets[entry] as bigint)) {
-        const { offsets, schemaIds } = this.#entries
-        next.put(this.#keyAt(entry), offsets[entry] as bigint, schemaIds[entry] as number, this.#rowAt(entry))
-      }
+    const { hashes, offsets, schemaIds, keyPlaces, keyLengths } = this.#entries
+    for (let from = 0; from < this.#size; from++) {
+      const offset = offsets[from] as bigint
+      if (!keeps(offset)) continue
+      const length = keyLengths[from] as number
+      const entry = next.#enter(hashes[from] as number, length)
+      const place = next.#entries.keyPlaces[entry] as number
+      const { bytes, start, end } = this.#arena.at(keyPlaces[from] as number, length)
+      putBytes(next.#arena.chunkOf(place), Arena.startOf(place), bytes, start, end)
+      next.#set(entry, offset, schemaIds[from] as number, this.#rowAt(from))
+    }
     this.#slots = next.#slots
     this.#entries = next.#entries
     this.#size = next.#size
@@ -152,17 +157,24 @@ export class KeyStates {
     return compareText(this.#arena.chunkOf(place), at, at + (this.#entries.keyLengths[entry] as number), key)
   }
 
-  #add(key: string, hash: number): number {
+  /** A new one, with room for its key. */
+  #enter(hash: number, keyLength: number): number {
     if (this.#size === this.#entries.hashes.length) this.#grow()
     const entry = this.#size++
     const { hashes, keyPlaces, keyLengths } = this.#entries
-    const place = this.#arena.reserve(key.length)
-    putText(this.#arena.chunkOf(place), Arena.startOf(place), key)
     hashes[entry] = hash
-    keyPlaces[entry] = place
-    keyLengths[entry] = key.length
+    keyPlaces[entry] = this.#arena.reserve(keyLength)
+    keyLengths[entry] = keyLength
     this.#link(entry, hash)
     return entry
+  }
+
+  #set(entry: number, offset: bigint, schemaId: number, row: Span | undefined): void {
+    const { offsets, schemaIds, rowLengths, rowPlaces } = this.#entries
+    offsets[entry] = offset
+    schemaIds[entry] = schemaId
+    rowLengths[entry] = row === undefined ? -1 : row.end - row.start
+    if (row !== undefined) rowPlaces[entry] = this.#arena.put(row)
   }
 
   #link(entry: number, hash: number): void {
