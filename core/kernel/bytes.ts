@@ -67,6 +67,9 @@ export interface Span {
 
 export const spanOf = (bytes: Uint8Array): Span => ({ bytes, start: 0, end: bytes.length })
 
+/** 0 of none. */
+export const lengthOfSpan = (span: Span | undefined): number => (span === undefined ? 0 : span.end - span.start)
+
 /** A view. */
 export const bytesOfSpan = ({ bytes, start, end }: Span): Uint8Array => bytes.subarray(start, end)
 

@@ -4,7 +4,7 @@
  */
 import type { KeyState } from '../format/run/block.ts'
 import { present } from '../kernel/assert.ts'
-import { copyOf as copyOfBytes, type Span, spanOf } from '../kernel/bytes.ts'
+import { bytesOfSpan, copyOf as copyOfBytes, lengthOfSpan, spanOf } from '../kernel/bytes.ts'
 import type { Log } from '../log/log.ts'
 import type { Table } from '../model/table.ts'
 import { Arena } from './arena.ts'
@@ -53,30 +53,22 @@ export const keepOffsets = (room: Room): Keep<bigint | undefined> => ({
   of: (_, { offset, row }) => ({ value: row === undefined ? undefined : offset, bytes: 0 }),
 })
 
-/** A key's state whose row lies with those of others. */
-export interface KeptState {
-  readonly offset: bigint
-  readonly schemaId: number
-  /** Undefined: deleted. */
-  readonly row: Span | undefined
-}
-
 /** Whole states. */
-export function keepStates(room: Room): Keep<KeptState> {
+export function keepStates(room: Room): Keep<KeyState> {
   const arena = new Arena()
   return {
     room,
     of: (_, { offset, schemaId, row }) => {
-      const kept = row && arena.at(arena.put(spanOf(row)), row.length)
-      return { value: { offset, schemaId, row: kept }, bytes: row?.length ?? 0 }
+      const bytes = lengthOfSpan(row)
+      return { value: { offset, schemaId, row: row && arena.at(arena.put(row), bytes) }, bytes }
     },
   }
 }
 
 /** Its row is no part of larger memory. */
-export function ownState<T extends KeyState>(state: T): T {
+export function ownState<T extends KeyState>(state: T): Omit<T, 'stored'> {
   const { row } = state
-  return row === undefined || row.byteLength === row.buffer.byteLength ? state : { ...state, row: copyOfBytes(row) }
+  return { ...state, row: row && spanOf(copyOfBytes(row.bytes, row.start, row.end)), stored: undefined }
 }
 
 /** What is answered of a row: the columns at `asked`, in that order; absent: all. Counted as often as `timesOf` says. */
@@ -93,7 +85,7 @@ export function keepAnswers(
   const width = asked?.length ?? table.schema.columns.length
   const of = (state: KeyState): { value: Row | undefined; stored: number } => {
     if (state.row === undefined) return { value: undefined, stored: 0 }
-    if (asked === undefined) return { value: decoder.decode(ownState(state)), stored: state.row.length }
+    if (asked === undefined) return { value: decoder.decode(ownState(state)), stored: lengthOfSpan(state.row) }
     const row = decoder.decode(state)
     const value = asked.map((index) => copyOf(row[index] ?? null))
     return { value, stored: sizeOfAll(value) }
@@ -138,6 +130,6 @@ export class RowDecoder {
   /** Of a state that was learned: its row, a view of what is stored. */
   decode({ schemaId, row }: KeyState): Row {
     const { types, conform } = present(this.#forms.get(schemaId), 'the schema of a row')
-    return conform(decodeRow(types, present(row, 'a row that is there')))
+    return conform(decodeRow(types, bytesOfSpan(present(row, 'a row that is there'))))
   }
 }

@@ -5,6 +5,7 @@
  */
 import type { Snapshot } from '../format/items/kv.ts'
 import type { RunRecord } from '../format/run/block.ts'
+import { lengthOfSpan } from '../kernel/bytes.ts'
 import { isSluiceError, SluiceError } from '../kernel/errors.ts'
 import { type Offset, randomId } from '../kernel/ids.ts'
 import { limits } from '../kernel/limits.ts'
@@ -89,7 +90,7 @@ export async function scanBucket(
         last = key
         if (isWanted?.(i) !== false) {
           rows.push({ key, row: decoded[i] as Row })
-          bytes += heldBytes(row?.length ?? 0, width)
+          bytes += heldBytes(lengthOfSpan(row), width)
         }
       }
     }
@@ -153,7 +154,7 @@ async function* inChunks(lists: Sorted): Sorted {
   for await (const list of lists)
     for (const record of list) {
       chunk.push(ownState(record))
-      bytes += record.row?.length ?? 0
+      bytes += lengthOfSpan(record.row)
       if (chunk.length < decodedAtOnce.rows && bytes < decodedAtOnce.bytes) continue
       yield chunk
       chunk = []

@@ -1,5 +1,6 @@
 /** Records in the order of their keys, some at a time: only what has to be read is waited for, not each record. */
 import type { RunRecord } from '../format/run/block.ts'
+import { lengthOfSpan } from '../kernel/bytes.ts'
 import { mapAtOnce } from '../kernel/parallel.ts'
 
 /** None of the lists is empty. */
@@ -66,7 +67,7 @@ class List {
   /** True: it is full. */
   add(record: RunRecord): boolean {
     this.#records.push(record)
-    this.#rowBytes += record.row?.length ?? 0
+    this.#rowBytes += lengthOfSpan(record.row)
     return this.#records.length >= recordsAtOnce || this.#rowBytes >= rowBytesAtOnce
   }
 

@@ -5,7 +5,7 @@
  */
 import type { KeyState, RunRecord } from '../format/run/block.ts'
 import { compareText, putText, textOf } from '../format/run/text.ts'
-import { bytesOfSpan, putBytes, type Span, viewOf } from '../kernel/bytes.ts'
+import { lengthOfSpan, putBytes, type Span, viewOf } from '../kernel/bytes.ts'
 import type { Random } from '../kernel/random.ts'
 import { Arena } from './arena.ts'
 
@@ -49,7 +49,6 @@ export class KeyStates {
     return 4 * this.#slots.length + entryBytes * this.#entries.hashes.length + this.#arena.bytes
   }
 
-  /** Its row is a view. */
   get(key: string): KeyState | undefined {
     const entry = this.#find(key, this.#hash(key))
     return entry < 0 ? undefined : this.#stateAt(entry)
@@ -90,13 +89,33 @@ export class KeyStates {
     this.#deadBytes = 0
   }
 
-  /** In key order, from the first that is not below `from`; rows are views. */
+  /** In key order, from the first that is not below `from`. */
   *sorted(from = ''): Iterable<RunRecord> {
-    const keys: { readonly key: string; readonly entry: number }[] = []
-    for (let entry = 0; entry < this.#size; entry++)
-      if (this.#compare(entry, from) >= 0) keys.push({ key: this.#keyAt(entry), entry })
-    keys.sort((a, b) => (a.key < b.key ? -1 : 1))
-    for (const { key, entry } of keys) yield { key, ...this.#stateAt(entry) }
+    const order: number[] = []
+    for (let entry = 0; entry < this.#size; entry++) if (this.#compare(entry, from) >= 0) order.push(entry)
+    const heads = this.#headsOf(order)
+    order.sort((a, b) => (heads[a] as number) - (heads[b] as number) || this.#compare(a, this.#keyAt(b)))
+    for (const entry of order) yield this.#recordAt(entry)
+  }
+
+  /** By entry, the six bytes of its key behind what the keys of all begin with: numbers are compared sooner than keys. */
+  #headsOf(order: readonly number[]): Float64Array {
+    const first = this.#keySpan(order[0] ?? 0)
+    let shared = lengthOfSpan(first)
+    for (const entry of order) {
+      const { bytes, start, end } = this.#keySpan(entry)
+      let same = 0
+      while (same < shared && start + same < end && bytes[start + same] === first.bytes[first.start + same]) same++
+      shared = same
+    }
+    const heads = new Float64Array(this.#size)
+    for (const entry of order) {
+      const { bytes, start, end } = this.#keySpan(entry)
+      let head = 0
+      for (let at = start + shared; at < start + shared + 6; at++) head = head * 256 + (at < end ? (bytes[at] as number) : 0)
+      heads[entry] = head
+    }
+    return heads
   }
 
   /** By prefix, in key order. `sorted`: prefixes of which none begins with another. */
@@ -173,7 +192,7 @@ export class KeyStates {
     const { offsets, schemaIds, rowLengths, rowPlaces } = this.#entries
     offsets[entry] = offset
     schemaIds[entry] = schemaId
-    rowLengths[entry] = row === undefined ? -1 : row.end - row.start
+    rowLengths[entry] = row === undefined ? -1 : lengthOfSpan(row)
     if (row !== undefined) rowPlaces[entry] = this.#arena.put(row)
   }
 
@@ -194,10 +213,13 @@ export class KeyStates {
     for (let entry = 0; entry < this.#size; entry++) this.#link(entry, this.#entries.hashes[entry] as number)
   }
 
+  #keySpan(entry: number): Span {
+    return this.#arena.at(this.#entries.keyPlaces[entry] as number, this.#entries.keyLengths[entry] as number)
+  }
+
   #keyAt(entry: number): string {
-    const place = this.#entries.keyPlaces[entry] as number
-    const at = Arena.startOf(place)
-    return textOf(this.#arena.chunkOf(place), at, at + (this.#entries.keyLengths[entry] as number))
+    const { bytes, start, end } = this.#keySpan(entry)
+    return textOf(bytes, start, end)
   }
 
   #rowAt(entry: number): Span | undefined {
@@ -207,8 +229,7 @@ export class KeyStates {
 
   #stateAt(entry: number): KeyState {
     const { offsets, schemaIds } = this.#entries
-    const row = this.#rowAt(entry)
-    return { offset: offsets[entry] as bigint, schemaId: schemaIds[entry] as number, row: row && bytesOfSpan(row) }
+    return { offset: offsets[entry] as bigint, schemaId: schemaIds[entry] as number, row: this.#rowAt(entry) }
   }
 
   #recordAt(entry: number): RunRecord {

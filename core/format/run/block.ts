@@ -4,7 +4,7 @@
  * u32 · key · row. The places make a look-up a binary search of the bytes as they lie.
  */
 import { crc32 } from 'node:zlib'
-import { putBytes, viewOf } from '../../kernel/bytes.ts'
+import { lengthOfSpan, putBytes, type Span, viewOf } from '../../kernel/bytes.ts'
 import { SluiceError } from '../../kernel/errors.ts'
 import { compareText, putText, textOf } from './text.ts'
 
@@ -15,17 +15,19 @@ export interface KeyState {
   /** Under which the row is encoded. */
   readonly schemaId: number
   /** Undefined: deleted. */
-  readonly row: Uint8Array | undefined
+  readonly row: Span | undefined
 }
 
 export interface RunRecord extends KeyState {
   readonly key: string
+  /** The record as it lies in a block, for the next one. */
+  readonly stored?: Span
 }
 
 const fixedBytes = 19
 const trailerBytes = 8
 
-export const recordBytes = ({ key, row }: RunRecord): number => fixedBytes + key.length + (row?.length ?? 0) + 4
+export const recordBytes = ({ key, row }: RunRecord): number => fixedBytes + key.length + lengthOfSpan(row) + 4
 
 /** `start`: the byte of its object at which the block stands, so that no other one is taken for it. */
 export function encodeRunBlock(records: readonly RunRecord[], start: number): Uint8Array {
@@ -33,16 +35,22 @@ export function encodeRunBlock(records: readonly RunRecord[], start: number): Ui
   const view = viewOf(out)
   const places = new Uint32Array(records.length)
   let at = 0
-  for (const [i, { key, row, schemaId, offset }] of records.entries()) {
+  for (const [i, { key, row, schemaId, offset, stored }] of records.entries()) {
     places[i] = at
+    if (stored !== undefined) {
+      putBytes(out, at, stored.bytes, stored.start, stored.end)
+      at += lengthOfSpan(stored)
+      continue
+    }
+    const length = lengthOfSpan(row)
     view.setUint16(at, key.length, true)
     view.setUint8(at + 2, row === undefined ? 1 : 0)
     view.setUint32(at + 3, schemaId, true)
     view.setBigUint64(at + 7, offset, true)
-    view.setUint32(at + 15, row?.length ?? 0, true)
+    view.setUint32(at + 15, length, true)
     putText(out, at + fixedBytes, key)
-    if (row !== undefined) putBytes(out, at + fixedBytes + key.length, row)
-    at += fixedBytes + key.length + (row?.length ?? 0)
+    if (row !== undefined) putBytes(out, at + fixedBytes + key.length, row.bytes, row.start, row.end)
+    at += fixedBytes + key.length + length
   }
   for (const place of places) {
     view.setUint32(at, place, true)
@@ -76,7 +84,7 @@ export class RunBlock {
     return compareText(this.#bytes, start, end, key)
   }
 
-  /** Its row is a view of the block. */
+  /** Its row lies in the block. */
   at(index: number): RunRecord {
     const at = this.#place(index)
     const keyLength = this.#view.getUint16(at, true)
@@ -88,7 +96,8 @@ export class RunBlock {
       key: textOf(this.#bytes, at + fixedBytes, rowAt),
       schemaId: this.#view.getUint32(at + 3, true),
       offset: this.#view.getBigUint64(at + 7, true),
-      row: isDeleted ? undefined : this.#bytes.subarray(rowAt, rowEnd),
+      row: isDeleted ? undefined : { bytes: this.#bytes, start: rowAt, end: rowEnd },
+      stored: { bytes: this.#bytes, start: at, end: rowEnd },
     }
   }
 

@@ -4,6 +4,7 @@
  * in another bucket is undone. Where a record takes back a row of the same group it says how many records before, because the group's
  * base is not known yet. Rows pass through as bytes: only what merges looks at their values.
  */
+import type { KeyState } from '../../format/run/block.ts'
 import { bytesOfSpan, type Span, spanOf } from '../../kernel/bytes.ts'
 import { SluiceError } from '../../kernel/errors.ts'
 import { limits } from '../../kernel/limits.ts'
@@ -12,7 +13,6 @@ import { defaultKeyed, type KeyedOptions } from '../../model/keyed.ts'
 import { quoted } from '../../model/nearest.ts'
 import type { Schema, Table } from '../../model/table.ts'
 import { conformOf } from '../conform.ts'
-import type { KeptState } from '../keep.ts'
 import { type Change, changesOf } from '../merge/changes.ts'
 import { type Draw, type Merger, mergerOf } from '../merge/merger.ts'
 import { keyTargets, type Targets, targetsOf } from '../merge/operation.ts'
@@ -35,7 +35,7 @@ export interface ComputeRequest {
 export class Touched {
   readonly key: string
   /** At the end on which the group is computed; undefined: never written. */
-  state: KeptState | undefined
+  state: KeyState | undefined
   /** As the operations before left it; undefined: none has looked at it. */
   current: Version | undefined
 

@@ -4,6 +4,7 @@
  * its buckets, or refused whole: what cannot be merged in one bucket, or read, changes nothing in the others.
  */
 import { splitBatch } from '../../format/arrow/take.ts'
+import type { KeyState } from '../../format/run/block.ts'
 import { encodeBlock } from '../../format/segment/block.ts'
 import { present } from '../../kernel/assert.ts'
 import { lengthOf } from '../../kernel/bytes.ts'
@@ -21,7 +22,7 @@ import { logSchemaOf, opColumn, prevColumn } from '../../model/changelog.ts'
 import { type BucketRef, bucketKey, idOf } from '../../model/partition.ts'
 import type { Schema, Table } from '../../model/table.ts'
 import type { KvBuckets } from '../buckets.ts'
-import { type KeptState, keepStates } from '../keep.ts'
+import { keepStates } from '../keep.ts'
 import { Room } from '../room.ts'
 import { decodeColumns } from '../row-columns.ts'
 import type { Effects } from '../tail.ts'
@@ -221,7 +222,7 @@ async function bucketOf(context: KeyedContext, members: readonly KeyedPart[], ro
 
 async function schemasOf(
   { table, schemaOf }: KeyedContext,
-  states: readonly (KeptState | undefined)[],
+  states: readonly (KeyState | undefined)[],
 ): Promise<ReadonlyMap<number, Schema>> {
   const schemas = new Map<number, Schema>()
   for (const state of states)

@@ -15,6 +15,7 @@ import { decodeRunBlock } from '../../../core/format/run/block.ts'
 import { decodeManifest } from '../../../core/format/run/manifest.ts'
 import { decodeRunMeta } from '../../../core/format/run/run.ts'
 import { decodeBlock } from '../../../core/format/segment/block.ts'
+import { bytesOfSpan } from '../../../core/kernel/bytes.ts'
 import { keyOf } from '../../../core/kv/key.ts'
 import { decodeRow } from '../../../core/kv/row.ts'
 import { type Row, rowsOf } from '../../../core/kv/values.ts'
@@ -224,7 +225,7 @@ export class KeyedWatch {
           const { key, row, offset } = block.at(j)
           if (rows.has(key) || gone.has(key)) continue
           if (row === undefined) gone.add(key)
-          else rows.set(key, versionOf(offset, decodeRow(types, row)))
+          else rows.set(key, versionOf(offset, decodeRow(types, bytesOfSpan(row))))
         }
       }
     }
