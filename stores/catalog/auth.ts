@@ -4,6 +4,7 @@
  * used and are in no message.
  */
 import { SluiceError } from '../../core/kernel/errors.ts'
+import type { Secret } from './secrets.ts'
 import { type Outgoing, parseJson, type Wire } from './wire.ts'
 
 export interface Authenticator {
@@ -13,14 +14,11 @@ export interface Authenticator {
   refused(): boolean
 }
 
-/** Throws where the environment lacks it. */
-export type Secret = () => string
-
 export const anonymous: Authenticator = { authorize: async () => ({}), refused: () => false }
 
 export const bearer = (token: Secret): Authenticator => ({
-  authorize: async () => ({ authorization: `Bearer ${token()}` }),
-  refused: () => false,
+  authorize: async () => ({ authorization: `Bearer ${await token.read()}` }),
+  refused: () => token.forget(),
 })
 
 export interface OAuth2 {
@@ -69,7 +67,7 @@ const defaultLifeMs = 300_000
 const lifeMsMax = 86_400_000
 
 async function askToken({ tokenUrl, clientId, clientSecret, scope, wire }: OAuth2): Promise<Token> {
-  const form = { grant_type: 'client_credentials', client_id: clientId, client_secret: clientSecret(), scope }
+  const form = { grant_type: 'client_credentials', client_id: clientId, client_secret: await clientSecret.read(), scope }
   const { status, body } = await wire({
     method: 'POST',
     url: tokenUrl,
@@ -78,6 +76,7 @@ async function askToken({ tokenUrl, clientId, clientSecret, scope, wire }: OAuth
   })
   if (status >= 500) throw new SluiceError('unavailable', `the token server of the catalog answered ${status}`)
   if (status !== 200) {
+    clientSecret.forget()
     throw new SluiceError('unavailable', `the token server of the catalog refused our client id or secret (${status})`, {
       action: 'stop',
       facts: { status },

@@ -79,10 +79,7 @@ test('a catalog that is not there, refuses or throttles has done nothing', async
 
 test('a redirect is not followed: it would carry the token elsewhere', async () => {
   await served({}, async ({ uri, faults, asked }) => {
-    const catalog = opened(
-      uri,
-      bearer(() => 'secret'),
-    )
+    const catalog = opened(uri, bearer({ read: async () => 'secret', forget: () => false }))
     await catalog.load(name)
     faults.push({ when: 'before', status: 307 })
     await expect(catalog.load(name)).rejects.toMatchObject({ action: 'stop' })
@@ -161,6 +158,8 @@ test.each([
     'name the environment variable that holds it in tokenEnv',
   ],
   [{ other: { uri: 'https://x', auth: { type: 'oauth2', clientId: 'c', clientSecret: 's3cret' } } }, 'in clientSecretEnv'],
+  [{ other: { uri: 'https://x', auth: { type: 'bearer' } } }, 'other.auth.tokenEnv and tokenArn: exactly one of them'],
+  [{ other: { uri: 'https://x', auth: { type: 'bearer', tokenArn: 's3cret' } } }, 'other.auth.tokenArn must be the whole ARN'],
   [{ other: { uri: 'https://x', auth: { type: 'basic' } } }, 'use none, bearer, oauth2 or sigv4'],
   [{ 'a b': { uri: 'https://x' } }, 'is no name'],
 ])('the configuration %j is refused with the field, and no secret is in the message', (text, message) => {
