@@ -1,8 +1,9 @@
 /**
  * The functions that answer requests. Produce and fetch differ by path, so the edge can send them apart.
  * ingest can add to the log and cannot take from it, leases snapshots to whoever reads rows, and looks rows up, which may insert them;
- * read writes nothing; admin changes metadata and starts jobs; catalog shows lakes to engines and commits their maintenance.
+ * read writes nothing; admin changes metadata, starts jobs and takes dropped partitions out of lakes; catalog shows lakes to engines and commits their maintenance.
  */
+import { commits, environment } from './catalogs.ts'
 import { items, keys, objects, sendJobs } from './grants.ts'
 import { room } from './room.ts'
 
@@ -33,8 +34,9 @@ export const admin = room('Admin', {
   memory: '512 MB',
   timeout: '30 seconds',
   url: true,
+  environment,
   permissions: [
-    objects(['lake'], ['s3:GetObject']),
+    objects(['lake'], ['s3:GetObject', 's3:PutObject']),
     keys(),
     items([
       'dynamodb:GetItem',
@@ -45,6 +47,7 @@ export const admin = room('Admin', {
       'dynamodb:ConditionCheckItem',
     ]),
     sendJobs(),
+    ...commits,
   ],
 })
 

@@ -13,6 +13,8 @@ export interface Room {
   /** Reachable by signed requests at a URL of its own. */
   readonly url?: boolean
   readonly permissions: readonly { readonly actions: string[]; readonly resources: $util.Input<string>[] }[]
+  /** Beside the names of the stores. No secret: whoever may look at a function reads it. */
+  readonly environment?: Readonly<Record<string, string>>
   /** npm packages that cannot be bundled, by exact version. */
   readonly install?: Record<string, string>
 }
@@ -34,6 +36,7 @@ export function room(name: string, args: Room) {
       SLUICE_OBJECTS: $interpolate`s3://${bucket.name}`,
       SLUICE_ITEMS: $interpolate`dynamodb://${table.name}`,
       SLUICE_QUEUE: jobs.url,
+      ...args.environment,
     },
     logging: { logGroup: log.name, format: 'json' },
     permissions: [

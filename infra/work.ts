@@ -3,6 +3,7 @@
  * it; what is left over keeps its mark. The schedule starts sweep, which reads marks that are due and nothing else. So
  * no function sends a message to the queue that starts it, and Lambda sees no loop.
  */
+import { commits, creates, environment } from './catalogs.ts'
 import { items, keys, objects, receiveJobs, sendJobs } from './grants.ts'
 import { jobs } from './jobs.ts'
 import { room } from './room.ts'
@@ -12,6 +13,7 @@ export const tier = room('Tier', {
   memory: '1769 MB',
   timeout: '15 minutes',
   install: { 'parquet-wasm': '0.8.0' },
+  environment,
   permissions: [
     objects(['t', 'lake'], ['s3:GetObject', 's3:PutObject', 's3:DeleteObject']),
     keys(),
@@ -24,6 +26,8 @@ export const tier = room('Tier', {
       'dynamodb:ConditionCheckItem',
     ]),
     receiveJobs(),
+    ...commits,
+    ...creates,
   ],
 })
 

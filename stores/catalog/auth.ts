@@ -4,7 +4,6 @@
  * used and are in no message.
  */
 import { SluiceError } from '../../core/kernel/errors.ts'
-import type { Secret } from './secrets.ts'
 import { type Outgoing, parseJson, type Wire } from './wire.ts'
 
 export interface Authenticator {
@@ -12,6 +11,14 @@ export interface Authenticator {
   authorize(request: Outgoing): Promise<Readonly<Record<string, string>>>
   /** The catalog did not know us. True: another attempt may be worth it. */
   refused(): boolean
+}
+
+/** By reference (secrets.ts). */
+export interface Secret {
+  /** Errors: `unavailable`, naming where it was looked for. */
+  read(): Promise<string>
+  /** It was refused. True: another may be there now. */
+  forget(): boolean
 }
 
 export const anonymous: Authenticator = { authorize: async () => ({}), refused: () => false }

@@ -4,16 +4,9 @@
  * rotation needs no deployment. No secret is in a message.
  */
 import { SluiceError } from '../../core/kernel/errors.ts'
-import type { Authenticator } from './auth.ts'
+import type { Authenticator, Secret } from './auth.ts'
 import type { SecretName } from './config.ts'
 import { parseJson, type Wire } from './wire.ts'
-
-export interface Secret {
-  /** Errors: `unavailable`, naming where it was looked for. */
-  read(): Promise<string>
-  /** It was refused. True: another may be there now. */
-  forget(): boolean
-}
 
 type In<Place> = Extract<SecretName, { readonly in: Place }>
 

@@ -50,7 +50,7 @@ const table = {
 const partitionedPath = '/v1/databases/d/tables/p'
 const keyedPath = '/v1/databases/d/tables/k'
 const keyed = { columns: [{ name: 'v', type: 'string' }], primaryKey: ['v'] }
-const partitioned = { columns: [{ name: 'v', type: 'string' }], partitionBy: ['v'] }
+const partitioned = { columns: [{ name: 'v', type: 'string' }], partitionBy: ['v'], options: { 'lake.format': 'iceberg' } }
 const day = 86_400_000
 
 test('each function asks for what its role grants, and every grant is asked for', async () => {
@@ -101,6 +101,9 @@ test('each function asks for what its role grants, and every grant is asked for'
   await read('GET', `${partitionedPath}/log`, undefined, undefined, `bucket=0&offset=earliest&partition=v=${'0'.repeat(100)}`)
   await admin('PUT', `${partitionedPath}/partitions/v=a`)
   await admin('GET', `${partitionedPath}/partitions`)
+  await admin('POST', `${partitionedPath}/tier`)
+  await work(shared.jobs, worlds.Tier)
+  await admin('DELETE', `${partitionedPath}/partitions/v=${'0'.repeat(100)}`)
   await admin('DELETE', `${partitionedPath}/partitions/v=a`)
   await admin('DELETE', partitionedPath)
   await admin('PUT', keyedPath, JSON.stringify(keyed))

@@ -23,7 +23,7 @@ export const granted: Readonly<Record<string, Readonly<Record<string, readonly s
     'ReadLog:log-stream:*': write,
   },
   Admin: {
-    'ObjectsBucket/lake/*': ['s3:GetObject'],
+    'ObjectsBucket/lake/*': ['s3:GetObject', 's3:PutObject'],
     ObjectsBucket: ['s3:ListBucket'],
     ItemsTable: [...addItems, ...readItems, 'dynamodb:DeleteItem'],
     JobsQueue: ['sqs:SendMessage'],
@@ -49,4 +49,35 @@ export const granted: Readonly<Record<string, Readonly<Record<string, readonly s
     'SweepLog:log-stream:*': write,
   },
   SweepEveryMinute: { SweepFunction: ['lambda:InvokeFunction'] },
+}
+
+/** What the stack of catalogs.json adds to them. */
+const commitsToCatalogs = {
+  'secret:sluice/lake-AbC123': ['secretsmanager:GetSecretValue'],
+  'warehouse/sluice/*': ['s3:GetObject', 's3:PutObject'],
+  'glue-warehouse/*': ['s3:GetObject', 's3:PutObject'],
+  catalog: ['glue:GetCatalog', 'glue:GetTable', 'glue:UpdateTable'],
+  'database/*': ['glue:GetTable', 'glue:UpdateTable'],
+  'table/*/*': ['glue:GetTable', 'glue:UpdateTable'],
+  'bucket/lakehouse': ['s3tables:GetTableBucket'],
+  'bucket/lakehouse/table/*': [
+    's3tables:GetTableData',
+    's3tables:GetTableMetadataLocation',
+    's3tables:PutTableData',
+    's3tables:UpdateTableMetadataLocation',
+  ],
+}
+
+export const grantedOfCatalogs: typeof granted = {
+  ...granted,
+  Admin: { ...granted['Admin'], ...commitsToCatalogs },
+  Tier: {
+    ...granted['Tier'],
+    ...commitsToCatalogs,
+    catalog: [...commitsToCatalogs.catalog, 'glue:CreateDatabase', 'glue:CreateTable'],
+    'database/*': [...commitsToCatalogs['database/*'], 'glue:CreateDatabase', 'glue:CreateTable'],
+    'table/*/*': [...commitsToCatalogs['table/*/*'], 'glue:CreateTable'],
+    'bucket/lakehouse': [...commitsToCatalogs['bucket/lakehouse'], 's3tables:CreateNamespace', 's3tables:CreateTable'],
+    'bucket/lakehouse/table/*': [...commitsToCatalogs['bucket/lakehouse/table/*'], 's3tables:CreateTable'],
+  },
 }

@@ -13,7 +13,9 @@ interface Statement {
 
 export interface Grant {
   readonly action: string
+  /** Without what is before the name. */
   readonly resource: string
+  readonly arn: string
 }
 
 export type Rule = (resources: readonly Resource[]) => readonly string[]
@@ -36,8 +38,24 @@ export const rules: Readonly<Record<string, Rule>> = {
 
   'no role has a wildcard resource': (resources) =>
     everyGrant(resources)
-      .filter(({ resource }) => !isExact(resource))
+      .filter((grant) => !isExact(grant))
       .map(({ role, action, resource }) => `${role} may ${action} on ${resource}`),
+
+  'an environment has nothing but names': (resources) =>
+    functions(resources).flatMap((each) =>
+      Object.entries(variablesOf(each))
+        .filter(([name, value]) => !named.test(name) || /"(?:client)?(?:secret|token)(?:Env)?":/i.test(value))
+        .map(([name]) => `${each.name} has ${name}, which may be a secret`),
+    ),
+
+  'only who knows the external catalogs may use one': (resources) =>
+    functions(resources).flatMap((each) => {
+      const role = each.name.replace(/Function$/, 'Role')
+      const knows = variablesOf(each)['SLUICE_CATALOGS'] !== undefined
+      const rights = grantsOf(resources, role).filter(({ action }) => /^(glue|s3tables|secretsmanager):/.test(action))
+      if (knows && rights.length === 0) return [`${each.name} knows catalogs that it may not use`]
+      return knows ? [] : rights.map(({ action }) => `${role} may ${action}, and knows no catalog`)
+    }),
 
   'no role has a managed policy': (resources) =>
     of(resources, 'aws:iam/role:Role').flatMap((role) =>
@@ -124,6 +142,7 @@ function everyGrant(resources: readonly Resource[]): readonly (Grant & { readonl
             role: role.name,
             action,
             resource: resource.split(':').slice(5).join(':') || resource,
+            arn: resource,
           })),
         ),
       ),
@@ -131,7 +150,26 @@ function everyGrant(resources: readonly Resource[]): readonly (Grant & { readonl
   })
 }
 
-/** One resource, or all objects below one prefix, or all streams of one log group. */
-function isExact(resource: string): boolean {
-  return /^[A-Za-z]+(\/[a-z]+\/\*|:log-stream:\*)?$/.test(resource)
+/**
+ * One resource of the stack, or all objects below one prefix, or all streams of one log group. Outside of it: one secret, what is in one
+ * catalog, all objects of a bucket that is not ours.
+ */
+function isExact({ action, resource, arn }: Grant): boolean {
+  const outside = outsidePatterns[action.split(':')[0] ?? '']
+  if (outside !== undefined) return outside.test(arn)
+  const isOther = /^arn:aws:s3:::[a-z0-9][a-z0-9.-]+(\/[^*]+)?\/\*$/.test(arn)
+  return isOther || /^[A-Za-z]+(\/[a-z]+\/\*|:log-stream:\*)?$/.test(resource)
+}
+
+const outsidePatterns: Readonly<Record<string, RegExp>> = {
+  secretsmanager: /^arn:aws:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:[A-Za-z0-9/_+=.@-]+-[A-Za-z0-9]{6}$/,
+  glue: /^arn:aws:glue:[a-z0-9-]+:[0-9]{12}:(catalog|database\/\*|table\/\*\/\*)$/,
+  s3tables: /^arn:aws:s3tables:[a-z0-9-]+:[0-9]{12}:bucket\/[a-z0-9-]+(\/table\/\*)?$/,
+}
+
+/** Of the product, and what SST itself says. */
+const named = /^(SLUICE_(OBJECTS|ITEMS|QUEUE|CATALOGS)|SST_[A-Z_]+)$/
+
+function variablesOf({ inputs }: Resource): Readonly<Record<string, string>> {
+  return (inputs['environment'] as { readonly variables?: Record<string, string> } | undefined)?.variables ?? {}
 }

@@ -4,17 +4,19 @@
  * can fail: each breaks one line of the stack and must be refused by the rule that guards it.
  */
 import { execFile } from 'node:child_process'
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import { beforeAll, describe, expect, test } from 'vitest'
 import type { Resource } from './evaluate.ts'
-import { granted } from './granted.ts'
+import { granted, grantedOfCatalogs } from './granted.ts'
 import { functions, grantsOf, of, rules } from './rules.ts'
 import { tableDefinition } from './table.ts'
 
 const home = path.resolve(import.meta.dirname, '../..')
+/** A file of all kinds of external catalogs. */
+const catalogs = path.join(import.meta.dirname, 'catalogs.json')
 const run = promisify(execFile)
 
 const sizes: Readonly<Record<string, { readonly memory: number; readonly seconds: number }>> = {
@@ -126,6 +128,41 @@ const planted: readonly {
     rule: 'a consumed queue has a dead-letter queue and waits for its function',
   },
   {
+    what: 'a secret in the environment',
+    file: 'room.ts',
+    from: 'SLUICE_QUEUE: jobs.url,',
+    to: "SLUICE_QUEUE: jobs.url, PROD_SECRET: 's3cret',",
+    rule: 'an environment has nothing but names',
+  },
+  {
+    what: 'a secret among the catalogs',
+    file: 'catalogs.ts',
+    from: '{ SLUICE_CATALOGS: text }',
+    to: `{ SLUICE_CATALOGS: text.replace('"clientId"', '"clientSecret":"s3cret","clientId"') }`,
+    rule: 'an environment has nothing but names',
+  },
+  {
+    what: 'catalogs for who takes rows in',
+    file: 'http.ts',
+    from: 'sendJobs(),',
+    to: 'sendJobs(), ...commits,',
+    rule: 'only who knows the external catalogs may use one',
+  },
+  {
+    what: 'every secret',
+    file: 'catalogs.ts',
+    from: "actions: ['secretsmanager:GetSecretValue'], resources: [arn]",
+    to: "actions: ['secretsmanager:GetSecretValue'], resources: [arn.replace(/secret:.*/, 'secret:*')]",
+    rule: 'no role has a wildcard resource',
+  },
+  {
+    what: 'every table bucket',
+    file: 'catalogs.ts',
+    from: '.test(warehouse)) return warehouse',
+    to: ".test(warehouse)) return warehouse.replace(/[^/]+$/, '*')",
+    rule: 'no role has a wildcard resource',
+  },
+  {
     what: 'x86',
     file: 'room.ts',
     from: "architecture: 'arm64'",
@@ -145,25 +182,15 @@ describe('the stack', () => {
   })
 
   test('has no role but those of the table', () => {
-    expect(
-      of(stack, 'aws:iam/role:Role')
-        .map((role) => role.name)
-        .sort(),
-    ).toEqual(
-      Object.keys(granted)
-        .map((name) => `${name}Role`)
-        .sort(),
-    )
+    expect(rolesOf(stack)).toEqual(rolesIn(granted))
   })
 
   test.each(Object.keys(granted))('%s may do exactly what the table says', (name) => {
-    const actual: Record<string, string[]> = {}
-    for (const { action, resource } of grantsOf(stack, `${name}Role`))
-      actual[resource] = [...(actual[resource] ?? []), action].sort()
-    const expected = Object.fromEntries(
-      Object.entries(granted[name] ?? {}).map(([resource, actions]) => [resource, [...actions].sort()]),
-    )
-    expect(actual).toEqual(expected)
+    expect(actionsOf(stack, name)).toEqual(sorted(granted[name] ?? {}))
+  })
+
+  test('names no catalog where none was given', () => {
+    expect(functions(stack).filter(knowsCatalogs)).toEqual([])
   })
 
   test('gives each function its memory and time', () => {
@@ -210,9 +237,54 @@ describe('the stack', () => {
   })
 
   test('keeps its bucket and its table in production', async () => {
-    const production = await evaluate(home, 'production')
+    const production = await evaluate(home, { stage: 'production' })
     expect(of(production, 'aws:s3/bucket:Bucket').map((bucket) => bucket.inputs['forceDestroy'])).toEqual([false])
     expect(of(production, 'aws:dynamodb/table:Table').map((table) => table.inputs['deletionProtectionEnabled'])).toEqual([true])
+  })
+})
+
+describe('the stack of a deployment with external catalogs', () => {
+  let stack: readonly Resource[] = []
+  beforeAll(async () => {
+    stack = await evaluate(home, { catalogs })
+  })
+
+  test.each(Object.keys(rules))('%s', (name) => {
+    expect(rules[name]?.(stack)).toEqual([])
+  })
+
+  test.each(Object.keys(granted))('%s may do exactly what the table says', (name) => {
+    expect(actionsOf(stack, name)).toEqual(sorted(grantedOfCatalogs[name] ?? {}))
+  })
+
+  test('gives them to admin and tier alone, with the names of secrets', () => {
+    const knowing = functions(stack).filter(knowsCatalogs)
+    expect(knowing.map((each) => each.name).sort()).toEqual(['AdminFunction', 'TierFunction'])
+    for (const { inputs } of knowing) {
+      const { variables } = inputs['environment'] as { readonly variables: Record<string, string> }
+      expect(JSON.parse(variables['SLUICE_CATALOGS'] ?? '')).toEqual(JSON.parse(readFileSync(catalogs, 'utf8')))
+    }
+  })
+
+  const sigv4 = { type: 'sigv4', region: 'eu-west-1', service: 'glue' }
+  const uri = 'https://catalog.example.com'
+  test.each([
+    [
+      'a secret of the environment',
+      { uri, location: 's3://bucket/p', auth: { type: 'bearer', tokenEnv: 'TOKEN' } },
+      'c.auth.tokenEnv would put a secret into the stack: name its ARN in AWS Secrets Manager in c.auth.tokenArn',
+    ],
+    ['no place for tables', { uri }, 'c.location must say where its tables are'],
+    ['no account', { uri, location: 's3://bucket/p', auth: sigv4 }, 'c.warehouse must be the 12 digits of the account'],
+    ['another service', { uri, location: 's3://bucket/p', auth: { ...sigv4, service: 's3' } }, 'must be glue or s3tables'],
+    ['no table bucket', { uri, warehouse: 'b', auth: { ...sigv4, service: 's3tables' } }, 'must be the ARN of a table bucket'],
+    [
+      'a name that is too long',
+      { uri: `${uri}/${'x'.repeat(1_800)}`, location: `s3://bucket/${'x'.repeat(1_800)}` },
+      'has more than 3072 bytes',
+    ],
+  ])('%s is refused before anything is deployed', async (_what, catalog, message) => {
+    await expect(evaluate(home, { catalogs: JSON.stringify({ c: catalog }) })).rejects.toThrow(message)
   })
 })
 
@@ -222,10 +294,11 @@ describe.concurrent('a planted stack is refused', () => {
     try {
       cpSync(path.join(home, 'sst.config.ts'), path.join(folder, 'sst.config.ts'))
       cpSync(path.join(home, 'infra'), path.join(folder, 'infra'), { recursive: true })
+      for (const part of ['core', 'stores']) symlinkSync(path.join(home, part), path.join(folder, part))
       const source = readFileSync(path.join(folder, 'infra', file), 'utf8')
       expect(source).toContain(from)
       writeFileSync(path.join(folder, 'infra', file), source.replace(from, to))
-      const stack = await evaluate(folder)
+      const stack = await evaluate(folder, { catalogs })
       expect(rules[rule]?.(stack)).not.toEqual([])
     } finally {
       rmSync(folder, { recursive: true, force: true })
@@ -233,8 +306,37 @@ describe.concurrent('a planted stack is refused', () => {
   })
 })
 
-async function evaluate(folder: string, stage = 'test'): Promise<readonly Resource[]> {
+function rolesOf(stack: readonly Resource[]): readonly string[] {
+  return of(stack, 'aws:iam/role:Role')
+    .map((role) => role.name)
+    .sort()
+}
+
+const rolesIn = (table: typeof granted): readonly string[] =>
+  Object.keys(table)
+    .map((name) => `${name}Role`)
+    .sort()
+
+function actionsOf(stack: readonly Resource[], name: string): Record<string, readonly string[]> {
+  const actual: Record<string, readonly string[]> = {}
+  for (const { action, resource } of grantsOf(stack, `${name}Role`))
+    actual[resource] = [...(actual[resource] ?? []), action].sort()
+  return actual
+}
+
+const sorted = (table: Readonly<Record<string, readonly string[]>>): Record<string, readonly string[]> =>
+  Object.fromEntries(Object.entries(table).map(([resource, actions]) => [resource, [...actions].sort()]))
+
+const knowsCatalogs = ({ inputs }: Resource): boolean =>
+  (inputs['environment'] as { readonly variables?: Record<string, string> } | undefined)?.variables?.['SLUICE_CATALOGS'] !==
+  undefined
+
+async function evaluate(
+  folder: string,
+  { stage = 'test', catalogs: named = '' }: { readonly stage?: string; readonly catalogs?: string } = {},
+): Promise<readonly Resource[]> {
   const { stdout } = await run(process.execPath, [path.join(import.meta.dirname, 'evaluate.ts'), folder, stage], {
+    env: { ...process.env, SLUICE_CATALOGS: named },
     maxBuffer: 64 * 1024 * 1024,
     timeout: 60_000,
   })
