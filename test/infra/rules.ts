@@ -167,8 +167,8 @@ const outsidePatterns: Readonly<Record<string, RegExp>> = {
   s3tables: /^arn:aws:s3tables:[a-z0-9-]+:[0-9]{12}:bucket\/[a-z0-9-]+(\/table\/\*)?$/,
 }
 
-/** Of the product, and what SST itself says. */
-const named = /^(SLUICE_(OBJECTS|ITEMS|QUEUE|CATALOGS)|SST_[A-Z_]+)$/
+/** Of the product, and what SST says of an app without links: its name and stage, and the name of a file. */
+const named = /^(SLUICE_(OBJECTS|ITEMS|QUEUE|CATALOGS)|SST_RESOURCE_App|SST_KEY_FILE)$/
 
 function variablesOf({ inputs }: Resource): Readonly<Record<string, string>> {
   return (inputs['environment'] as { readonly variables?: Record<string, string> } | undefined)?.variables ?? {}
