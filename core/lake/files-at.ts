@@ -17,7 +17,7 @@ import { icebergSchema, offsetColumn } from './iceberg/schema.ts'
 import { readLakeItem } from './item.ts'
 import { keyOfUri } from './layout.ts'
 import { readPoints } from './objects.ts'
-import { readEntries } from './upkeep/merge.ts'
+import { readManifest } from './upkeep/merge.ts'
 
 export interface LakeFile {
   readonly key: string
@@ -79,7 +79,8 @@ export class LakeIndex {
     const found = await mapAtOnce(
       base.manifests.filter((manifest) => hasFiles(manifest) && isOf.mayBeIn(manifest)),
       manifestsAtOnce,
-      async (manifest) => (await readEntries(objects, table.tableId, spec, manifest, schema)) ?? [],
+      async (manifest) =>
+        (await readManifest(objects, keyOfUri(objects, table.tableId, manifest.manifest_path), spec, manifest, schema)) ?? [],
     )
     return found
       .flat()

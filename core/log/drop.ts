@@ -22,7 +22,7 @@ import { putMark } from '../jobs/marks.ts'
 import { isSluiceError, SluiceError } from '../kernel/errors.ts'
 import { type Offset, offsetOf } from '../kernel/ids.ts'
 import { limits } from '../kernel/limits.ts'
-import { dropFromLake } from '../lake/drop-partition.ts'
+import { checkDrop, dropFromLake } from '../lake/drop-partition.ts'
 import { readLakeItem } from '../lake/item.ts'
 import { currentPoints } from '../lake/points.ts'
 import { type BucketId, idOf, type Partition } from '../model/partition.ts'
@@ -120,7 +120,7 @@ export async function finishDrop(world: World, table: Table, until: number): Pro
 export async function dropPartition(world: World, table: Table, name: string, lakeRows: LakeRows = 'go'): Promise<Dropped> {
   const partition = await findPartition(world, table, name)
   if (partition === undefined) throw partitionNotFound(table, name)
-  if (lakeRows === 'go' && table.options.lakeCatalog !== undefined) throw keptElsewhere(table.options.lakeCatalog.name)
+  if (lakeRows === 'go' && partition.state === 'alive') await checkDrop(world, table, partition)
   // Retention repeats its drops by a mark of its own.
   const isRepeated = lakeRows === 'first' && partition.state === 'dropping'
   const due = isRepeated ? Number.POSITIVE_INFINITY : await markPurge(world, table, partition)
@@ -128,13 +128,6 @@ export async function dropPartition(world: World, table: Table, name: string, la
   if (world.clock.now() >= due) await markPurge(world, table, partition)
   return dropped
 }
-
-const keptElsewhere = (catalog: string): SluiceError =>
-  new SluiceError(
-    'not-supported',
-    `the lake is in the catalog ${catalog}, and no drop here takes rows out of it: say keepLake=true, and delete them there`,
-    { facts: { catalog } },
-  )
 
 export async function finishPartitionDrop(
   world: World,
@@ -148,14 +141,21 @@ export async function finishPartitionDrop(
     const tiered = marked.lakeRows === 'first' ? await currentPoints(world, table.tableId) : undefined
     const end = await closeHeads(world, table, partition, until, tiered?.points)
     if (end === 'closing') return 'closing'
-    if (marked.lakeRows === 'go' && (await emptyLake(world, table, partition, until)) === 'closing') return 'closing'
+    // Also those of earlier partitions of its name.
+    const hadRows = end > 0n
+    if (marked.lakeRows === 'go' && (await emptyLake(world, table, partition, { until, hadRows })) === 'closing') return 'closing'
     await removePartition(world, table, partition, end)
     return 'gone'
   })
 }
 
 /** A worker that is at the lake gets some time to finish its round; then it is fenced, and begins again without this partition. */
-async function emptyLake(world: World, table: Table, partition: Partition, until: number): Promise<Dropped> {
+async function emptyLake(
+  world: World,
+  table: Table,
+  partition: Partition,
+  { until, hadRows }: { readonly until: number; readonly hadRows: boolean },
+): Promise<Dropped> {
   if (table.options.lakeFormat === 'none') return 'gone'
   const look = async (): Promise<Table | undefined> => {
     const now = await findTable(world, table.database, table.name)
@@ -168,7 +168,7 @@ async function emptyLake(world: World, table: Table, partition: Partition, until
     if (seen === undefined || !seen.open) return 'gone'
     const collectDue = await markCollect(world, named(table), seen)
     const isPatient = world.clock.now() < patientUntil
-    const turn = { seen, collectDue, isPatient, look }
+    const turn = { seen, collectDue, isPatient, hadRows, look }
     if ((await dropFromLake(world, table.tableId, partition, turn)) === 'gone') return 'gone'
     if (world.clock.now() > until) return 'closing'
     await world.clock.sleep(lakePollMs)

@@ -4,15 +4,18 @@ import { CatalogState, memoryCatalog } from '../../stores/catalog/memory.ts'
 import { objectsUnder } from '../../stores/catalog/objects-under.ts'
 import { createDatabase } from '../catalog/databases.ts'
 import { createTable } from '../catalog/tables.ts'
+import { batchOf, type Plain } from '../format/arrow/batch.case.ts'
 import { hex } from '../kernel/bytes.ts'
+import { SluiceError } from '../kernel/errors.ts'
 import { type ExternalTable, tableOf } from '../lake/external/answer.ts'
-import { decodeManifests, encodeManifestList } from '../lake/iceberg/manifest.ts'
+import { decodeManifests, encodeManifestList, type ManifestFile } from '../lake/iceberg/manifest.ts'
 import { randomSnapshotId } from '../lake/iceberg/metadata.ts'
 import { assignRowIds } from '../lake/iceberg/row-lineage.ts'
+import { routeRows } from '../log/route.ts'
 import { requestOf, specOfBuckets, type TestWorld, testLog, testWorld } from '../log/world.case.ts'
 import { parseOptions } from '../model/options.ts'
 import type { Table } from '../model/table.ts'
-import type { CatalogTable, LakeCatalog } from '../ports/lake-catalog.ts'
+import type { CatalogAnswer, CatalogChange, CatalogTable, LakeCatalog } from '../ports/lake-catalog.ts'
 import { withFetch } from './tier.case.ts'
 
 export interface ExternalWorld extends TestWorld {
@@ -70,12 +73,16 @@ export async function externalRows(world: ExternalWorld, name: CatalogTable = th
 export const externalValues = async (world: ExternalWorld): Promise<number[]> =>
   (await externalRows(world)).map((row) => Number(row['v'])).sort((a, b) => a - b)
 
-/** An engine's commit that changes no rows: a new snapshot of the same manifests, without our words in its summary. */
-export async function foreignCommit(world: ExternalWorld, more: readonly object[] = []): Promise<void> {
+/** An engine's commit: a new snapshot of the same manifests, and those of its own, without our words in its summary. */
+export async function foreignCommit(
+  world: ExternalWorld,
+  more: readonly object[] = [],
+  added: readonly ManifestFile[] = [],
+): Promise<void> {
   const table = loaded(world)
   const store = world.catalog.objectsAt(table.location)
   const key = table.main?.manifestList.slice(table.location.length + 1)
-  const manifests = key === undefined ? [] : decodeManifests(await store.read(key))
+  const manifests = [...(key === undefined ? [] : decodeManifests(await store.read(key))), ...added]
   const [snapshotId, sequence] = [randomSnapshotId(table.snapshots, world.random), table.lastSequence + 1n]
   const list = `metadata/snap-${snapshotId}-0-foreign.avro`
   const { formatVersion } = table
@@ -101,4 +108,33 @@ export async function foreignCommit(world: ExternalWorld, more: readonly object[
   ]
   const committed = world.state.commit(there, { requirements: [], updates })
   if (typeof committed === 'string') throw new Error(`the foreign commit: ${committed}`)
+}
+
+export const unknown = (): SluiceError => new SluiceError('unavailable', 'the catalog answered 504', { effect: 'unknown' })
+
+/** Commits of snapshots pass through `around`, numbered from 1; other calls go straight. */
+export function rowCommits(
+  around: (
+    go: () => Promise<CatalogAnswer | 'conflict' | 'absent'>,
+    number: number,
+  ) => Promise<CatalogAnswer | 'conflict' | 'absent'>,
+): (catalog: LakeCatalog) => LakeCatalog {
+  let count = 0
+  return (catalog) => ({
+    ...catalog,
+    commit: (table, change: CatalogChange) => {
+      const go = () => catalog.commit(table, change)
+      return JSON.stringify(change.updates, (_, value) => (typeof value === 'bigint' ? `${value}` : value)).includes(
+        'add-snapshot',
+      )
+        ? around(go, ++count)
+        : go()
+    },
+  })
+}
+
+export async function appendRows(world: TestWorld, table: Table, rows: readonly (readonly Plain[])[]): Promise<void> {
+  world.time.now += 10
+  const parts = routeRows(table, [batchOf(table.schema.columns, rows)], { rotate: () => 0 })
+  for (const { outcome } of await testLog(world).append(table, { parts })) if (!outcome.done) throw outcome.error
 }

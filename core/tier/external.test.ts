@@ -1,22 +1,17 @@
 import { expect, test } from 'vitest'
-import { createDatabase } from '../catalog/databases.ts'
 import { createTable } from '../catalog/tables.ts'
-import { batchOf, type Plain } from '../format/arrow/batch.case.ts'
 import { encodeSchema } from '../format/items/schema.ts'
 import { encodeDefinition, tableKey } from '../format/items/table.ts'
 import { SluiceError } from '../kernel/errors.ts'
 import { columnsProperty } from '../lake/external/columns.ts'
 import { tableIdProperty } from '../lake/external/points.ts'
 import { readLakeItem } from '../lake/item.ts'
-import { dropPartition } from '../log/drop.ts'
-import { routeRows } from '../log/route.ts'
 import { specOfBuckets, type TestWorld, testLog } from '../log/world.case.ts'
 import { evolve, type SchemaChange } from '../model/evolve.ts'
-import { parseOptions } from '../model/options.ts'
 import type { Table } from '../model/table.ts'
 import type { Update } from '../ports/items.ts'
-import type { CatalogAnswer, CatalogChange, LakeCatalog } from '../ports/lake-catalog.ts'
 import {
+  appendRows,
   externalRows,
   externalTestTable,
   externalValues,
@@ -24,39 +19,12 @@ import {
   foreignCommit,
   loaded,
   produce,
+  rowCommits,
   there,
+  unknown,
 } from './external.case.ts'
 import { lakePoints, tierState } from './state.ts'
 import { tier } from './tier.case.ts'
-
-const unknown = (): SluiceError => new SluiceError('unavailable', 'the catalog answered 504', { effect: 'unknown' })
-
-/** Commits of rows pass through `around`, numbered from 1; other calls go straight. */
-function rowCommits(
-  around: (
-    go: () => Promise<CatalogAnswer | 'conflict' | 'absent'>,
-    number: number,
-  ) => Promise<CatalogAnswer | 'conflict' | 'absent'>,
-): (catalog: LakeCatalog) => LakeCatalog {
-  let count = 0
-  return (catalog) => ({
-    ...catalog,
-    commit: (table, change: CatalogChange) => {
-      const go = () => catalog.commit(table, change)
-      return JSON.stringify(change.updates, (_, value) => (typeof value === 'bigint' ? `${value}` : value)).includes(
-        'add-snapshot',
-      )
-        ? around(go, ++count)
-        : go()
-    },
-  })
-}
-
-async function appendRows(world: TestWorld, table: Table, rows: readonly (readonly Plain[])[]): Promise<void> {
-  world.time.now += 10
-  const parts = routeRows(table, [batchOf(table.schema.columns, rows)], { rotate: () => 0 })
-  for (const { outcome } of await testLog(world).append(table, { parts })) if (!outcome.done) throw outcome.error
-}
 
 /** Whether a table with a lake may be altered is not asked here. */
 async function alter(world: TestWorld, table: Table, change: SchemaChange): Promise<Table> {
@@ -313,33 +281,4 @@ test('the external table follows ours: a column that is added, one that is renam
   ])
   expect(JSON.parse(properties[columnsProperty] ?? '')).toEqual({ 1: 2, 2: 3, 3: 4, 4: 1, 5: 5 })
   expect((await externalRows(world)).map((row) => row['more'] ?? null)).toEqual([null, 'two'])
-})
-
-test('a partitioned table has its partitions there too, and a partition goes with its rows left there', async () => {
-  const world = externalWorld()
-  await createDatabase(world, 'd')
-  const { table } = await createTable(world, 'd', 't', {
-    ...specOfBuckets(1, 'iceberg'),
-    columns: [
-      { name: 'v', type: { kind: 'bigint' }, nullable: false },
-      { name: 'k', type: { kind: 'string' }, nullable: false },
-    ],
-    partitionBy: ['k'],
-    options: parseOptions({ 'lake.format': 'iceberg', 'lake.catalog': 'other' }),
-  })
-  await appendRows(world, table, [
-    [1n, 'a'],
-    [2n, 'b'],
-  ])
-  expect(await tier(world, table)).toMatchObject({ state: 'committed', rows: 2n })
-  expect((await externalRows(world)).map((row) => `${row['v']}${row['k']}`).sort()).toEqual(['1a', '2b'])
-  expect(loaded(world).spec.fields.map(({ name, transform }) => [name, transform])).toEqual([
-    ['k', 'identity'],
-    ['__bucket', 'identity'],
-  ])
-  await expect(dropPartition(world, table, 'k=a')).rejects.toThrow('keepLake=true')
-  expect(await dropPartition(world, table, 'k=a', 'stay')).toBe('gone')
-  await appendRows(world, table, [[3n, 'b']])
-  expect(await tier(world, table)).toMatchObject({ state: 'committed', rows: 1n })
-  expect((await externalRows(world)).map((row) => `${row['v']}${row['k']}`).sort()).toEqual(['1a', '2b', '3b'])
 })

@@ -10,6 +10,7 @@ import { Kv } from '../../core/kv/kv.ts'
 import { Log } from '../../core/log/log.ts'
 import { testWorld } from '../../core/log/world.case.ts'
 import type { ItemStore, TransactAction } from '../../core/ports/items.ts'
+import type { LakeCatalog } from '../../core/ports/lake-catalog.ts'
 import type { ObjectStore } from '../../core/ports/objects.ts'
 import type { Job } from '../../core/ports/queue.ts'
 import { adminHandlers } from '../../functions/admin/handlers.ts'
@@ -22,6 +23,8 @@ import { Meter } from '../../functions/meter.ts'
 import { readHandlers } from '../../functions/read/handlers.ts'
 import { TableCache } from '../../functions/tables.ts'
 import { type FunctionWorld, lambdaWaits } from '../../functions/world.ts'
+import { CatalogState, memoryCatalog } from '../../stores/catalog/memory.ts'
+import { objectsUnder } from '../../stores/catalog/objects-under.ts'
 import { Counter } from '../../stores/decorators/count.ts'
 import { inlineObjects } from '../../stores/decorators/inline.ts'
 import { MemoryItems } from '../../stores/items/memory.ts'
@@ -123,6 +126,62 @@ test('each function asks for what its role grants, and every grant is asked for'
     expect([role, ...[...used[role]].sort()]).toEqual([role, ...expected.sort()])
   }
 })
+
+test('of the external catalogs, admin and tier ask for what their roles grant, and no other function asks', async () => {
+  const shared = testWorld({ objects: new MemoryObjects(), items: new MemoryItems() })
+  const [state, elsewhere] = [newCatalogState(shared), new MemoryObjects()]
+  const used = Object.fromEntries(roles.map((role) => [role, new Set<string>()])) as Record<Role, Set<string>>
+  const worldFor = (role: Role): FunctionWorld => {
+    const catalog = recordCatalog(memoryCatalog('other', state, objectsUnder(elsewhere)), used[role])
+    return { ...worldOf(shared, new Set()), catalogs: new Map([['other', catalog]]) }
+  }
+  const worlds = Object.fromEntries(roles.map((role) => [role, worldFor(role)])) as Record<Role, FunctionWorld>
+  const admin = caller(adminHandlers, worlds.Admin)
+  const ingest = caller(ingestHandlers, worlds.Ingest)
+  const read = caller(readHandlers, worlds.Read)
+  const options = { ...partitioned.options, 'lake.catalog': 'other' }
+  await admin('PUT', '/v1/databases/d')
+  await admin('PUT', partitionedPath, JSON.stringify({ ...partitioned, options }))
+  for (let round = 0; round < 2; round++) {
+    await ingest('POST', `${partitionedPath}/records`, rows(2))
+    await admin('POST', `${partitionedPath}/tier`)
+    await work(shared.jobs, worlds.Tier)
+  }
+  expect(await admin('GET', `${partitionedPath}/tier`)).toMatchObject({ lagRows: 0 })
+  await read('GET', `${partitionedPath}/offsets`)
+  await read('GET', `${partitionedPath}/log`, undefined, undefined, `bucket=0&offset=earliest&partition=v=${'0'.repeat(100)}`)
+  await admin('DELETE', `${partitionedPath}/partitions/v=${'0'.repeat(100)}`)
+  await admin('DELETE', partitionedPath)
+  const objects = ['objects.create', 'objects.read']
+  expect(Object.fromEntries(roles.map((role) => [role, [...used[role]].sort()]))).toEqual({
+    Ingest: [],
+    Read: [],
+    Admin: ['commit', 'load', ...objects],
+    Catalog: [],
+    Tier: ['commit', 'create', 'load', ...objects],
+    Sweep: [],
+  })
+})
+
+const newCatalogState = ({ time }: ReturnType<typeof testWorld>): CatalogState =>
+  new CatalogState({ locationOf: () => 'memory:///warehouse/t', newUuid: () => 'a', now: () => time.now })
+
+/** The rights to them are those of infra/catalogs.ts by operation: `commits` is load, commit and the objects, `creates` is create. */
+function recordCatalog(catalog: LakeCatalog, used: Set<string>): LakeCatalog {
+  const record = <T extends object>(store: T, prefix: string): T =>
+    new Proxy(store, {
+      get: (target, name) => {
+        const member = Reflect.get(target, name) as unknown
+        if (typeof member !== 'function') return member
+        if (name === 'objectsAt') return (location: string) => record(catalog.objectsAt(location), 'objects.')
+        return (...given: unknown[]) => {
+          if (name !== 'uri' && name !== 'locationFor') used.add(`${prefix}${String(name)}`)
+          return member.apply(target, given)
+        }
+      },
+    })
+  return record(catalog, '')
+}
 
 function rows(count: number): string {
   return Array.from({ length: count }, (_, row) => `{"v":"${String(row).padStart(100, '0')}"}\n`).join('')

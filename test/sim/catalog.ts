@@ -11,9 +11,20 @@ import type { Seeded } from './random.ts'
 
 export const catalogName = 'other'
 
-export const simulatedTables = (now: () => number): CatalogState => {
+/** The tables, and who looks at every commit to one. */
+export class SimulatedTables extends CatalogState {
+  onCommit: () => void = () => undefined
+
+  override commit(table: CatalogTable, change: CatalogChange): CatalogAnswer | 'conflict' | 'absent' {
+    const answer = super.commit(table, change)
+    if (typeof answer === 'object') this.onCommit()
+    return answer
+  }
+}
+
+export const simulatedTables = (now: () => number): SimulatedTables => {
   let made = 0
-  return new CatalogState({
+  return new SimulatedTables({
     locationOf: ({ namespace, table }) => `sim://store/warehouse/${[...namespace, table].join('/')}`,
     newUuid: () => `uuid-${++made}`,
     now,

@@ -20,8 +20,10 @@ import type { BucketRef, Partition } from '../../core/model/partition.ts'
 import type { Selection } from '../../core/model/selection.ts'
 import type { Table, TableSpec } from '../../core/model/table.ts'
 import { alterSome } from './actors/alterer.ts'
+import { commitForeign } from './actors/foreign.ts'
 import { codeOf, tableCache } from './actors/ingest.ts'
 import { startWorkers, sweepOnce, trigger } from './actors/jobs.ts'
+import { catalogName } from './catalog.ts'
 import { PartitionLake } from './checks/partition-lake.ts'
 import type { SeededFates } from './fates.ts'
 import { alterPeriods, periodOptions, settlePeriods, someHour, watchPeriods } from './periods.ts'
@@ -63,7 +65,12 @@ export async function tellPartitions(stage: Stage, fates: SeededFates): Promise<
   }
   const { lakeFreshnessMs } = swarm
   const lakeOptions = swarm.lake
-    ? { lakeFormat: 'iceberg' as const, lakeFreshnessMs, ...(swarm.formatVersion === 3 && { lakeFormatVersion: 3 as const }) }
+    ? {
+        lakeFormat: 'iceberg' as const,
+        lakeFreshnessMs,
+        ...(swarm.formatVersion === 3 && { lakeFormatVersion: 3 as const }),
+        ...(swarm.external && { lakeCatalog: { name: catalogName } }),
+      }
     : {}
   const options = { ...(isTimed ? periodOptions(stage) : defaultOptions), ...lakeOptions }
   if (isTimed) watchPeriods(stage, options.autoPartition?.timeZone ?? 'UTC', shared.byHand)
@@ -88,7 +95,7 @@ export async function tellPartitions(stage: Stage, fates: SeededFates): Promise<
   })
   const readers = Array.from({ length: 1 + swarm.tableReaders }, () => new PartitionReader(shared))
   const reading = Promise.all(readers.map((reader) => reader.follow(() => !isWorking)))
-  const sweeping = Promise.all([sweepWhile(stage, () => isWorking), tierSome(stage)])
+  const sweeping = Promise.all([sweepWhile(stage, () => isWorking), tierSome(stage), commitForeign(stage, () => isWorking)])
   await Promise.race([acting, cluster.sleep(faultyMsMax)])
   fates.stop()
   stage.calm.yes = true

@@ -5,10 +5,9 @@
 import { Kv } from '../../core/kv/kv.ts'
 import { Log } from '../../core/log/log.ts'
 import type { World } from '../../core/ports/world.ts'
-import type { CatalogState } from '../../stores/catalog/memory.ts'
 import { inlineObjects } from '../../stores/decorators/inline.ts'
 import { retryCatalog, retryDefaults, retryItems, retryObjects } from '../../stores/decorators/retry.ts'
-import { SimulatedCatalog } from './catalog.ts'
+import { SimulatedCatalog, type SimulatedTables } from './catalog.ts'
 import { type ItemsState, SimulatedItems } from './items.ts'
 import type { Network } from './network.ts'
 import { type ObjectsState, SimulatedObjects } from './objects.ts'
@@ -22,7 +21,7 @@ export interface Stores {
   readonly objects: ObjectsState
   readonly items: ItemsState
   readonly queue: QueueState
-  readonly catalog: CatalogState
+  readonly catalog: SimulatedTables
 }
 
 export function buildProduct(

@@ -173,8 +173,11 @@ export function drawSwarm(scenario: ScenarioName, random: Seeded): Swarm {
   }
   // Made of what was drawn, so that the seeds that are kept draw all else as they did.
   const mix = drawn.requestsEach + drawn.rowsMax
+  const external = drawn.external || (scenario === 'partitions' && drawn.lake && mix % 2 === 0)
   return {
     ...drawn,
+    external,
+    ...(scenario === 'partitions' && external && { foreignCommits: drawn.extraTierJobs }),
     formatVersion: drawn.lake && mix % 3 === 0 ? 3 : 2,
     ...(drawn.retain && drawn.lake && mix % 2 === 0 && { logTtlAfterTierMs: drawn.logTtlMs * 0.6 }),
   }

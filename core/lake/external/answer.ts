@@ -21,6 +21,8 @@ export interface ExternalTable {
   readonly lastColumnId: number
   readonly schema: IcebergSchema
   readonly spec: ExternalSpec
+  /** All that it had, by id, as far as they are understood. */
+  readonly specs: ReadonlyMap<number, ExternalSpec>
   /** Of its default sort order: 0 where it has none. */
   readonly sortOrderId: number
   readonly sortFields: readonly Entry[]
@@ -89,6 +91,12 @@ export function tableOf(catalog: LakeCatalog, name: CatalogTable, answer: Catalo
   const schemaId = number('current-schema-id')
   const specId = number('default-spec-id')
   const orderId = number('default-sort-order-id')
+  const specs = new Map(
+    entries('partition-specs').flatMap((entry) => {
+      const spec = specOf(entry)
+      return spec === undefined ? [] : [[spec['spec-id'], spec] as const]
+    }),
+  )
   const order = entries('sort-orders').find((each) => each['order-id'] === orderId)
   const { metadataLocation } = answer
   return {
@@ -101,8 +109,8 @@ export function tableOf(catalog: LakeCatalog, name: CatalogTable, answer: Catalo
     nextRowId: version === 2 ? 0n : (rowIdOf(metadata['next-row-id']) ?? lied(lies('a next-row-id that is no number'))),
     lastColumnId: number('last-column-id'),
     schema: schemaOf(entries('schemas').find((each) => each['schema-id'] === schemaId)) ?? lied(lies('no current schema')),
-    spec:
-      specOf(entries('partition-specs').find((each) => each['spec-id'] === specId)) ?? lied(lies('no default partition spec')),
+    spec: specs.get(specId) ?? lied(lies('no default partition spec')),
+    specs,
     sortOrderId: orderId,
     sortFields: recordsOf(order?.['fields']),
     properties: textsOf(metadata['properties'] ?? {}) ?? lied(lies('properties that are no texts')),

@@ -1,6 +1,6 @@
 /**
- * The commit of a round to an external table, over one snapshot of it: objects to write, then requirements and updates in the
- * specification's words. The fence is `assert-ref-snapshot-id` of the very snapshot whose points the round continues from. Pure
+ * A commit to an external table, over one snapshot of it: objects to write, then requirements and updates in the
+ * specification's words. The fence is `assert-ref-snapshot-id` of the very snapshot whose points it continues from. Pure
  * but for the random parts of names.
  */
 import { crc32 } from 'node:zlib'
@@ -11,9 +11,9 @@ import type { Table } from '../../model/table.ts'
 import type { CatalogChange } from '../../ports/lake-catalog.ts'
 import type { ObjectStore } from '../../ports/objects.ts'
 import type { World } from '../../ports/world.ts'
-import { hasFiles, listedTuples } from '../append.ts'
+import { hasFiles, listedTuples, type NewObject, named } from '../append.ts'
 import { type DataFile, encodeManifest, encodeManifestList, type ManifestFile, manifestFile } from '../iceberg/manifest.ts'
-import { randomSnapshotId } from '../iceberg/metadata.ts'
+import { type FileCounts, randomSnapshotId } from '../iceberg/metadata.ts'
 import { assignRowIds } from '../iceberg/row-lineage.ts'
 import { manifestKey, manifestListKey, pointsKey } from '../layout.ts'
 import type { ExternalTable } from './answer.ts'
@@ -32,9 +32,9 @@ export interface ExternalPlan {
   readonly pointsRef: ObjectRef
   readonly manifests: readonly ManifestFile[]
   readonly change: CatalogChange
-  readonly objects: readonly { readonly key: string; readonly bytes: Uint8Array }[]
+  readonly objects: readonly NewObject[]
   /** In our own store, not in the table's. */
-  readonly pointsObject: { readonly key: string; readonly bytes: Uint8Array }
+  readonly pointsObject: NewObject
 }
 
 export interface ExternalRound {
@@ -48,39 +48,72 @@ export interface ExternalRound {
 
 /** `objects`: the table's own, by our layout of keys. */
 export function planExternal(
-  world: Pick<World, 'random'> & { readonly objects: ObjectStore },
+  world: PlanWorld,
   { tableId }: Table,
-  { table, placed: before, manifests }: ExternalBase,
+  base: ExternalBase,
   { files, reached, gone, label, now, epoch }: ExternalRound & { readonly epoch: bigint },
 ): ExternalPlan {
   const { objects, random } = world
-  const { schema, spec, main, formatVersion } = table
-  const snapshotId = randomSnapshotId(table.snapshots, random)
-  const sequence = table.lastSequence + 1n
+  const { table, placed, manifests } = base
+  const { schema, spec, formatVersion } = table
+  const next = nextSnapshot(world, table)
   const isSorted = sortsByOffset(table)
-  const bytes = encodeManifest(files, {
-    schema,
-    spec,
-    snapshotId,
-    random,
-    formatVersion,
-    sortOrderId: isSorted ? table.sortOrderId : 0,
-  })
+  const context = { schema, spec, formatVersion, random, sortOrderId: isSorted ? table.sortOrderId : 0 }
+  const bytes = encodeManifest(files, { ...context, snapshotId: next.snapshotId })
   const manifest = { key: manifestKey(tableId, label, random, bytes), bytes }
-  const listed = manifestFile(files, {
-    uri: objects.uri(manifest.key),
-    bytes: manifest.bytes.length,
-    spec,
-    schema,
-    snapshotId,
-    sequence,
+  const listed = manifestFile(files, { uri: objects.uri(manifest.key), bytes: bytes.length, spec, schema, ...next })
+  return planChange(world, tableId, base, {
+    ...next,
+    manifests: [...manifests.filter(hasFiles), listed],
+    objects: [manifest],
+    points: advancePoints(placed.points, reached, gone),
+    touched: reached.keys(),
+    summary: appendedSummary(table, files),
+    label,
+    now,
+    epoch,
   })
-  const all = [...manifests.filter(hasFiles), listed]
-  const { manifests: carried, rowIds } =
-    formatVersion === 3 ? assignRowIds(all, table.nextRowId) : { manifests: all, rowIds: undefined }
-  const list = {
-    key: manifestListKey(tableId, snapshotId, label, random),
-    bytes: encodeManifestList(carried, {
+}
+
+export type PlanWorld = Pick<World, 'random'> & { readonly objects: ObjectStore }
+
+export const nextSnapshot = ({ random }: Pick<World, 'random'>, { snapshots, lastSequence }: ExternalTable) => ({
+  snapshotId: randomSnapshotId(snapshots, random),
+  sequence: lastSequence + 1n,
+})
+
+export interface ExternalChange {
+  readonly snapshotId: bigint
+  readonly sequence: bigint
+  /** All of the snapshot's. */
+  readonly manifests: readonly ManifestFile[]
+  /** What the manifests of the change are. */
+  readonly objects: readonly NewObject[]
+  /** After it. */
+  readonly points: Points
+  /** Partitions whose points differ from those before. */
+  readonly touched: Iterable<string>
+  readonly summary: Readonly<Record<string, string>>
+  readonly label: Label
+  /** ms since 1970 */
+  readonly now: number
+  readonly epoch: bigint
+}
+
+/** The commit that makes `change` the table's main snapshot, fenced by the one of `base`. */
+export function planChange(
+  { objects, random }: PlanWorld,
+  tableId: string,
+  { table, placed: before }: Pick<ExternalBase, 'table' | 'placed'>,
+  change: ExternalChange,
+): ExternalPlan {
+  const { schema, spec, main, formatVersion } = table
+  const { snapshotId, sequence, label } = change
+  const { manifests, rowIds } =
+    formatVersion === 3 ? assignRowIds(change.manifests, table.nextRowId) : { manifests: change.manifests, rowIds: undefined }
+  const list = named(
+    manifestListKey(tableId, snapshotId, label, random),
+    encodeManifestList(manifests, {
       snapshotId,
       parentId: main?.id,
       sequence,
@@ -88,20 +121,18 @@ export function planExternal(
       formatVersion,
       firstRowId: rowIds?.first,
     }),
-  }
-  const points = advancePoints(before.points, reached, gone)
-  const placing = { points, touched: reached.keys(), key: pointsKey(tableId, label, random) }
-  const { bytes: pointsBytes, placed } = planPoints(before, placing)
-  const pointsObject = { key: placing.key, bytes: pointsBytes }
-  const pointsRef = { key: pointsObject.key, crc32: crc32(pointsObject.bytes) }
-  const named = { [pointsProperty]: pointsRef.key, [pointsCrcProperty]: String(pointsRef.crc32) }
+  )
+  const placing = { points: change.points, touched: change.touched, key: pointsKey(tableId, label, random) }
+  const { bytes, placed } = planPoints(before, placing)
+  const pointsRef = { key: placing.key, crc32: crc32(bytes) }
+  const properties = { [pointsProperty]: pointsRef.key, [pointsCrcProperty]: String(pointsRef.crc32) }
   const snapshot = {
     'snapshot-id': snapshotId,
     ...(main !== undefined && { 'parent-snapshot-id': main.id }),
     'sequence-number': Number(sequence),
-    'timestamp-ms': now,
+    'timestamp-ms': change.now,
     'manifest-list': objects.uri(list.key),
-    summary: { ...appendedSummary(table, files), ...named, 'sluice.epoch': String(epoch) },
+    summary: { ...change.summary, ...properties, 'sluice.epoch': String(change.epoch) },
     'schema-id': schema['schema-id'],
     ...(rowIds && { 'first-row-id': rowIds.first, 'added-rows': rowIds.added }),
   }
@@ -109,9 +140,9 @@ export function planExternal(
     snapshotId,
     placed,
     pointsRef,
-    manifests: carried,
-    objects: [manifest, list],
-    pointsObject,
+    manifests,
+    objects: [...change.objects, list],
+    pointsObject: named(placing.key, bytes),
     change: {
       requirements: [
         { type: 'assert-table-uuid', uuid: table.uuid },
@@ -122,29 +153,54 @@ export function planExternal(
       updates: [
         { action: 'add-snapshot', snapshot },
         { action: 'set-snapshot-ref', 'ref-name': 'main', type: 'branch', 'snapshot-id': snapshotId },
-        { action: 'set-properties', updates: { ...named, [pointsSequenceProperty]: String(sequence) } },
+        { action: 'set-properties', updates: { ...properties, [pointsSequenceProperty]: String(sequence) } },
       ],
     },
   }
 }
 
-/** Totals that an engine did not say are left out: one that is wrong is worse. */
-function appendedSummary({ main }: ExternalTable, files: readonly DataFile[]): Record<string, string> {
-  const rows = files.reduce((sum, each) => sum + BigInt(each.rows), 0n)
-  const bytes = files.reduce((sum, each) => sum + BigInt(each.bytes), 0n)
-  const total = (name: string, added: bigint): Record<string, string> => {
-    const before = main === undefined ? '0' : (main.summary[name] ?? '')
-    return /^[0-9]{1,18}$/.test(before) ? { [name]: String(BigInt(before) + added) } : {}
+function appendedSummary(table: ExternalTable, files: readonly DataFile[]): Record<string, string> {
+  const added = {
+    files: files.length,
+    rows: files.reduce((sum, each) => sum + BigInt(each.rows), 0n),
+    bytes: files.reduce((sum, each) => sum + BigInt(each.bytes), 0n),
   }
   return {
     operation: 'append',
-    'added-data-files': String(files.length),
-    'added-records': String(rows),
-    'added-files-size': String(bytes),
+    'added-data-files': String(added.files),
+    'added-records': String(added.rows),
+    'added-files-size': String(added.bytes),
     'changed-partition-count': String(listedTuples(files)),
+    ...totals(table, added, 1n),
+  }
+}
+
+export function deletedSummary(table: ExternalTable, deleted: FileCounts): Record<string, string> {
+  return {
+    operation: 'delete',
+    'deleted-data-files': String(deleted.files),
+    'deleted-records': String(deleted.rows),
+    'removed-files-size': String(deleted.bytes),
+    'changed-partition-count': String(deleted.partitions),
+    ...totals(table, deleted, -1n),
+  }
+}
+
+/** Those that an engine did not say are left out: one that is wrong is worse. */
+function totals(
+  { main }: ExternalTable,
+  { files, rows, bytes }: Omit<FileCounts, 'partitions'>,
+  sign: 1n | -1n,
+): Record<string, string> {
+  const total = (name: string, change: bigint): Record<string, string> => {
+    const before = main === undefined ? '0' : (main.summary[name] ?? '')
+    const after = /^[0-9]{1,18}$/.test(before) ? BigInt(before) + sign * change : -1n
+    return after < 0n ? {} : { [name]: String(after) }
+  }
+  return {
     ...total('total-records', rows),
     ...total('total-files-size', bytes),
-    ...total('total-data-files', BigInt(files.length)),
+    ...total('total-data-files', BigInt(files)),
     ...total('total-delete-files', 0n),
     ...total('total-position-deletes', 0n),
     ...total('total-equality-deletes', 0n),

@@ -4,7 +4,9 @@
  * table's properties have what it said, believed only if that snapshot can lie below those that are left.
  */
 import type { ObjectRef } from '../../format/items/lake.ts'
+import type { Page, PlacedPoints, Points } from '../../format/items/points.ts'
 import { SluiceError } from '../../kernel/errors.ts'
+import { offsetOf } from '../../kernel/ids.ts'
 import { lakeFolder } from '../layout.ts'
 import type { ExternalSnapshot, ExternalTable } from './answer.ts'
 
@@ -56,3 +58,32 @@ function refIn(texts: Readonly<Record<string, string>>, tableId: string): Object
 
 const broken = (what: string): SluiceError =>
   new SluiceError('internal', `the table in the catalog has ${what}`, { action: 'stop' })
+
+const flat = (points: Points): Map<string, bigint> =>
+  new Map(
+    [...points].flatMap(([partition, page]) =>
+      [...page].map(([bucket, { offset }]) => [`${partition}#${bucket}`, offset] as const),
+    ),
+  )
+
+export function isBehind(points: Points, before: Points): boolean {
+  const now = flat(points)
+  return [...flat(before)].some(([place, offset]) => offset > (now.get(place) ?? 0n))
+}
+
+/** A bucket of which nothing is there any more begins where it began, not where its log does by now. */
+export function setBack(placed: PlacedPoints, before: PlacedPoints): PlacedPoints {
+  const points = new Map<string, Page>(placed.points)
+  for (const [partition, page] of before.points) {
+    const missing = [...page.keys()].filter((bucket) => !points.get(partition)?.has(bucket))
+    if (missing.length === 0) continue
+    const start = missing.map((bucket) => [bucket, { offset: offsetOf(0), time: 0 }] as const)
+    points.set(partition, new Map([...(points.get(partition) ?? []), ...start]))
+  }
+  return { ...placed, points }
+}
+
+export function samePoints(a: Points, b: Points): boolean {
+  const [one, other] = [flat(a), flat(b)]
+  return one.size === other.size && [...one].every(([place, offset]) => other.get(place) === offset)
+}

@@ -8,7 +8,7 @@ import type { CatalogTable, LakeCatalog, LakeCatalogs } from '../../ports/lake-c
 import type { ObjectStore } from '../../ports/objects.ts'
 import { partitionSpec } from '../iceberg/partition-spec.ts'
 import { icebergSchema, offsetColumn } from '../iceberg/schema.ts'
-import { type ExternalTable, factsOf, hostile, nameOf, tableOf } from './answer.ts'
+import { type ExternalSpec, type ExternalTable, factsOf, hostile, nameOf, tableOf } from './answer.ts'
 import { type ColumnsPlan, columnsProperty, planColumns } from './columns.ts'
 import { tableIdProperty } from './points.ts'
 
@@ -149,17 +149,31 @@ function fits(place: ExternalPlace, table: Table, external: ExternalTable): Colu
 }
 
 /** Files of one bucket each fit a table without partitions, or one that partitions as we would. */
-function checkSpec({ catalog, name }: ExternalPlace, table: Table, { spec }: ExternalTable, { mapping }: ColumnsPlan): void {
+function checkSpec({ catalog, name }: ExternalPlace, table: Table, { spec }: ExternalTable, columns: ColumnsPlan): void {
   if (spec.fields.length === 0) return
-  const ids = JSON.parse(mapping) as Record<string, number>
-  const wanted = partitionSpec(table).fields.map((field) => `${field.transform} of ${ids[field['source-id']]}`)
-  const found = spec.fields.map((field) => `${field.transform} of ${field['source-id']}`)
-  if (found.length === wanted.length && found.every((each, i) => each === wanted[i])) return
-  const strange = spec.fields.find((_, i) => found[i] !== wanted[i]) ?? spec.fields[0]
+  const at = strangeField(table, spec, columns)
+  if (at === undefined) return
+  const strange = spec.fields[at] ?? spec.fields[0]
   throw new SluiceError(
     'invalid-schema',
     `${nameOf(catalog, name)} does not fit: it is partitioned by ${JSON.stringify(strange?.name.slice(0, 200))} (${strange?.transform.slice(0, 64)}), and rows go only into tables without partitions or with those of sluice`,
     { facts: { ...factsOf(catalog, name), partition: strange?.name.slice(0, 200) } },
+  )
+}
+
+/** Which field is not as ours; undefined: all are. */
+export function strangeField(
+  table: Table,
+  { fields }: ExternalSpec,
+  { mapping }: Pick<ColumnsPlan, 'mapping'>,
+): number | undefined {
+  const ids = JSON.parse(mapping) as Record<string, number>
+  const wanted = partitionSpec(table).fields.map((field) => `${field.transform} of ${ids[field['source-id']]}`)
+  const found = fields.map((field) => `${field.transform} of ${field['source-id']}`)
+  if (found.length === wanted.length && found.every((each, i) => each === wanted[i])) return undefined
+  return Math.max(
+    0,
+    fields.findIndex((_, i) => found[i] !== wanted[i]),
   )
 }
 

@@ -5,9 +5,10 @@
  * orphan files in the table's folder, or an item that is one commit behind.
  */
 import type { LakeItem, ObjectRef } from '../../format/items/lake.ts'
-import { noPoints, type Page, type PlacedPoints, type Points } from '../../format/items/points.ts'
+import { noPoints, type PlacedPoints } from '../../format/items/points.ts'
+import { present } from '../../kernel/assert.ts'
 import { SluiceError } from '../../kernel/errors.ts'
-import { offsetOf } from '../../kernel/ids.ts'
+import type { Partition } from '../../model/partition.ts'
 import type { Table } from '../../model/table.ts'
 import type { ObjectStore } from '../../ports/objects.ts'
 import type { World } from '../../ports/world.ts'
@@ -16,21 +17,32 @@ import { decodeManifests } from '../iceberg/manifest.ts'
 import { commitLakeItem, type LakeOutcome, nextLabel, readLakeItem, releaseLake } from '../item.ts'
 import { createNew, readPoints, readPointsAt } from '../objects.ts'
 import { parquetFields } from '../parquet-columns.ts'
-import type { LakeCommitted, LakeTarget, OpenLake, StagedFiles } from '../target.ts'
+import type { LakeCommitted, LakeTarget, OpenLake } from '../target.ts'
 import { type ExternalTable, factsOf, keyBelow, nameOf } from './answer.ts'
 import { type ColumnsPlan, planColumns } from './columns.ts'
 import { commitExternal } from './commit.ts'
+import { type DroppedPartition, planWithout } from './drop-partition.ts'
 import { layoutAt } from './layout.ts'
 import { type ExternalBase, type ExternalPlan, planExternal } from './plan.ts'
-import { pointsRef, tableIdProperty } from './points.ts'
+import { isBehind, pointsRef, samePoints, setBack, tableIdProperty } from './points.ts'
 import { type Remembered, readRemembered, rememberedObject } from './remembered.ts'
 import { accessible, type ExternalPlace, loadExternal, readyExternal } from './table.ts'
 
-export function externalLake(world: World, table: Table, place: ExternalPlace): LakeTarget {
+export function externalLake(world: World, table: Table, place: ExternalPlace): ExternalLake {
   return new External(world, table, place)
 }
 
-class External implements LakeTarget {
+export interface ExternalLake extends LakeTarget {
+  /**
+   * Under the claim `mine`: the rows of a partition that was dropped leave the table, in one commit. Where it has none of them and a worker
+   * may be bringing some in, the commit is made all the same: its snapshot is the fence. `busy`: repeat it.
+   */
+  without(mine: LakeItem, dropped: DroppedPartition): Promise<'gone' | 'busy'>
+  /** Errors: as those of `without` that would come again. Commits nothing. */
+  checkWithout(seen: LakeItem, partition: Partition): Promise<void>
+}
+
+class External implements ExternalLake {
   readonly #world: World
   readonly #table: Table
   readonly #place: ExternalPlace
@@ -68,12 +80,40 @@ class External implements LakeTarget {
   }
 
   async open(mine: LakeItem): Promise<OpenLake> {
-    const { objects } = this.#world
-    const remembered = await readRemembered(objects, mine)
+    return this.#opened(await this.#over(mine))
+  }
+
+  async without(mine: LakeItem, dropped: DroppedPartition): Promise<'gone' | 'busy'> {
+    const remembered = await readRemembered(this.#world.objects, mine)
+    // Never made: who makes it from here on sees our claim before a commit of rows.
+    if (remembered === undefined && (await loadExternal(this.#place)) === undefined) return 'gone'
+    const over = await this.#over(mine)
+    const committed = await this.#commit(mine, over, (base) => this.#planWithout(mine, { ...over, base }, dropped))
+    // Once it is committed there, the item follows by itself.
+    return committed?.is === 'moved' ? 'busy' : 'gone'
+  }
+
+  async checkWithout(seen: LakeItem, partition: Partition): Promise<void> {
+    const external = await this.#sameTable(await readRemembered(this.#world.objects, seen))
+    if (external === undefined) return
+    const columns = planColumns(this.#table, external, true)
+    const over = this.#at(external, columns, { placed: noPoints, manifests: await this.#manifests(external) })
+    await this.#planWithout(seen, over, { partition, hadRows: false })
+  }
+
+  #planWithout({ gc, epoch }: LakeItem, { objects, columns, base }: Over, dropped: DroppedPartition) {
+    const { random, clock } = this.#world
+    const now = clock.now()
+    const turn = { ...dropped, columns, label: nextLabel(now, gc), now, epoch }
+    return planWithout({ random, objects }, this.#place, this.#table, base, turn)
+  }
+
+  async #over(mine: LakeItem): Promise<Over> {
+    const remembered = await readRemembered(this.#world.objects, mine)
     const { external, columns } = await readyExternal(this.#place, this.#table, remembered?.uuid)
     const placed = await this.#points(external, mine)
     await this.#stillMine(mine)
-    return this.#opened(external, columns, { placed, manifests: await this.#manifests(external) })
+    return this.#at(external, columns, { placed, manifests: await this.#manifests(external) })
   }
 
   /**
@@ -122,14 +162,24 @@ class External implements LakeTarget {
     return ref.key === committed?.points.key ? known : readPointsAt(this.#world.objects, ref)
   }
 
-  #opened(external: ExternalTable, columns: ColumnsPlan, known: Omit<ExternalBase, 'table'>): OpenLake {
-    const base = { ...known, table: external }
+  #at(external: ExternalTable, columns: ColumnsPlan, known: Omit<ExternalBase, 'table'>): Over {
     const objects = layoutAt(accessible(this.#place, external), this.#table.tableId)
+    return { objects, columns, base: { ...known, table: external } }
+  }
+
+  #opened(over: Over): OpenLake {
+    const { objects, columns, base } = over
     return {
       placed: base.placed,
       objects,
       fields: parquetFields(columns.fields),
-      commit: (mine, round) => this.#commit({ mine, objects, base, columns }, round),
+      commit: async (mine, round) => {
+        const { clock, random } = this.#world
+        const committed = await this.#commit(mine, over, async (now) =>
+          planExternal({ random, objects }, this.#table, now, { ...round, now: clock.now(), epoch: mine.epoch }),
+        )
+        return present(committed, 'a commit of rows')
+      },
     }
   }
 
@@ -140,19 +190,23 @@ class External implements LakeTarget {
     return decodeManifests(await store.read(keyBelow(catalog, name, external, external.main.manifestList)))
   }
 
-  /** Over foreign commits the same files are planned again, as long as the points are those that they continue from. */
-  async #commit(over: Over, round: StagedFiles): Promise<LakeCommitted> {
-    const { clock, random } = this.#world
-    const { mine, objects } = over
+  /** Over foreign commits it is planned again, as long as the points are those that it continues from. Undefined: there is nothing to commit. */
+  async #commit(
+    mine: LakeItem,
+    over: Over,
+    planOf: (base: ExternalBase) => Promise<ExternalPlan | undefined>,
+  ): Promise<LakeCommitted | undefined> {
+    const { clock } = this.#world
+    const { objects } = over
     let { base } = over
     for (let rebase = 0; ; rebase++) {
-      const table = this.#table
-      const plan = planExternal({ random, objects }, table, base, { ...round, now: clock.now(), epoch: mine.epoch })
+      const plan = await planOf(base)
+      if (plan === undefined) return undefined
       await createNew(this.#world.objects, plan.pointsObject.key, plan.pointsObject.bytes)
       for (const { key, bytes } of plan.objects) await createNew(objects, key, bytes) // crash here: orphans
       const committed = await commitExternal(this.#world, this.#place, base, plan) // COMMIT POINT
-      if (committed.is === 'done') return this.#noted(over, committed.external, plan)
-      const columns = planColumns(table, committed.external, true)
+      if (committed.is === 'done') return this.#noted(mine, over, committed.external, plan)
+      const columns = planColumns(this.#table, committed.external, true)
       const placed = await this.#points(committed.external, mine)
       const isSame =
         columns.mapping === over.columns.mapping && columns.changed === undefined && samePoints(placed.points, base.placed.points)
@@ -166,7 +220,7 @@ class External implements LakeTarget {
     }
   }
 
-  async #noted({ mine, columns }: Over, external: ExternalTable, plan: ExternalPlan): Promise<LakeCommitted> {
+  async #noted(mine: LakeItem, { columns }: Over, external: ExternalTable, plan: ExternalPlan): Promise<LakeCommitted> {
     const noted = await this.#remember(mine, external, plan.pointsRef)
     if (noted.is !== 'done') return noted
     const next = planColumns(this.#table, external, true)
@@ -176,7 +230,7 @@ class External implements LakeTarget {
     const isOurs = external.main?.id === plan.snapshotId
     const placed = isOurs ? plan.placed : await this.#points(external, noted.lake)
     const manifests = isOurs ? plan.manifests : await this.#manifests(external)
-    return { is: 'done', lake: noted.lake, open: this.#opened(external, next, { placed, manifests }) }
+    return { is: 'done', lake: noted.lake, open: this.#opened(this.#at(external, next, { placed, manifests })) }
   }
 
   /** Another run may have let the item follow meanwhile: as long as the claim is ours, or nobody's, it is done again. */
@@ -207,7 +261,6 @@ class External implements LakeTarget {
 }
 
 interface Over {
-  readonly mine: LakeItem
   readonly objects: ObjectStore
   readonly base: ExternalBase
   readonly columns: ColumnsPlan
@@ -218,32 +271,3 @@ const rereadMs = 250
 const rebasesMax = 12
 const rebasePauseMs = 20
 const rememberedMax = 5
-
-const flat = (points: Points): Map<string, bigint> =>
-  new Map(
-    [...points].flatMap(([partition, page]) =>
-      [...page].map(([bucket, { offset }]) => [`${partition}#${bucket}`, offset] as const),
-    ),
-  )
-
-function isBehind(points: Points, before: Points): boolean {
-  const now = flat(points)
-  return [...flat(before)].some(([place, offset]) => offset > (now.get(place) ?? 0n))
-}
-
-/** A bucket of which nothing is there any more begins where it began, not where its log does by now. */
-function setBack(placed: PlacedPoints, before: PlacedPoints): PlacedPoints {
-  const points = new Map<string, Page>(placed.points)
-  for (const [partition, page] of before.points) {
-    const missing = [...page.keys()].filter((bucket) => !points.get(partition)?.has(bucket))
-    if (missing.length === 0) continue
-    const start = missing.map((bucket) => [bucket, { offset: offsetOf(0), time: 0 }] as const)
-    points.set(partition, new Map([...(points.get(partition) ?? []), ...start]))
-  }
-  return { ...placed, points }
-}
-
-function samePoints(a: Points, b: Points): boolean {
-  const [one, other] = [flat(a), flat(b)]
-  return one.size === other.size && [...one].every(([place, offset]) => other.get(place) === offset)
-}

@@ -6,7 +6,7 @@ import type { Field } from '../../format/arrow/column.ts'
 import { columnStatistics, compareBounds } from '../../format/arrow/statistics.ts'
 import { readPartitionName } from '../../format/partition/name.ts'
 import { assert, present } from '../../kernel/assert.ts'
-import { hex, viewOf } from '../../kernel/bytes.ts'
+import { equalBytes, hex, viewOf } from '../../kernel/bytes.ts'
 import type { Table } from '../../model/table.ts'
 import type { DataType } from '../../model/types.ts'
 import { intBound } from './bounds.ts'
@@ -79,6 +79,41 @@ export function mayHave(type: string, summary: FieldSummary, value: PartitionVal
   const { lower_bound: lower, upper_bound: upper } = summary
   if (lower === null || upper === null) return false
   return compareValues(type, lower, value) <= 0 && compareValues(type, value, upper) <= 0
+}
+
+/** What a manifest says of one column of a file. */
+export interface ColumnBounds {
+  readonly rows: bigint
+  readonly nulls: bigint | undefined
+  readonly nans: bigint | undefined
+  readonly lower: Uint8Array | undefined
+  readonly upper: Uint8Array | undefined
+}
+
+/** Whether every row of the file has the value, none has, or that cannot be told: bounds may be wider than the values. */
+export function isOnly(
+  type: string,
+  value: PartitionValue,
+  { rows, nulls, nans, lower, upper }: ColumnBounds,
+): 'in' | 'out' | 'untold' {
+  const counted = (count: bigint | undefined): 'in' | 'out' | 'untold' =>
+    count === rows ? 'in' : count === 0n ? 'out' : 'untold'
+  if (value === null) return counted(nulls)
+  if (nulls === rows) return 'out'
+  const isFloat = type === 'float' || type === 'double'
+  if (isNan(type, value)) return counted(nans)
+  if (isFloat && nans === rows) return 'out'
+  if (lower === undefined || upper === undefined) return 'untold'
+  try {
+    if (compareValues(type, value, lower) < 0 || compareValues(type, upper, value) < 0) return 'out'
+    // 0 and -0 are two values of one place in the order.
+    const isSame = (bound: Uint8Array): boolean => (isFloat ? equalBytes(bound, value) : compareValues(type, bound, value) === 0)
+    return isSame(lower) && isSame(upper) && nulls === 0n && (!isFloat || nans === 0n) ? 'in' : 'untold'
+  } catch (error) {
+    // A bound that is too short for its type.
+    if (error instanceof RangeError) return 'untold'
+    throw error
+  }
 }
 
 /** What avsc encodes; the same for every width that a widened column has had. */
@@ -167,7 +202,7 @@ export function avroType(type: string): unknown {
 }
 
 function decimalOf(type: string): { readonly precision: number; readonly scale: number } {
-  const [, precision, scale] = /^decimal\(([0-9]+), ([0-9]+)\)$/.exec(type) ?? []
+  const [, precision, scale] = /^decimal\(([0-9]+), ?([0-9]+)\)$/.exec(type) ?? []
   assert(precision !== undefined && scale !== undefined, 'a type that partitions a table', { type })
   return { precision: Number(precision), scale: Number(scale) }
 }

@@ -119,16 +119,25 @@ const isOurs = ({ manifest_path }: ManifestFile): boolean => manifestCrc(manifes
 
 /**
  * Those that are live, with the numbers that they inherit from the list. Undefined where another build or an engine wrote it, with
- * other fields; with `schema`, the table's, those are read all the same, as far as we know them.
+ * other fields.
  */
 export async function readEntries(
   objects: ObjectStore,
   tableId: string,
   spec: PartitionSpec,
   manifest: ManifestFile,
+): Promise<readonly ManifestEntry[] | undefined> {
+  return readManifest(objects, keyOfUri(objects, tableId, manifest.manifest_path), spec, manifest)
+}
+
+/** The same, by the key of its object. With `schema`, the table's, others' manifests are read too, as far as we know their fields. */
+export async function readManifest(
+  objects: ObjectStore,
+  key: string,
+  spec: PartitionSpec,
+  manifest: ManifestFile,
   schema?: IcebergSchema,
 ): Promise<readonly ManifestEntry[] | undefined> {
-  const key = keyOfUri(objects, tableId, manifest.manifest_path)
   const bytes = await objects.read(key)
   const crc = manifestCrc(key)
   if (crc !== undefined && crc !== crc32(bytes)) {

@@ -124,6 +124,16 @@ export function checkExternal(history: History, stores: Stores, tableId: string,
   }
 }
 
+/** What any snapshot needs is there, and no claimant came after a later one. */
+export function checkSnapshots(history: History, stores: Stores): void {
+  try {
+    externalReferences(stores)
+  } catch (error) {
+    return history.break('G10', 'reach', `the external lake: ${error instanceof Error ? error.message : String(error)}`)
+  }
+  checkEpochs(history, stores)
+}
+
 /** fence: in the order of commits, epochs never go back. */
 function checkEpochs(history: History, stores: Stores): void {
   let last = 0n

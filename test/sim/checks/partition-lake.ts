@@ -12,7 +12,8 @@ import type { Schema } from '../../../core/model/table.ts'
 import type { Attributes, ItemKey } from '../../../core/ports/items.ts'
 import { readBucket } from '../reader.ts'
 import type { Stage } from '../stage.ts'
-import { readLake } from './lake.ts'
+import { checkSnapshots, readExternal } from './external.ts'
+import { type Lake, readLake } from './lake.ts'
 
 /** Of a row that may be in no lake: no offset is so great. */
 const anyOffset = 2n ** 63n
@@ -47,14 +48,16 @@ export class PartitionLake {
     items.onWrite = (key, before, after, author) => {
       watching(key, before, after, author)
       if (key.partition === partitionsOf(this.#tableId)) this.#seePartition(key, before, after)
-      if (key.partition === this.#tableId && key.sort === lakeItemKey(this.#tableId).sort) this.#seeLake(before, after)
+      const isLake = key.partition === this.#tableId && key.sort === lakeItemKey(this.#tableId).sort
+      if (isLake && !stage.swarm.external) this.#seeLake(before, after)
     }
+    stage.stores.catalog.onCommit = () => this.#seeCommit()
   }
 
   /** Buckets whose rows are not all in the lake. */
   behind(partitions: readonly Partition[]): readonly string[] {
     const { stores, swarm } = this.#stage
-    const points = readLake(stores, this.#tableId)?.points ?? new Map()
+    const points = this.#read()?.points ?? new Map()
     const behind: string[] = []
     for (const { id, name } of partitions) {
       for (let bucket = 0; bucket < swarm.buckets; bucket++) {
@@ -70,6 +73,7 @@ export class PartitionLake {
   /** When the lake has caught up with the partitions that there are. */
   check(partitions: readonly Partition[]): void {
     const { stores, swarm, history } = this.#stage
+    if (swarm.external) checkSnapshots(history, stores)
     for (const { id, name, floor } of partitions) {
       for (let bucket = 0; bucket < swarm.buckets; bucket++) {
         const log = readBucket(stores, this.#tableId, bucket, schema, undefined, id)
@@ -130,7 +134,15 @@ export class PartitionLake {
 
   #seeLake(before: Attributes | undefined, after: Attributes | undefined): void {
     if (before === undefined || after === undefined) return
-    if (decodeLakeItem(before).version === decodeLakeItem(after).version) return
+    if (decodeLakeItem(before).version !== decodeLakeItem(after).version) this.#seeCommit()
+  }
+
+  #read(): Lake | undefined {
+    const { stores, swarm } = this.#stage
+    return swarm.external ? readExternal(stores) : readLake(stores, this.#tableId)
+  }
+
+  #seeCommit(): void {
     const rows = this.#readRows()
     for (const [place, had] of this.#rows) {
       const lost = [...had.keys()].filter((offset) => !rows.get(place)?.has(offset))
@@ -141,10 +153,10 @@ export class PartitionLake {
   }
 
   #readRows(): Map<string, Map<bigint, Row>> {
-    const { stores, history } = this.#stage
+    const { history } = this.#stage
     const rows = new Map<string, Map<bigint, Row>>()
     // What cannot be read is judged where every commit is.
-    for (const { partition, bucket, offset, value, timestamp } of attempt(() => readLake(stores, this.#tableId)?.rows) ?? []) {
+    for (const { partition, bucket, offset, value, timestamp } of attempt(() => this.#read()?.rows) ?? []) {
       const name = `p=${partition}`
       const place = `${name}#${bucket}`
       const found = rows.get(place) ?? new Map<bigint, Row>()

@@ -50,4 +50,22 @@ export const externalBugs: readonly PlantedBug[] = [
     scenario: 'external',
     seedsMax: 300,
   },
+  {
+    id: 'X4',
+    what: 'a drop that finds nothing to take out of an external table commits nothing, and fences nobody',
+    file: 'core/lake/external/drop-partition.ts',
+    find: '  if (taken.counts.files === 0 && !hadRows) return undefined\n',
+    replace: '  if (taken.counts.files === 0) return undefined\n',
+    scenario: 'partitions',
+    seedsMax: 1_000,
+  },
+  {
+    id: 'X5',
+    what: 'a drop in an external table ends when its commit was refused',
+    file: target,
+    find: '      const plan = await planOf(base)\n      if (plan === undefined) return undefined\n',
+    replace: '      const plan = await planOf(base)\n      if (plan === undefined || rebase > 0) return undefined\n',
+    scenario: 'partitions',
+    seedsMax: 1_000,
+  },
 ]
