@@ -212,6 +212,11 @@ export const tierOut = z
     lastError: z.nullable(z.looseObject({ message: text, at: z.int() })),
     failures: z.int().check(z.meta({ description: 'runs that failed since the last success' })),
     nextAttemptAt: z.nullable(z.int()).check(z.meta({ description: 'ms since 1970; a call of this path waits for no pause' })),
+    maintenance: z
+      .nullable(z.enum(['sluice', 'catalog']))
+      .check(
+        z.meta({ description: 'who compacts, expires and collects orphans: sluice, or an external catalog and its engines' }),
+      ),
     buckets: z.array(bucketOffsets).check(z.meta({ description: 'the first 1,024' })),
   })
   .check(z.meta({ id: 'TierState' }))

@@ -55,7 +55,12 @@ test('rows come into the external table once, with its own field ids, and the ne
   ])
   expect(properties[tableIdProperty]).toBe(table.tableId)
   const state = await tierState(world, testLog(world), table)
-  expect(state).toMatchObject({ state: 'idle', lagRows: 0, snapshot: loaded(world).main?.id.toString() })
+  expect(state).toMatchObject({
+    state: 'idle',
+    lagRows: 0,
+    snapshot: loaded(world).main?.id.toString(),
+    maintenance: 'catalog',
+  })
 })
 
 test.each([

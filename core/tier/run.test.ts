@@ -155,11 +155,12 @@ test('a failure is shown in the state until the next commit', async () => {
     lagRows: 0,
     lagBytes: 0,
     lastError: null,
+    maintenance: 'sluice',
     buckets: [{ tierPoint: '2' }],
   })
   expect(after.snapshot).toBe(after.buckets[0]?.snapshot)
   const plain = { ...table, options: { ...table.options, lakeFormat: 'none' as const } }
-  expect(await tierState(world, log, plain)).toMatchObject({ state: 'none', snapshot: null })
+  expect(await tierState(world, log, plain)).toMatchObject({ state: 'none', snapshot: null, maintenance: null })
 })
 
 test('damage of what the last commit wrote is noticed and shown', async () => {

@@ -32,6 +32,8 @@ export interface TierState {
   readonly failures: number
   /** ms since 1970: when a run is tried that a mark asks for; null where the last run did not fail. */
   readonly nextAttemptAt: number | null
+  /** Who compacts the lake, expires its snapshots and removes orphans: we, or an external catalog and its engines. */
+  readonly maintenance: 'sluice' | 'catalog' | null
   /** The first 1,024 of them. */
   readonly buckets: readonly TierBucket[]
 }
@@ -64,6 +66,7 @@ export async function tierState(world: World, log: LogReader, table: Table): Pro
     lagRows: Number(rowsIn(ranges)),
     lagBytes: lake === undefined ? 0 : bytesBehind(heads, points),
     ...failureOf(lake),
+    maintenance: maintainedBy(lake, table),
     buckets: heads.slice(0, limits.bucketsMax).map(({ partition, bucket, start, end }) => {
       const point = pointAt(points, idOf({ partition, bucket }))
       return {
@@ -77,6 +80,9 @@ export async function tierState(world: World, log: LogReader, table: Table): Pro
     }),
   }
 }
+
+const maintainedBy = (lake: LakeItem | undefined, { options }: Table): TierState['maintenance'] =>
+  lake === undefined ? null : options.lakeCatalog === undefined ? 'sluice' : 'catalog'
 
 const bytesBehind = (heads: readonly BucketOffsets[], points: Points): number =>
   heads.reduce((sum, head) => sum + Number(bytesFrom(head, pointAt(points, idOf(head))?.offset ?? head.start)), 0)
