@@ -40,6 +40,7 @@ def all_asks() -> Iterator[Ask]:
     yield from _partitions()
     yield from _evolution()
     yield from _upkeep()
+    yield from _expiry("Time and upkeep", LAKE)
     yield from _third()
     yield from _pruning()
     yield from _engines()
@@ -132,6 +133,46 @@ def _upkeep() -> Iterator[Ask]:
         yield Ask("Time and upkeep", label, _question(table, names, snapshots[at]), rows(0, 20 * (at + 1)))
 
 
+def _expiry(group: str, lake: dict) -> Iterator[Ask]:
+    """
+    What our own expiry leaves, which a table's properties make quick, then what the collection of all that nothing refers to any more
+    leaves: all rows, and time travel to the oldest snapshot that is kept; and rows that come in after it.
+    """
+    names = ["id", "text"]
+    for label, is_collected in (("our own expiry", False), ("orphans collected", True)):
+        table = _expired(lake)
+        if is_collected:
+            _collect(table)
+        oldest = table.by_path().snapshots()[0]
+        then = rows(0, int(oldest.summary["total-records"]))
+        yield Ask(group, f"{label}: all rows", _question(table, names), rows(0, 500))
+        yield Ask(group, f"{label}: the oldest snapshot that is kept", _question(table, names, oldest.snapshot_id), then)
+    table = _expired(lake)
+    _collect(table)
+    _fill(table, rows(500, 520))
+    yield Ask(group, "orphans collected: rows that came in after it", _question(table, names), rows(0, 520))
+
+
+def _expired(lake: dict) -> Table:
+    table = Table(COLUMNS, buckets={"count": 2, "key": ["id"]}, **lake)
+    _fill(table, rows(0, 20))
+    with catalog().load_table(table.identifier).transaction() as change:
+        change.set_properties(**{"history.expire.max-snapshot-age-ms": "1", "history.expire.min-snapshots-to-keep": "5"})
+    _fill(table, *(rows(start, start + 20) for start in range(20, 500, 20)))
+    kept = len(table.by_path().snapshots())
+    if not 1 < kept <= 6:
+        raise AssertionError(f"{kept} snapshots are kept, of 25 commits and those that joined their files")
+    return table
+
+
+def _collect(table: Table) -> None:
+    before = {path for path in table.lake.rglob("*") if path.is_file()}
+    count = table.collect_orphans()
+    left = {path for path in table.lake.rglob("*") if path.is_file()}
+    if count < 25 or len(before - left) != count or left - before:
+        raise AssertionError(f"{count} orphans were collected, {len(before - left)} of {len(before)} files are gone")
+
+
 def _third() -> Iterator[Ask]:
     """Tables of format version 3, whose joined files have the columns of row lineage."""
     group = "Format version 3"
@@ -148,6 +189,7 @@ def _third() -> Iterator[Ask]:
     _fill(table, rows(0, 20), rows(20, 40))
     table.alter(setOptions={"lake.format-version": "3"})
     _fill(table, rows(40, 60))
+    yield from _expiry(group, THIRD)
     yield Ask(group, "upgraded from version 2", _question(table, names), rows(0, 60))
     yield Ask(group, "a snapshot of before the upgrade", _question(table, names, _snapshots(table)[1]), rows(0, 40))
 

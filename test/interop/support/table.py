@@ -8,6 +8,7 @@ import itertools
 import json
 import os
 import pathlib
+import subprocess
 import time
 import urllib.error
 import urllib.parse
@@ -20,6 +21,7 @@ from pyiceberg.table import StaticTable
 ARROW = "application/vnd.apache.arrow.stream"
 NDJSON = "application/x-ndjson"
 
+_here = pathlib.Path(__file__).parent
 _url = os.environ["SLUICE_URL"]
 _data = pathlib.Path(os.environ["SLUICE_DATA"])
 _numbers = itertools.count(1)
@@ -39,9 +41,9 @@ class Answer:
 class Table:
     """A new table, in a database of its own."""
 
-    def __init__(self, columns, **specification):
+    def __init__(self, columns, server=_url, **specification):
         self.identifier = (f"interop-{os.getpid()}-{next(_numbers)}", "t")
-        self._path = f"/v1/databases/{self.identifier[0]}"
+        self._path = f"{server}/v1/databases/{self.identifier[0]}"
         _call("PUT", self._path)
         self._path += "/tables/t"
         body = {"columns": [_column_body(column) for column in columns], **specification}
@@ -95,6 +97,11 @@ class Table:
                 raise AssertionError(f"snapshot {current} did not reach {hint}")
             time.sleep(0.05)
 
+    def collect_orphans(self) -> int:
+        """Those of now, as if they were old enough; how many objects went."""
+        command = ["node", str(_here / "collect.ts"), str(_data), *self.identifier, self._id]
+        return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
     @property
     def lake(self) -> pathlib.Path:
         return _data / "objects" / "lake" / self._id
@@ -111,10 +118,10 @@ def _column_body(column):
     return {"name": column.name, "type": column.type, "nullable": column.nullable}
 
 
-def _call(method, path, body=None, content_type="application/json", accept="*/*", **query) -> Answer:
+def _call(method, url, body=None, content_type="application/json", accept="*/*", **query) -> Answer:
     asked = urllib.parse.urlencode(query)
     request = urllib.request.Request(
-        f"{_url}{path}{'?' if asked else ''}{asked}",
+        f"{url}{'?' if asked else ''}{asked}",
         data=body.encode() if isinstance(body, str) else body,
         headers={"Content-Type": content_type, "Accept": accept},
         method=method,
