@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The case suites of the stores over the wire: S3 against miniflare (R2's endpoint), DynamoDB against dynoxide, both on
+# The case suites of the stores over the wire, and a server on S3: S3 against miniflare (R2's endpoint), DynamoDB against dynoxide, both on
 # 127.0.0.1 and ended by pid. Needs the root's packages. The servers are installed in here: miniflare by npm, dynoxide by
 # cargo (1 to 4 minutes, once), or named by DYNOXIDE. The table is the stack's own (test/infra/table-definition.json).
 # Last line: "N passed, N failed[, N skipped]". A server that cannot be installed is skipped, loudly.
@@ -69,7 +69,9 @@ if npm ci --prefix "$here" --no-audit --no-fund; then
     sleep 0.2
   done
   if origin=$(sed -n 's/^ready //p' "$logs/s3.log") && [[ -n $origin ]]; then
-    WIRE_S3_ENDPOINT="$origin/cdn-cgi/local/r2/s3" suite s3.wire.test.ts
+    export WIRE_S3_ENDPOINT="$origin/cdn-cgi/local/r2/s3"
+    suite s3.wire.test.ts
+    suite catalog.wire.test.ts
   else
     cat "$logs/s3.log"
     echo 'miniflare did not start'
