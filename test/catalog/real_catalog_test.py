@@ -79,6 +79,44 @@ class RealCatalog(unittest.TestCase):
         self.assertEqual(len(list(there.scan(row_filter="text = 'row 1'").plan_files())), 1)
         self.assertEqual(texts(there), collections.Counter({f"row {i}": 10 for i in range(3)}))
 
+    def test_a_partition_that_is_dropped_takes_its_rows_out_there_and_those_of_engines(self):
+        table = Table(_columns, partitionBy=["text"], options=_there)
+        some = pa.Table.from_pylist([{"id": i, "text": f"row {i % 3}"} for i in range(30)], schema=schema_of(_columns))
+        table.produce(some)
+        table.tier()
+        for text in ("row 1", "engine"):
+            note(catalog().load_table(table.identifier), text)
+        before = catalog().load_table(table.identifier).current_snapshot()
+        table.drop_partition("text=row 1")
+        there = catalog().load_table(table.identifier)
+        self.assertEqual(texts(there), collections.Counter({"row 0": 10, "row 2": 10, "engine": 1}))
+        summary = there.current_snapshot().summary
+        self.assertEqual((summary.operation.value, summary["deleted-records"]), ("delete", "11"))
+        self.assertEqual(there.scan(snapshot_id=before.snapshot_id).count(), 32)
+        table.produce(some.slice(1, 1))
+        self.assertEqual(table.tier()["lagRows"], 0)
+        self.assertEqual(texts(catalog().load_table(table.identifier))["row 1"], 1)
+
+    def test_of_an_existing_table_without_partitions_a_partition_goes_by_the_bounds_of_its_files(self):
+        namespace = f"plain-{os.getpid()}"
+        catalog().create_namespace(namespace)
+        schema = Schema(NestedField(1, "id", LongType(), required=True), NestedField(2, "text", StringType()))
+        there = catalog().create_table((namespace, "t"), schema)
+        options = {**_there, "lake.namespace": namespace, "lake.table": "t"}
+        table = Table(_columns, partitionBy=["text"], options=options)
+        mixed = pa.table({"id": pa.array([1, 2], pa.int64()), "text": ["m 1", "m 3"]}, schema=schema.as_arrow())
+        there.append(mixed)
+        table.produce(pa.Table.from_pylist([{"id": i, "text": f"row {i % 3}"} for i in range(30)], schema=schema_of(_columns)))
+        table.tier()
+        table.drop_partition("text=row 1")
+        left = collections.Counter({"row 0": 10, "row 2": 10, "m 1": 1, "m 3": 1})
+        self.assertEqual(texts(catalog().load_table((namespace, "t"))), left)
+        table.produce(pa.Table.from_pylist([{"id": 1, "text": "m 3"}], schema=schema_of(_columns)))
+        with self.assertRaisesRegex(AssertionError, "501.*keepLake=true"):
+            table.drop_partition("text=m 3")
+        table.tier()
+        self.assertEqual(texts(catalog().load_table((namespace, "t"))), left + collections.Counter(["m 3"]))
+
     def test_an_existing_table_takes_rows_beside_its_own(self):
         namespace = f"theirs-{os.getpid()}"
         catalog().create_namespace(namespace)

@@ -10,7 +10,7 @@ type Project = (value: unknown) => unknown
 export function projection(to: unknown, from: unknown): Project {
   const names = new Map<string, Node>()
   const found = resolved(from, names)
-  if (!isSized(found, names, 0)) throw unreadable('it has values without bytes')
+  if (!isSized(found, names, 0)) throw unreadable(noBytes)
   return project(to, found, { names, depth: 0 })
 }
 
@@ -74,21 +74,27 @@ function resolved(type: unknown, names: Map<string, Node>): unknown {
   return type
 }
 
-/** A value without bytes could be repeated without end in a file without size; a type within itself never ends. */
+/**
+ * Whether a value has bytes. Of one without, an array could have items without end in a file without size, so it is refused there; the
+ * record of no fields that the partition is of a table without partitions has its place in one that has others. A type within itself never ends.
+ */
 function isSized(type: unknown, names: ReadonlyMap<string, Node>, depth: number): boolean {
   if (depth > depthMax) throw unreadable('it is nested too deep')
-  if (Array.isArray(type)) return type.map((each) => each === 'null' || isSized(each, names, depth + 1)).every(Boolean)
+  if (Array.isArray(type)) return type.map((each) => isSized(each, names, depth + 1)).length > 0
   const kind = kindOf(type, names)
   if (kind === 'null') return false
   if (kind === 'fixed') return Number(nodeOf(type, names)['size']) > 0
   if (kind === 'array' || kind === 'map') {
     const node = nodeOf(type, names)
-    return isSized(kind === 'array' ? node['items'] : node['values'], names, depth + 1)
+    if (!isSized(kind === 'array' ? node['items'] : node['values'], names, depth + 1)) throw unreadable(noBytes)
+    return true
   }
   if (kind !== 'record') return true
   const fields = fieldsOf(nodeOf(type, names))
-  return fields.length > 0 && fields.map((field) => isSized(field['type'], names, depth + 1)).every(Boolean)
+  return fields.map((field) => isSized(field['type'], names, depth + 1)).some(Boolean)
 }
+
+const noBytes = 'it has values without bytes'
 
 function kindOf(type: unknown, names?: ReadonlyMap<string, Node>): string {
   if (typeof type === 'string') return names?.has(type) === true ? kindOf(names.get(type)) : type

@@ -37,6 +37,13 @@ describe.each<Codec>(['null', 'deflate', 'zstandard', 'snappy'])('codec %s', (co
   })
 })
 
+test('a record of no fields beside others is read, as the partition of a table without partitions', () => {
+  const none = { ...record(), name: 'none' }
+  const [to, from] = [ours, theirs].map(({ fields, ...schema }) => ({ ...schema, fields: [...fields, field(7, 'of', none)] }))
+  const file = foreignAvro(from as AvroRecordSchema, [{ ...written(1), of: {} }], 'deflate', random)
+  expect(decodeAvroFile(to as AvroRecordSchema, file)).toEqual([{ ...read(1), of: {} }])
+})
+
 test('snappy: literals of every length, copies that overlap themselves', () => {
   // 'abcabcabcabcX': a literal of 3, a copy of 9 from 3 back, a literal of 1.
   const input = Uint8Array.of(13, 2 << 2, 97, 98, 99, ((9 - 4) << 2) | 1, 3, 0, 88)
@@ -67,6 +74,14 @@ describe('refused, and by an error of ours', () => {
     [
       'values without bytes',
       record(field(1, 'path', 'string'), field(2, 'rows', 'long'), field(8, 'x', { type: 'array', items: 'null' })),
+    ],
+    [
+      'records without bytes by the array',
+      record(
+        field(1, 'path', 'string'),
+        field(2, 'rows', 'long'),
+        field(8, 'x', { type: 'array', items: { ...record(), name: 'e' } }),
+      ),
     ],
     ['a type within itself', record(field(1, 'path', 'string'), field(2, 'rows', 'long'), field(8, 'x', 'r'))],
   ]
