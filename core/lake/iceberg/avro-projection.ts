@@ -10,7 +10,7 @@ type Project = (value: unknown) => unknown
 export function projection(to: unknown, from: unknown): Project {
   const names = new Map<string, Node>()
   const found = resolved(from, names)
-  if (!isSized(found, names, 0)) throw unreadable(noBytes)
+  if (!isSized(found, { names, records: new Map(), depth: 0 })) throw unreadable(noBytes)
   return project(to, found, { names, depth: 0 })
 }
 
@@ -76,22 +76,35 @@ function resolved(type: unknown, names: Map<string, Node>): unknown {
 
 /**
  * Whether a value has bytes. Of one without, an array could have items without end in a file without size, so it is refused there; the
- * record of no fields that the partition is of a table without partitions has its place in one that has others. A type within itself never ends.
+ * record of no fields that the partition is of a table without partitions has its place in one that has others. A type within itself never
+ * ends, and each record is looked at once, however often its name comes.
  */
-function isSized(type: unknown, names: ReadonlyMap<string, Node>, depth: number): boolean {
+function isSized(type: unknown, context: Sizing): boolean {
+  const { names, records, depth } = context
   if (depth > depthMax) throw unreadable('it is nested too deep')
-  if (Array.isArray(type)) return type.map((each) => isSized(each, names, depth + 1)).length > 0
+  const deeper = { ...context, depth: depth + 1 }
+  if (Array.isArray(type)) return type.map((each) => isSized(each, deeper)).length > 0
   const kind = kindOf(type, names)
   if (kind === 'null') return false
   if (kind === 'fixed') return Number(nodeOf(type, names)['size']) > 0
   if (kind === 'array' || kind === 'map') {
     const node = nodeOf(type, names)
-    if (!isSized(kind === 'array' ? node['items'] : node['values'], names, depth + 1)) throw unreadable(noBytes)
+    if (!isSized(kind === 'array' ? node['items'] : node['values'], deeper)) throw unreadable(noBytes)
     return true
   }
   if (kind !== 'record') return true
-  const fields = fieldsOf(nodeOf(type, names))
-  return fields.map((field) => isSized(field['type'], names, depth + 1)).some(Boolean)
+  const node = nodeOf(type, names)
+  const known = records.get(node)
+  if (known !== undefined) return known
+  const isRecordSized = fieldsOf(node)
+    .map((field) => isSized(field['type'], deeper))
+    .some(Boolean)
+  records.set(node, isRecordSized)
+  return isRecordSized
+}
+
+interface Sizing extends Context {
+  readonly records: Map<Node, boolean>
 }
 
 const noBytes = 'it has values without bytes'

@@ -5,6 +5,7 @@ import { isSluiceError } from '../../kernel/errors.ts'
 import { type Codec, foreignAvro } from '../engine.case.ts'
 import { type AvroField, type AvroRecordSchema, decodeAvroFile } from './avro.ts'
 import { expandSnappy } from './avro-codec.ts'
+import { projection } from './avro-projection.ts'
 
 const random = { bytes: (count: number) => new Uint8Array(count).fill(7) }
 const field = (id: number, name: string, type: unknown) => ({ name, type, 'field-id': id })
@@ -42,6 +43,18 @@ test('a record of no fields beside others is read, as the partition of a table w
   const [to, from] = [ours, theirs].map(({ fields, ...schema }) => ({ ...schema, fields: [...fields, field(7, 'of', none)] }))
   const file = foreignAvro(from as AvroRecordSchema, [{ ...written(1), of: {} }], 'deflate', random)
   expect(decodeAvroFile(to as AvroRecordSchema, file)).toEqual([{ ...read(1), of: {} }])
+})
+
+test('records that name each other again and again are looked at once', () => {
+  const level = (at: number): object => ({
+    type: 'record',
+    name: `level${at}`,
+    fields: Array.from({ length: 20 }, (_, i) => ({
+      name: `f${i}`,
+      type: at === 0 ? 'int' : i === 0 ? level(at - 1) : `level${at - 1}`,
+    })),
+  })
+  expect(() => projection(ours, { ...theirs, fields: [...theirs.fields, field(7, 'many', level(12))] })).not.toThrow()
 })
 
 test('snappy: literals of every length, copies that overlap themselves', () => {
