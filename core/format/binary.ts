@@ -101,6 +101,16 @@ export class Reader {
   short(): Uint8Array {
     return this.raw(this.u8())
   }
+  /** Where it is, for `shortAt`. */
+  skipShort(): number {
+    const at = this.#at
+    this.#step(1 + this.#view.getUint8(at))
+    if (this.#at > this.#bytes.length) throw new RangeError('truncated')
+    return at
+  }
+  shortAt(at: number): Uint8Array {
+    return this.#bytes.subarray(at + 1, at + 1 + this.#view.getUint8(at))
+  }
   #step(by: number): number {
     const at = this.#at
     this.#at += by

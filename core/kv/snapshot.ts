@@ -13,7 +13,7 @@ import { present } from '../kernel/assert.ts'
 import { isSluiceError, SluiceError } from '../kernel/errors.ts'
 import { mapAtOnce } from '../kernel/parallel.ts'
 import { type Memory, memoryOf } from '../log/read/memory.ts'
-import { merged } from '../log/read/merged.ts'
+import { inOrder, merged } from '../log/read/merged.ts'
 import type { ByteRange, ObjectStore } from '../ports/objects.ts'
 import type { Borrowed, KvCache } from './cache.ts'
 import { merged as mergedRecords, type Sorted } from './sorted.ts'
@@ -98,7 +98,7 @@ async function eachBlock(
     else if (cache.isReading(id)) alone.push(place)
     else missing.push({ key: objectKey(tableId, place.run.object), ...place.range, place })
   }
-  const together = merged(missing, togetherBytesMax(cache)).map((group) => group.map(({ place }) => place))
+  const together = merged(inOrder(missing), togetherBytesMax(cache)).map(({ parts }) => parts.map(({ place }) => place))
   await Promise.all([
     mapAtOnce(alone, readsAtOnce, async (place) => see(place, await readBlock(reading, place))),
     mapAtOnce(together, readsAtOnce, async (group) => {

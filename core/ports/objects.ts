@@ -15,10 +15,10 @@ export interface ObjectStore {
   /** The whole object or bytes [start, end) of it, for the caller to keep and change. A range past the end is an `internal` error, never short. */
   read(key: string, range?: ByteRange): Promise<Uint8Array>
   /**
-   * What `read` would bring, where the store has it at hand and nobody needs to wait; undefined: ask `read`, which also says why.
-   * `into`: memory of the caller, as long as the range; the bytes are there then, and it is what comes back.
+   * What `read` would bring of one object, range by range, where the store has it at hand and nobody needs to wait; undefined: ask
+   * `read`, which also says why.
    */
-  readNow?(key: string, range: ByteRange, into?: Uint8Array): Uint8Array | undefined
+  readNow?(key: string, ranges: readonly RangeInto[]): readonly (Uint8Array | undefined)[]
   /** Deletes what is there of these keys; absent ones are no error. */
   delete(keys: readonly string[]): Promise<void>
   /** All objects under a prefix in key order, strongly consistent. For sweeps only. */
@@ -32,6 +32,11 @@ export interface ObjectStore {
 export interface ByteRange {
   readonly start: number
   readonly end: number
+}
+
+export interface RangeInto extends ByteRange {
+  /** Memory of the caller, as long as the range: the bytes are there then, and it is what comes back. */
+  readonly into?: Uint8Array | undefined
 }
 
 export interface ListedObject {

@@ -29,13 +29,13 @@ test('requests and bytes are counted for the process and for the scope that aske
 
 test('what a store has at hand is a request like any other, and what it has not is none', () => {
   const counter = new Counter()
-  const readNow = (key: string): Uint8Array | undefined => (key === 'a' ? utf8('12345') : undefined)
+  const readNow = (key: string): readonly (Uint8Array | undefined)[] =>
+    key === 'a' ? [utf8('12345'), undefined, utf8('67')] : []
   const objects = countObjects(Object.assign(new MemoryObjects(), { readNow }), counter)
-  expect([objects.readNow?.('a', { start: 0, end: 5 })?.length, objects.readNow?.('b', { start: 0, end: 5 })]).toEqual([
-    5,
-    undefined,
-  ])
-  expect([counter.total.get('objects.read'), counter.total.get('objects/bytesOut')]).toEqual([1, 5])
+  const ranges = [5, 9, 2].map((end) => ({ start: 0, end }))
+  expect(objects.readNow?.('a', ranges).map((bytes) => bytes?.length)).toEqual([5, undefined, 2])
+  expect(objects.readNow?.('b', ranges)).toEqual([])
+  expect([counter.total.get('objects.read'), counter.total.get('objects/bytesOut')]).toEqual([2, 7])
   expect(countObjects(new MemoryObjects(), counter).readNow).toBe(undefined)
 })
 

@@ -6,7 +6,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { lengthOf } from '../../core/kernel/bytes.ts'
 import type { Consistency, Item, ItemKey, ItemStore, TransactAction } from '../../core/ports/items.ts'
-import type { ByteRange, ListedObject, ObjectStore } from '../../core/ports/objects.ts'
+import type { ListedObject, ObjectStore, RangeInto } from '../../core/ports/objects.ts'
 import { itemBytes } from '../items/size.ts'
 import { keyOf } from '../items/validate.ts'
 
@@ -78,12 +78,14 @@ export function countObjects(objects: ObjectStore, counter: Counter): ObjectStor
       return bytes
     },
     ...(objects.readNow && {
-      readNow: (key: string, range: ByteRange, into?: Uint8Array) => {
-        const bytes = objects.readNow?.(key, range, into)
-        if (bytes === undefined) return undefined
-        counter.add('objects.read')
-        counter.add('objects/bytesOut', bytes.length)
-        return bytes
+      readNow: (key: string, ranges: readonly RangeInto[]) => {
+        const found = objects.readNow?.(key, ranges) ?? []
+        const reads = found.filter((bytes) => bytes !== undefined)
+        if (reads.length > 0) {
+          counter.add('objects.read', reads.length)
+          counter.add('objects/bytesOut', lengthOf(reads))
+        }
+        return found
       },
     }),
     delete: (keys) => {

@@ -11,7 +11,7 @@ import { SluiceError } from '../../core/kernel/errors.ts'
 import { labelTime } from '../../core/kernel/ids.ts'
 import { limits } from '../../core/kernel/limits.ts'
 import type { Item, ItemKey, ItemStore, UpdateResult } from '../../core/ports/items.ts'
-import type { ByteRange, ListedObject, ObjectStore } from '../../core/ports/objects.ts'
+import type { ByteRange, ListedObject, ObjectStore, RangeInto } from '../../core/ports/objects.ts'
 import { absent, checkKey, checkPrefix, checkRange, outOfRange } from '../objects/key.ts'
 import { InlineReads } from './inline-reads.ts'
 
@@ -73,8 +73,8 @@ class InlineObjects implements ObjectStore {
     return place === undefined ? this.#objects.read(key, range) : this.#readInline(key, place, range)
   }
 
-  readNow(key: string, range: ByteRange, into?: Uint8Array): Uint8Array | undefined {
-    return placeOf(key) === undefined ? this.#objects.readNow?.(key, range, into) : undefined
+  readNow(key: string, ranges: readonly RangeInto[]): readonly (Uint8Array | undefined)[] {
+    return placeOf(key) === undefined ? (this.#objects.readNow?.(key, ranges) ?? []) : []
   }
 
   async #readInline(key: string, place: Place, range: ByteRange | undefined): Promise<Uint8Array> {

@@ -10,7 +10,7 @@ import { isSluiceError, SluiceError } from '../../core/kernel/errors.ts'
 import type { Random } from '../../core/kernel/random.ts'
 import type { ItemStore } from '../../core/ports/items.ts'
 import type { LakeCatalog } from '../../core/ports/lake-catalog.ts'
-import type { ByteRange, ListedObject, ObjectStore } from '../../core/ports/objects.ts'
+import type { ListedObject, ObjectStore, RangeInto } from '../../core/ports/objects.ts'
 import { equalValues } from '../items/evaluate.ts'
 
 export interface RetryPolicy {
@@ -41,7 +41,7 @@ export function retryObjects(objects: ObjectStore, policy: RetryPolicy): ObjectS
     create: (key, bytes) => repeat('objects.create', () => objects.create(key, bytes)),
     read: (key, range) => repeat('objects.read', () => objects.read(key, range)),
     ...(objects.readNow && {
-      readNow: (key: string, range: ByteRange, into?: Uint8Array) => objects.readNow?.(key, range, into),
+      readNow: (key: string, ranges: readonly RangeInto[]) => objects.readNow?.(key, ranges) ?? [],
     }),
     delete: (keys) => repeat('objects.delete', () => objects.delete(keys)),
     replace: (key, bytes) => repeat('objects.replace', () => objects.replace(key, bytes)),

@@ -6,7 +6,7 @@
  */
 import { close, closeSync, fstat, open, openSync, read, readSync } from 'node:fs'
 import { promisify } from 'node:util'
-import type { ByteRange } from '../../core/ports/objects.ts'
+import type { ByteRange, RangeInto } from '../../core/ports/objects.ts'
 import { outOfRange } from './key.ts'
 
 const openOf = promisify(open)
@@ -40,7 +40,7 @@ async function readLong(key: string, path: string, range: ByteRange): Promise<Ui
 }
 
 /** Undefined where it is long, or one read does not bring all of it. */
-export function readSmall(path: string, { start, end }: ByteRange, into?: Uint8Array): Uint8Array | undefined {
+export function readSmall(path: string, { start, end, into }: RangeInto): Uint8Array | undefined {
   const length = end - start
   if (length > smallBytesMax) return undefined
   const file = opened.get(path) ?? openForTurn(path)

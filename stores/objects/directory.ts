@@ -10,7 +10,7 @@ import { mkdir, readdir, readFile, rename, stat, unlink } from 'node:fs/promises
 import { dirname, join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { equalBytes, joined, type Pieces } from '../../core/kernel/bytes.ts'
-import type { ByteRange, ListedObject, ObjectStore } from '../../core/ports/objects.ts'
+import type { ByteRange, ListedObject, ObjectStore, RangeInto } from '../../core/ports/objects.ts'
 import { closeOpened, readRange, readSmall } from './directory-read.ts'
 import { DirectorySync, makeFolder } from './directory-sync.ts'
 import { discard, TemporaryFiles } from './directory-write.ts'
@@ -76,12 +76,15 @@ export class DirectoryObjects implements ObjectStore {
     }
   }
 
-  readNow(key: string, range: ByteRange, into?: Uint8Array): Uint8Array | undefined {
+  readNow(key: string, ranges: readonly RangeInto[]): readonly (Uint8Array | undefined)[] {
     try {
-      checkRange(key, range)
-      return readSmall(this.#path(key), range, into)
+      const path = this.#path(key)
+      return ranges.map((range) => {
+        checkRange(key, range)
+        return readSmall(path, range)
+      })
     } catch {
-      return undefined
+      return []
     }
   }
 

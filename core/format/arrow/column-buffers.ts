@@ -89,7 +89,9 @@ export interface ColumnLayout {
 
 /** `bytes`: of the column, padding included. */
 export function slicedBuffers({ nodes, buffers }: ColumnLayout, bytes: Uint8Array): ColumnBuffers {
-  return { nodes, buffers: buffers.map(({ start, length }) => bytes.subarray(start, start + length)), range: bytes }
+  const slice = ({ start, length }: ColumnLayout['buffers'][number]): Uint8Array =>
+    length === 0 ? nothing : length === bytes.length ? bytes : bytes.subarray(start, start + length)
+  return { nodes, buffers: buffers.map(slice), range: bytes }
 }
 
 /** Whether the rows, the nulls and the bytes of a column tell its layout; otherwise only the metadata of its frame knows it. */

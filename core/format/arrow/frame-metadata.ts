@@ -5,7 +5,7 @@
  *   124 their keys and values, fixed width · 268 partition · then, aligned to 8: RecordBatch vtable and table, nodes, buffers.
  */
 import { assert } from '../../kernel/assert.ts'
-import { utf8, utf8Text, viewOf } from '../../kernel/bytes.ts'
+import { copyOf, utf8, utf8Text, viewOf } from '../../kernel/bytes.ts'
 import { SluiceError } from '../../kernel/errors.ts'
 import type { ColumnBuffers } from './column-buffers.ts'
 import { messageKind } from './message.ts'
@@ -26,8 +26,39 @@ export interface FramePosition {
 export type PatchPosition = Omit<FramePosition, 'partition'>
 
 /** Everything before the body: the continuation marker, the length, the FlatBuffer. */
-export function encodeMetadata(rows: number, columns: readonly ColumnBuffers[], position: Partial<FramePosition>): Uint8Array {
-  const partition = utf8(position.partition ?? '')
+export function encodeMetadata(
+  rows: number,
+  columns: readonly ColumnBuffers[],
+  { partition = '', bucket = 0, offset = 0n, timestamp = 0 }: Partial<FramePosition>,
+): Uint8Array {
+  const shape = shapeOf(rows, columns, partition)
+  if (last === undefined || !isAlike(last.shape, shape)) last = { shape, frame: encodeShape(rows, columns, partition) }
+  const frame = copyOf(last.frame)
+  patchInPlace(frame, { bucket, offset, timestamp })
+  return frame
+}
+
+/** Frames that are made one after the other are often alike in all but their position. */
+let last: { readonly shape: readonly (number | string)[]; readonly frame: Uint8Array } | undefined
+
+function shapeOf(rows: number, columns: readonly ColumnBuffers[], partition: string): readonly (number | string)[] {
+  const shape: (number | string)[] = [partition, rows]
+  for (const { nodes, buffers } of columns) {
+    shape.push(nodes.length, buffers.length)
+    for (const node of nodes) shape.push(node)
+    for (const { length } of buffers) shape.push(length)
+  }
+  return shape
+}
+
+function isAlike(a: readonly (number | string)[], b: readonly (number | string)[]): boolean {
+  if (a.length !== b.length) return false
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false
+  return true
+}
+
+function encodeShape(rows: number, columns: readonly ColumnBuffers[], partitionName: string): Uint8Array {
+  const partition = utf8(partitionName)
   const recordBatch = padded(at.partition + 4 + partition.length + 1)
   const nodes = recordBatch + 40
   const nodeCount = columns.reduce((count, column) => count + column.nodes.length / 2, 0)
@@ -61,7 +92,6 @@ export function encodeMetadata(rows: number, columns: readonly ColumnBuffers[], 
     }
   }
   setInt64(view, at.bodyLength, bytes)
-  patchInPlace(frame, { bucket: position.bucket ?? 0, offset: position.offset ?? 0n, timestamp: position.timestamp ?? 0 })
   return frame
 }
 

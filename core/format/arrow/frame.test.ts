@@ -44,6 +44,25 @@ test('positions are patched in place and read back', () => {
   expect(rowsOf(decodeFrame(moved, fields))).toEqual(rowsOf(batch))
 })
 
+test('frames that are alike in all but their position, and others between them, have metadata of their own', () => {
+  const other = batchOf(fields, [[4n, ['c']]])
+  const position = { partition: 'p', bucket: 7, offset: 9n, timestamp: 11 }
+  const first = encodeFrame(batch, position)
+  const [alike, less, elsewhere, again] = [
+    encodeFrame(batch, { ...position, offset: 12n }),
+    encodeFrame(other, position),
+    encodeFrame(batch, { ...position, partition: 'q' }),
+    encodeFrame(batch, position),
+  ]
+  expect([alike, less, elsewhere].map(readPosition)).toEqual([
+    { ...position, offset: 12n },
+    position,
+    { ...position, partition: 'q' },
+  ])
+  expect([rowsOf(decodeFrame(alike, fields)), rowsOf(decodeFrame(less, fields))]).toEqual([rowsOf(batch), rowsOf(other)])
+  expect([readPosition(first), again]).toEqual([position, first])
+})
+
 test('positions take the greatest values of the protocol', () => {
   const moved = patched(encodeFrame(batch), { bucket: 1023, offset: 2n ** 63n - 1n, timestamp: 9_999_999_999_999 })
   expect(readPosition(moved)).toMatchObject({ bucket: 1023, offset: 2n ** 63n - 1n, timestamp: 9_999_999_999_999 })

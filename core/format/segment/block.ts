@@ -44,8 +44,8 @@ export interface BlockColumn {
   readonly crc: number
   readonly nulls: number
   /** Bounds: single values of Iceberg. Long text is cut to one below, or one above, what is there. */
-  readonly min?: Uint8Array
-  readonly max?: Uint8Array
+  readonly min?: Uint8Array | undefined
+  readonly max?: Uint8Array | undefined
   /** Whether a value may be NaN. */
   readonly mayHaveNan: boolean
 }
@@ -288,19 +288,42 @@ function readFrame(header: Reader, { start, joined, version }: FrameForm): Block
 }
 
 function readColumn(header: Reader, version: number): BlockColumn {
-  const [start, end, crc, nulls] = [header.u32(), header.u32(), header.u32(), header.u32()]
+  const column = new StoredColumn(header)
   const written = header.u8()
   const flags = version === versions.requests ? (written === 1 ? 7 : 4) : written
-  const column: { -readonly [Key in keyof BlockColumn]: BlockColumn[Key] } = {
-    start,
-    end,
-    crc,
-    nulls,
-    mayHaveNan: (flags & 4) !== 0,
-  }
-  if ((flags & 1) !== 0) column.min = header.short()
-  if ((flags & 2) !== 0) column.max = header.short()
+  column.mayHaveNan = (flags & 4) !== 0
+  if ((flags & 1) !== 0) column.least = header.skipShort()
+  if ((flags & 2) !== 0) column.greatest = header.skipShort()
   return column
+}
+
+/** Few readers look at bounds, and views cost more than all the rest of a header: they are made when they are asked for. */
+class StoredColumn implements BlockColumn {
+  readonly start: number
+  readonly end: number
+  readonly crc: number
+  readonly nulls: number
+  mayHaveNan = false
+  /** Where they are in the header. */
+  least = -1
+  greatest = -1
+  readonly #header: Reader
+
+  constructor(header: Reader) {
+    this.start = header.u32()
+    this.end = header.u32()
+    this.crc = header.u32()
+    this.nulls = header.u32()
+    this.#header = header
+  }
+
+  get min(): Uint8Array | undefined {
+    return this.least < 0 ? undefined : this.#header.shortAt(this.least)
+  }
+
+  get max(): Uint8Array | undefined {
+    return this.greatest < 0 ? undefined : this.#header.shortAt(this.greatest)
+  }
 }
 
 function rowsIn(parts: readonly { readonly rows: number }[]): number {

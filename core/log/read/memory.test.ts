@@ -8,10 +8,7 @@ function placed(slabs: Slabs, sizes: readonly number[]): readonly (Place | undef
   const room = slabs.room(sizes.reduce((sum, size) => sum + size, 0))
   const places = sizes.map((size) => {
     const place = room.place(size)
-    if (place !== undefined) {
-      place.memory.uses++
-      room.take(place)
-    }
+    if (place !== undefined) place.memory.uses++
     return place
   })
   room.close()

@@ -32,13 +32,11 @@ export interface Place {
   readonly memory: Memory
 }
 
-/** Room for the ranges of one read, which are placed one after the other. */
+/** Room for the ranges of one read, which are placed one after the other. It is a user of its memory until it is closed. */
 export interface SlabRoom {
-  /** Undefined: not here. What is placed lies in it for as long as its memory has users. */
+  /** Undefined: not here. */
   place(bytes: number): Place | undefined
-  /** What `place` gave last is used. */
-  take(place: Place): void
-  /** Nothing more is placed. */
+  /** Nothing more is placed, and what was has users of its own. */
   close(): void
 }
 
@@ -58,31 +56,31 @@ export class Slabs {
   /** `expectedBytes`: of all that is to be placed; a slab is taken while at least half of it is filled. */
   room(expectedBytes: number): SlabRoom {
     let left = expectedBytes
-    let slab: { readonly buffer: ArrayBuffer; readonly memory: Memory; end: number } | undefined
-    const close = (): void => {
-      if (slab?.memory.uses === 0) slab.memory.letGo?.()
-      slab = undefined
-    }
+    let slab: { readonly buffer: ArrayBuffer; readonly memory: Memory } | undefined
+    let end = 0
+    const held: Memory[] = []
     return {
       place: (bytes) => {
-        if (slab === undefined || slab.end + bytes > slabBytes) {
-          close()
+        if (slab === undefined || end + bytes > slabBytes) {
+          slab = undefined
           if (bytes > slabBytes || 2 * left < slabBytes) return undefined
-          slab = { ...this.#take(), end: 0 }
+          slab = this.#take()
+          end = 0
+          held.push(slab.memory)
         }
-        return { bytes: new Uint8Array(slab.buffer, slab.end, bytes), memory: slab.memory }
+        const place = { bytes: new Uint8Array(slab.buffer, end, bytes), memory: slab.memory }
+        left -= bytes
+        end = (end + bytes + 7) & ~7
+        return place
       },
-      take: ({ bytes }) => {
-        left -= bytes.length
-        if (slab !== undefined) slab.end = (bytes.byteOffset + bytes.length + 7) & ~7
-      },
-      close,
+      close: () => held.splice(0).forEach(giveBack),
     }
   }
 
+  /** The caller is its user. */
   #take(): { readonly buffer: ArrayBuffer; readonly memory: Memory } {
     const buffer = this.#idle.pop() ?? new ArrayBuffer(slabBytes)
-    return { buffer, memory: { uses: 0, letGo: () => this.#put(buffer) } }
+    return { buffer, memory: { uses: 1, letGo: () => this.#put(buffer) } }
   }
 
   /** The memory goes on under another name, so that whoever still holds a view reads nothing, instead of what is another's. */

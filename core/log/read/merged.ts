@@ -13,42 +13,87 @@ export interface Wanted {
 }
 
 /** With its name, which is made once: it is looked up several times. */
-export interface Asked extends Wanted {
+export interface Asked extends Bytes {
+  readonly wanted: Wanted
   readonly id: string
+  /** Of 30 bits, likely to be its own: looked up sooner than its name. */
+  readonly number: number
+  /** Its index among those that are asked for. */
+  readonly index: number
 }
+
+type Bytes = Pick<Wanted, 'key' | 'start' | 'end'>
 
 const gapBytesMax = 32 * 1024
 const mergedBytesMax = 4 * 1024 * 1024
 
-/** One read. */
-export type Group = readonly Asked[]
+/** One read: ranges of one object, in order, with small gaps. */
+export interface Group<T extends Bytes = Asked> extends Bytes {
+  readonly parts: readonly T[]
+}
 
-/** Each: ranges of one object, in order, with small gaps, of at most `bytesMax` together or one. */
-export function merged<T extends Pick<Wanted, 'key' | 'start' | 'end'>>(
-  wanted: readonly T[],
-  bytesMax = mergedBytesMax,
-): readonly (readonly T[])[] {
-  const sorted = [...wanted].sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : a.start - b.start))
-  const groups: T[][] = []
-  let last: T[] = []
-  let end = 0
-  for (const one of sorted) {
-    const first = last[0]
-    const fits = first?.key === one.key && one.start <= end + gapBytesMax && one.end - first.start <= bytesMax
-    if (fits) last.push(one)
-    else {
-      last = [one]
+/** Of at most `bytesMax` together, or one. `wanted`: in order. */
+export function merged<T extends Bytes>(wanted: readonly T[], bytesMax = mergedBytesMax): readonly Group<T>[] {
+  const groups: { key: string; start: number; end: number; parts: T[] }[] = []
+  let last: (typeof groups)[number] | undefined
+  for (const one of wanted) {
+    const { key, start, end } = one
+    if (last?.key === key && start <= last.end + gapBytesMax && end - last.start <= bytesMax) {
+      last.parts.push(one)
+      last.end = Math.max(last.end, end)
+    } else {
+      last = { key, start, end, parts: [one] }
       groups.push(last)
-      end = 0
     }
-    end = Math.max(end, one.end)
   }
   return groups
 }
 
-export const bytesIn = (group: Group): number => endOf(group) - (group[0] as Asked).start
-export const endOf = (group: Group): number => group.reduce((most, { end }) => Math.max(most, end), 0)
+export const inOrder = <T extends Bytes>(wanted: readonly T[]): readonly T[] =>
+  [...wanted].sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : a.start - b.start))
+
+/** Whether the ranges of each object follow each other, none twice, as they do where frames are read one after the other. */
+function areInOrder(wanted: readonly Bytes[]): boolean {
+  const seen = new Set<string>()
+  let last: Bytes | undefined
+  for (const one of wanted) {
+    if (one.key !== last?.key) {
+      if (seen.has(one.key)) return false
+      seen.add(one.key)
+    } else if (one.start <= last.start) return false
+    last = one
+  }
+  return true
+}
+
+export interface Repeat {
+  readonly index: number
+  /** Index of the one that is read. */
+  readonly of: number
+}
+
+/** Each once, in order. */
+export function onceInOrder(asked: readonly Asked[]): { readonly once: readonly Asked[]; readonly repeats: readonly Repeat[] } {
+  if (areInOrder(asked)) return { once: asked, repeats: [] }
+  const firsts = new Map<string, Asked>()
+  const repeats: Repeat[] = []
+  for (const one of asked) {
+    const first = firsts.get(one.id)
+    if (first === undefined) firsts.set(one.id, one)
+    else repeats.push({ index: one.index, of: first.index })
+  }
+  return { once: inOrder([...firsts.values()]), repeats }
+}
 
 export const idOf = ({ key, start, end }: Wanted): string => `${key}@${start}-${end}`
 
-export const isInline = ([one]: Group): boolean => one?.key.endsWith('i') ?? false
+export const numberOf = (keyNumber: number, { start, end }: Wanted): number =>
+  Math.imul(Math.imul(keyNumber ^ start, 0x9e3779b1) ^ end, 0x85ebca6b) >>> 2
+
+export function keyNumberOf(key: string): number {
+  let number = 0
+  for (let i = 0; i < key.length; i++) number = (Math.imul(number, 31) + key.charCodeAt(i)) | 0
+  return number
+}
+
+export const isInline = ({ key }: Group): boolean => key.endsWith('i')

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { SluiceError } from '../../kernel/errors.ts'
-import type { ByteRange, ObjectStore } from '../../ports/objects.ts'
+import type { ByteRange, ObjectStore, RangeInto } from '../../ports/objects.ts'
 import type { Wanted } from './merged.ts'
 import { Ranges } from './ranges.ts'
 
@@ -129,12 +129,13 @@ test('what is no longer kept is let go when its last reader gives it back, and n
 test('what the store has at hand is not waited for, and what is damaged there is read again', async () => {
   const { reads, objects } = store()
   let damage = 0
-  const readNow = (_: string, { start, end }: ByteRange): Uint8Array | undefined => {
-    if (end - start > 1_000) return undefined
-    const found = bytes.slice(start, end)
-    if (damage-- > 0) found[0] = 255
-    return found
-  }
+  const readNow = (_: string, asked: readonly ByteRange[]): readonly (Uint8Array | undefined)[] =>
+    asked.map(({ start, end }) => {
+      if (end - start > 1_000) return undefined
+      const found = bytes.slice(start, end)
+      if (damage-- > 0) found[0] = 255
+      return found
+    })
   const ranges = new Ranges({ ...objects, readNow }, 0)
   const [small, again, long] = [wanted(5, 9), wanted(5, 9), wanted(100 * KiB, 110 * KiB)]
   expect(sizes(await ranges.read([small, again, long]))).toEqual([4, 4, 10 * KiB])
@@ -146,10 +147,11 @@ test('what the store has at hand is not waited for, and what is damaged there is
 
 test('what is read in passing lies in memory that is used again, what is kept or not given back does not', async () => {
   const { objects } = store()
-  const readNow = (_: string, { start, end }: ByteRange, into = new Uint8Array(end - start)): Uint8Array => {
-    into.set(bytes.subarray(start, end))
-    return into
-  }
+  const readNow = (_: string, asked: readonly RangeInto[]): readonly Uint8Array[] =>
+    asked.map(({ start, end, into = new Uint8Array(end - start) }) => {
+      into.set(bytes.subarray(start, end))
+      return into
+    })
   const ranges = new Ranges({ ...objects, readNow }, 8 * 1024 * KiB)
   const parts = (first: number, bytesEach: number, key = 'a'): Wanted[] =>
     Array.from({ length: 8 }, (_, i) => wanted(first + i * 100 * KiB, first + i * 100 * KiB + bytesEach, key))

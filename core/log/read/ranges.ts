@@ -11,8 +11,8 @@ import { isSluiceError, SluiceError } from '../../kernel/errors.ts'
 import { mapAtOnce } from '../../kernel/parallel.ts'
 import type { ObjectStore } from '../../ports/objects.ts'
 import { Lately } from './lately.ts'
-import { giveBack, type Memory, memoryOf, type SlabRoom, Slabs } from './memory.ts'
-import { type Asked, bytesIn, endOf, type Group, idOf, isInline, merged, type Wanted } from './merged.ts'
+import { giveBack, type Memory, memoryOf, type Place, Slabs } from './memory.ts'
+import { type Asked, type Group, idOf, isInline, keyNumberOf, merged, numberOf, onceInOrder, type Wanted } from './merged.ts'
 
 export interface RangeReader {
   /** In the order of `wanted`. Errors: `not-found` (the object is gone), `internal`, those of the store. */
@@ -30,8 +30,16 @@ interface Range {
 }
 
 interface Read extends Range {
-  readonly id: string
+  readonly asked: Asked
   readonly verified: boolean
+}
+
+/** A group that may be at hand. */
+interface NowRead {
+  readonly group: Group
+  /** Nothing of it will be kept. */
+  readonly isPassing: boolean
+  readonly place: Place | undefined
 }
 
 /** A range that is being read. */
@@ -91,88 +99,95 @@ export class Ranges implements RangeReader {
 
   /** The caller is a user of each, and `isBorrowed`: gives them back. */
   async #read(wanted: readonly Wanted[], isBorrowed: boolean): Promise<readonly Range[]> {
-    const missing = new Map<string, Asked>()
-    const found = wanted.map((one): Range | Promise<Range> | string => {
+    const ranges = new Array<Range>(wanted.length)
+    const asked: Asked[] = []
+    const awaited: { readonly index: number; readonly range: Promise<Range> }[] = []
+    let key = ''
+    let keyNumber = 0
+    for (let index = 0; index < wanted.length; index++) {
+      const one = wanted[index] as Wanted
+      if (one.key !== key) keyNumber = keyNumberOf(one.key)
+      key = one.key
       const id = idOf(one)
-      const ready = this.#take(id) ?? this.#await(id)
-      if (ready === undefined) missing.set(id, { ...one, id })
-      return ready ?? id
-    })
-    const own = await this.#readMissing(missing, isBorrowed)
-    const ranges: Range[] = []
-    for (const one of found) {
-      if (typeof one !== 'string') ranges.push(one instanceof Promise ? await one : one)
-      else {
-        const range = own.get(one) as Range
-        // asked for twice: the second user was not counted
-        if (!missing.delete(one)) range.memory.uses++
-        ranges.push(range)
-      }
+      const kept = this.#take(id)
+      const other = kept === undefined ? this.#await(id) : undefined
+      if (kept !== undefined) ranges[index] = kept
+      else if (other !== undefined) awaited.push({ index, range: other })
+      else asked.push({ key, start: one.start, end: one.end, wanted: one, id, number: numberOf(keyNumber, one), index })
     }
+    const { once, repeats } = onceInOrder(asked)
+    if (once.length > 0) await this.#readMissing(merged(once), ranges, isBorrowed)
+    for (const { index, of } of repeats) {
+      const range = ranges[of] as Range
+      range.memory.uses++
+      ranges[index] = range
+    }
+    for (const { index, range } of awaited) ranges[index] = await range
     return ranges
   }
 
-  async #readMissing(missing: ReadonlyMap<string, Asked>, isBorrowed: boolean): Promise<ReadonlyMap<string, Range>> {
-    const own = new Map<string, Range>()
-    if (missing.size === 0) return own
-    const read = (group: Group): Promise<void> => this.#readGroup(group, own)
-    const groups = this.#readNow(merged([...missing.values()]), own, isBorrowed)
-    if (groups.length === 0) return own
-    const inline = { groups: groups.filter(isInline), atOnce: inlineReadsAtOnce }
-    const others = { groups: groups.filter((group) => !isInline(group)), atOnce: readsAtOnce }
+  /** Into `ranges`. */
+  async #readMissing(groups: readonly Group[], ranges: Range[], isBorrowed: boolean): Promise<void> {
+    const left = this.#readNow(groups, ranges, isBorrowed)
+    if (left.length === 0) return
+    const read = (group: Group): Promise<void> => this.#readGroup(group, ranges)
+    const inline = { groups: left.filter(isInline), atOnce: inlineReadsAtOnce }
+    const others = { groups: left.filter((group) => !isInline(group)), atOnce: readsAtOnce }
     const reading = mapAtOnce([inline, others], 2, (part) => mapAtOnce(part.groups, part.atOnce, read))
-    for (const id of missing.keys()) if (!own.has(id)) this.#reading.set(id, { reading, readers: 1 })
+    const ids = left.flatMap(({ parts }) => parts.map(({ id }) => id))
+    for (const id of ids) this.#reading.set(id, { reading, readers: 1 })
     try {
       await reading
     } finally {
-      for (const { id } of groups.flat()) this.#reading.delete(id)
+      for (const id of ids) this.#reading.delete(id)
     }
-    return own
   }
 
-  /** What the store has at hand; those groups that are left. */
-  #readNow(groups: readonly Group[], own: Map<string, Range>, isBorrowed: boolean): readonly Group[] {
+  /** What the store has at hand, object by object; those groups that are left. */
+  #readNow(groups: readonly Group[], ranges: Range[], isBorrowed: boolean): readonly Group[] {
     if (this.#objects.readNow === undefined) return groups
-    const passing = isBorrowed ? groups.filter((group) => this.#isPassing(group)) : []
-    const room = this.#slabs.room(passing.reduce((sum, group) => sum + bytesIn(group), 0))
-    const shared = new Set(passing)
-    const left = groups.filter((group) => !this.#readGroupNow(group, own, shared.has(group) ? room : undefined))
+    const passing = groups.map((group) => isBorrowed && this.#isPassing(group))
+    const room = this.#slabs.room(groups.reduce((sum, { start, end }, i) => (passing[i] ? sum + end - start : sum), 0))
+    const left: Group[] = []
+    let reads: NowRead[] = []
+    for (const [i, group] of groups.entries()) {
+      const isPassing = passing[i] === true
+      reads.push({ group, isPassing, place: isPassing ? room.place(group.end - group.start) : undefined })
+      if (groups[i + 1]?.key === group.key) continue
+      this.#readObjectNow(group.key, reads, ranges, left)
+      reads = []
+    }
     room.close()
     return left
   }
 
-  /** Nothing of it will be kept. */
-  #isPassing(group: Group): boolean {
-    return group.every(({ id, start, end }) => {
+  #isPassing({ parts }: Group): boolean {
+    return parts.every(({ number, start, end }) => {
       const length = end - start
-      return length > this.#keptBytesMax / 8 || (length >= largeBytesMin && !this.#onceRead.has(id))
+      return length > this.#keptBytesMax / 8 || (length >= largeBytesMin && !this.#onceRead.has(number))
     })
   }
 
   /** What is damaged is left to be read again. */
-  #readGroupNow(group: Group, own: Map<string, Range>, room: SlabRoom | undefined): boolean {
-    const { key, start } = group[0] as Asked
-    const end = endOf(group)
-    const place = room?.place(end - start)
-    const bytes = this.#objects.readNow?.(key, { start, end }, place?.bytes)
-    if (bytes === undefined) return false
-    try {
-      for (const read of checked(group, start, end - start, bytes, place?.memory)) this.#settle(read, own)
-      if (place !== undefined) room?.take(place)
-      return true
-    } catch (error) {
-      if (isSluiceError(error, 'internal')) return false
-      throw error
+  #readObjectNow(key: string, reads: readonly NowRead[], ranges: Range[], left: Group[]): void {
+    const found = this.#objects.readNow?.(
+      key,
+      reads.map(({ group, place }) => ({ start: group.start, end: group.end, into: place?.bytes })),
+    )
+    for (const [i, { group, isPassing, place }] of reads.entries()) {
+      const bytes = found?.[i]
+      const checked = bytes === undefined ? undefined : undamaged(group, bytes, place?.memory)
+      if (checked === undefined) left.push(group)
+      else for (const read of checked) this.#settle(read, ranges, isPassing)
     }
   }
 
-  async #readGroup(group: Group, own: Map<string, Range>): Promise<void> {
-    const { key, start } = group[0] as Asked
-    const end = endOf(group)
+  async #readGroup(group: Group, ranges: Range[]): Promise<void> {
+    const { key, start, end } = group
     for (let attempt = 1; ; attempt++) {
       try {
         const bytes = await this.#objects.read(key, { start, end })
-        for (const read of checked(group, start, end - start, bytes)) this.#settle(read, own)
+        for (const read of checked(group, bytes)) this.#settle(read, ranges, false)
         return
       } catch (error) {
         if (attempt >= damagedReadsMax || !isSluiceError(error, 'internal')) throw error
@@ -180,13 +195,14 @@ export class Ranges implements RangeReader {
     }
   }
 
-  #settle({ id, bytes, memory, verified }: Read, own: Map<string, Range>): void {
+  #settle({ asked, bytes, memory, verified }: Read, ranges: Range[], isPassing: boolean): void {
+    const { id, index } = asked
     const range = { bytes, memory }
-    own.set(id, range)
+    ranges[index] = range
     const pending = this.#reading.get(id)
     memory.uses += pending?.readers ?? 1
     if (pending !== undefined) pending.range = range
-    if (verified) this.#keep(id, range)
+    if (verified) this.#keep(asked, range, isPassing)
   }
 
   /** A kept range; its memory has one more user. */
@@ -211,10 +227,12 @@ export class Ranges implements RangeReader {
     return promised
   }
 
-  #keep(id: string, range: Range): void {
+  #keep({ id, number }: Asked, range: Range, isPassing: boolean): void {
     const { length } = range.bytes
-    if (length > this.#keptBytesMax / 8 || this.#kept.has(id)) return
-    if (length >= largeBytesMin && !this.#onceRead.take(id)) return
+    if (length > this.#keptBytesMax / 8) return
+    if (isPassing) return this.#onceRead.add(number)
+    if (this.#kept.has(id)) return
+    if (length >= largeBytesMin && !this.#onceRead.take(number)) return
     range.memory.uses++
     this.#kept.set(id, range)
     this.#keptBytes += length + perRangeBytes
@@ -227,20 +245,29 @@ export class Ranges implements RangeReader {
   }
 }
 
-/** `bytes`: of the object from `start` on, in `shared` or in memory of their own. */
-function checked(group: Group, start: number, length: number, bytes: Uint8Array, shared?: Memory): readonly Read[] {
-  if (bytes.length !== length) {
-    const key = group[0]?.key ?? ''
-    throw new SluiceError('internal', `a read of ${key} came back short`, { action: 'retry', facts: { object: key } })
+/** Undefined: damaged. */
+function undamaged(group: Group, bytes: Uint8Array, shared: Memory | undefined): readonly Read[] | undefined {
+  try {
+    return checked(group, bytes, shared)
+  } catch (error) {
+    if (isSluiceError(error, 'internal')) return undefined
+    throw error
   }
-  const used = group.reduce((sum, one) => sum + one.end - one.start, 0)
+}
+
+/** `bytes`: those of the group, in `shared` or in memory of their own. */
+function checked({ key, parts, start, end }: Group, bytes: Uint8Array, shared?: Memory): readonly Read[] {
+  if (bytes.length !== end - start)
+    throw new SluiceError('internal', `a read of ${key} came back short`, { action: 'retry', facts: { object: key } })
+  const used = parts.reduce((sum, one) => sum + one.end - one.start, 0)
   const whole = shared ?? memoryOf(bytes)
   // a view would keep what lies between
-  const isShared = used * 1.25 >= length
-  const reads = group.map((one): Read => {
-    const view = bytes.subarray(one.start - start, one.end - start)
+  const isShared = used * 1.25 >= bytes.length
+  const reads = parts.map((one): Read => {
+    const isAll = one.end - one.start === bytes.length
+    const view = isAll ? bytes : bytes.subarray(one.start - start, one.end - start)
     const kept = isShared ? view : copyOf(view)
-    return { id: one.id, bytes: kept, memory: isShared ? whole : memoryOf(kept), verified: one.verify(kept) }
+    return { asked: one, bytes: kept, memory: isShared ? whole : memoryOf(kept), verified: one.wanted.verify(kept) }
   })
   if (!isShared && shared === undefined) giveBack(whole)
   return reads

@@ -54,6 +54,15 @@ export interface FrameForm {
   readonly isWhole: boolean
   readonly filter: Filter | undefined
   readonly filterSources: ReadonlyMap<FilterColumn, Source>
+  /** What is read of a frame, by the verdict on it. */
+  readonly needed: Readonly<Record<FrameRead['verdict'], Needed>>
+}
+
+interface Needed {
+  /** Indices of stored columns. */
+  readonly columns: readonly number[]
+  /** One of them is nested. */
+  readonly isMetadataNeeded: boolean
 }
 
 export function frameForm(
@@ -68,7 +77,16 @@ export function frameForm(
       .filter((column) => !isSystemColumn(column))
       .map((column) => [column, sourceOf(schema, { ...column, nullable: true })] as const),
   )
-  return { schema, sources, isWhole: isWhole(schema, sources), filter, filterSources }
+  const needed = {
+    all: neededOf(schema, sources),
+    some: neededOf(schema, [...sources, ...filterSources.values()]),
+  }
+  return { schema, sources, isWhole: isWhole(schema, sources), filter, filterSources, needed }
+}
+
+function neededOf(schema: Schema, sources: readonly Source[]): Needed {
+  const columns = [...new Set(sources.flatMap(({ stored }) => (stored === undefined ? [] : [stored.index])))]
+  return { columns, isMetadataNeeded: columns.some((index) => !isFlat(present(schema.columns[index], 'a stored column').type)) }
 }
 
 /** A frame of which something is wanted. */
@@ -89,10 +107,12 @@ export interface LoadedFrame {
 /** Bytes that reading the frame takes, about. */
 export function readBytes({ stored, form, verdict }: FrameRead): number {
   if (form.isWhole || stored.message !== undefined) return stored.frame.bytes
-  return neededColumns(form, verdict).reduce((sum, index) => {
+  let bytes = 0
+  for (const index of form.needed[verdict].columns) {
     const { start, end } = present(stored.frame.columns[index], 'a column of a frame')
-    return sum + end - start
-  }, 0)
+    bytes += end - start
+  }
+  return bytes
 }
 
 /** In the order of `reads`. */
@@ -118,8 +138,7 @@ function planRead(read: FrameRead): ReadPlan {
   if (message !== undefined) return { wanted: [], load: () => loadedMessage(read, message) }
   if (form.isWhole)
     return { wanted: [wholeRange(stored)], load: ([bytes]) => loadedMessage(read, present(bytes, 'a frame that was read')) }
-  const needed = neededColumns(form, verdict)
-  const isMetadataNeeded = needed.some((index) => !isFlat(present(form.schema.columns[index], 'a stored column').type))
+  const { columns: needed, isMetadataNeeded } = form.needed[verdict]
   const columns = needed.map((index) => columnRange(stored, index))
   return {
     wanted: isMetadataNeeded ? [metadataRange(stored), ...columns] : columns,
@@ -150,13 +169,6 @@ function columnsIn(
     scanned ??= scanFrame(present(metadata, 'the metadata of a frame with nested columns'), form.schema.columns)
     return slicedBuffers(present(scanned.columns[index], 'the layout of a column'), bytes)
   }
-}
-
-function neededColumns({ sources, filterSources }: FrameForm, verdict: Verdict): readonly number[] {
-  const needed = new Set<number>()
-  for (const { stored } of sources) if (stored !== undefined) needed.add(stored.index)
-  if (verdict === 'some') for (const { stored } of filterSources.values()) if (stored !== undefined) needed.add(stored.index)
-  return [...needed]
 }
 
 function wholeRange({ key, place, frame }: StoredFrame): Wanted {
