@@ -52,12 +52,12 @@ function takeFrames(
 }
 
 function framePieces(columns: readonly AnswerColumn[], batch: FetchedRows, lend: Lend): readonly Uint8Array[] {
-  const { partition, bucket, offset, timestamp, rows, message } = batch
+  const { partition, bucket, offset, timestamp, rows, message, room } = batch
   const isPlaced = columns.some(isSystemColumn)
   if (message !== undefined && !isPlaced) return patchedPieces(message, { bucket, offset, timestamp })
   const stored = batch.columns()
   const buffers = isPlaced ? withSystem(columns, batch, stored, lend) : stored
-  return assembleFrame(rows, buffers, { partition: partition.name, bucket, offset, timestamp }).pieces
+  return assembleFrame(rows, buffers, { partition: partition.name, bucket, offset, timestamp }, room).pieces
 }
 
 function withSystem(

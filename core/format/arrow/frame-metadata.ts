@@ -5,7 +5,7 @@
  *   124 their keys and values, fixed width · 268 partition · then, aligned to 8: RecordBatch vtable and table, nodes, buffers.
  */
 import { assert } from '../../kernel/assert.ts'
-import { copyOf, utf8, utf8Text, viewOf } from '../../kernel/bytes.ts'
+import { utf8, utf8Text, viewOf } from '../../kernel/bytes.ts'
 import { SluiceError } from '../../kernel/errors.ts'
 import type { ColumnBuffers } from './column-buffers.ts'
 import { messageKind } from './message.ts'
@@ -25,15 +25,22 @@ export interface FramePosition {
 /** What a committed frame is patched with. */
 export type PatchPosition = Omit<FramePosition, 'partition'>
 
-/** Everything before the body: the continuation marker, the length, the FlatBuffer. */
+/** In bytes, of a frame with so many nodes and buffers. */
+export function metadataLength(partition: string, nodes: number, buffers: number): number {
+  return 8 + recordBatchAt(utf8(partition)) + 40 + 8 + 16 * nodes + 8 + 16 * buffers
+}
+
+/** Everything before the body: the continuation marker, the length, the FlatBuffer. `room`: where it is written, if it is as long. */
 export function encodeMetadata(
   rows: number,
   columns: readonly ColumnBuffers[],
   { partition = '', bucket = 0, offset = 0n, timestamp = 0 }: Partial<FramePosition>,
+  room?: Uint8Array,
 ): Uint8Array {
   const shape = shapeOf(rows, columns, partition)
   if (last === undefined || !isAlike(last.shape, shape)) last = { shape, frame: encodeShape(rows, columns, partition) }
-  const frame = copyOf(last.frame)
+  const frame = room?.length === last.frame.length ? room : new Uint8Array(last.frame.length)
+  frame.set(last.frame)
   patchInPlace(frame, { bucket, offset, timestamp })
   return frame
 }
@@ -59,7 +66,7 @@ function isAlike(a: readonly (number | string)[], b: readonly (number | string)[
 
 function encodeShape(rows: number, columns: readonly ColumnBuffers[], partitionName: string): Uint8Array {
   const partition = utf8(partitionName)
-  const recordBatch = padded(at.partition + 4 + partition.length + 1)
+  const recordBatch = recordBatchAt(partition)
   const nodes = recordBatch + 40
   const nodeCount = columns.reduce((count, column) => count + column.nodes.length / 2, 0)
   const bufferCount = columns.reduce((count, column) => count + column.buffers.length, 0)
@@ -94,6 +101,8 @@ function encodeShape(rows: number, columns: readonly ColumnBuffers[], partitionN
   setInt64(view, at.bodyLength, bytes)
   return frame
 }
+
+const recordBatchAt = (partition: Uint8Array): number => padded(at.partition + 4 + partition.length + 1)
 
 /** For bytes that nobody else holds. */
 export function patchInPlace(frame: Uint8Array, position: PatchPosition): void {

@@ -4,9 +4,10 @@ import { expect, test } from 'vitest'
 import { concat } from '../../kernel/bytes.ts'
 import { anyBatch, batchOf, fieldOf, rowsOf } from './batch.case.ts'
 import type { Field } from './column.ts'
-import { decodeColumn, flatLayout, isFlat, nullBuffers, slicedBuffers } from './column-buffers.ts'
+import { buffersOf, decodeColumn, flatLayout, isFlat, nullBuffers, slicedBuffers } from './column-buffers.ts'
 import { assembleFrame, decodeFrame, encodeFrame, patchedPieces, scanFrame } from './frame.ts'
-import { readPosition } from './frame-metadata.ts'
+import { metadataLength, readPosition } from './frame-metadata.ts'
+import { bufferCount, nodeCount } from './layout.ts'
 import { encodeSchemaMessage, endOfStream } from './schema.ts'
 
 const fields = [
@@ -61,6 +62,19 @@ test('frames that are alike in all but their position, and others between them, 
   ])
   expect([rowsOf(decodeFrame(alike, fields)), rowsOf(decodeFrame(less, fields))]).toEqual([rowsOf(batch), rowsOf(other)])
   expect([readPosition(first), again]).toEqual([position, first])
+})
+
+test('metadata lie in the room that is given for them, if they are as long', () => {
+  const frame = encodeFrame(batch, { partition: 'p' })
+  const { metadataBytes } = scanFrame(frame)
+  const nodes = fields.reduce((count, { type }) => count + nodeCount(type), 0)
+  const buffers = fields.reduce((count, { type }) => count + bufferCount(type), 0)
+  expect(metadataLength('p', nodes, buffers)).toBe(metadataBytes)
+  for (const bytes of [metadataBytes, metadataBytes - 8, metadataBytes + 8]) {
+    const room = new Uint8Array(bytes).fill(255)
+    const { pieces } = assembleFrame(batch.rows, batch.columns.map(buffersOf), { partition: 'p' }, room)
+    expect([concat(pieces), pieces[0] === room]).toEqual([frame, bytes === metadataBytes])
+  }
 })
 
 test('positions take the greatest values of the protocol', () => {

@@ -53,13 +53,14 @@ export function encodeFramePieces(batch: Batch, position: Partial<FramePosition>
   return assembleFrame(batch.rows, batch.columns.map(buffersOf), position)
 }
 
-/** A frame of columns that lie in buffers already. */
+/** A frame of columns that lie in buffers already. `room`: for its metadata, if they are as long. */
 export function assembleFrame(
   rows: number,
   buffers: readonly ColumnBuffers[],
   position: Partial<FramePosition> = {},
+  room?: Uint8Array,
 ): FramePieces {
-  const metadata = encodeMetadata(rows, buffers, position)
+  const metadata = encodeMetadata(rows, buffers, position, room)
   let end = 0
   const columns = buffers.map((column): ColumnPieces => {
     const start = end

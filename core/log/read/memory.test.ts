@@ -24,6 +24,17 @@ test('ranges share a slab while at least half of it is filled, and none is taken
   expect(placed(new Slabs(0), [600 * KiB])).toEqual([undefined])
 })
 
+test('what is asked for in front of a range lies there, and ranges follow each other without a gap', () => {
+  const room = new Slabs(0).room(1024 * KiB)
+  const places = [room.place(300 * KiB, 16), room.place(200 * KiB, 8), room.place(12 * KiB, 8)] as Place[]
+  expect(places.map(({ front, bytes }) => [front.byteOffset, front.length, bytes.byteOffset])).toEqual([
+    [0, 16, 16],
+    [300 * KiB + 16, 8, 300 * KiB + 24],
+    [0, 8, 8],
+  ])
+  room.close()
+})
+
 test('a slab is used again when its last user gave it back, under a name that no old view has', () => {
   const slabs = new Slabs(512 * KiB)
   const [first, second] = placed(slabs, [150 * KiB, 150 * KiB]) as [Place, Place]

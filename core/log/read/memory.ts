@@ -30,12 +30,14 @@ const slabBytes = 512 * 1024
 export interface Place {
   readonly bytes: Uint8Array
   readonly memory: Memory
+  /** What was asked for in front of it. */
+  readonly front: Uint8Array
 }
 
 /** Room for the ranges of one read, which are placed one after the other. It is a user of its memory until it is closed. */
 export interface SlabRoom {
-  /** Undefined: not here. */
-  place(bytes: number): Place | undefined
+  /** `front`: bytes in front of it, a multiple of 8. Undefined: not here. */
+  place(bytes: number, front?: number): Place | undefined
   /** Nothing more is placed, and what was has users of its own. */
   close(): void
 }
@@ -60,17 +62,19 @@ export class Slabs {
     let end = 0
     const held: Memory[] = []
     return {
-      place: (bytes) => {
-        if (slab === undefined || end + bytes > slabBytes) {
+      place: (bytes, front = 0) => {
+        if (slab === undefined || end + front + bytes > slabBytes) {
           slab = undefined
-          if (bytes > slabBytes || 2 * left < slabBytes) return undefined
+          if (front + bytes > slabBytes || 2 * left < slabBytes) return undefined
           slab = this.#take()
           end = 0
           held.push(slab.memory)
         }
-        const place = { bytes: new Uint8Array(slab.buffer, end, bytes), memory: slab.memory }
+        const { buffer, memory } = slab
+        const start = end + front
+        const place = { bytes: new Uint8Array(buffer, start, bytes), memory, front: new Uint8Array(buffer, end, front) }
         left -= bytes
-        end = (end + bytes + 7) & ~7
+        end = (start + bytes + 7) & ~7
         return place
       },
       close: () => held.splice(0).forEach(giveBack),

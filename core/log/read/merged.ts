@@ -10,6 +10,14 @@ export interface Wanted {
   readonly end: number
   /** Throws `internal` on damage. False: nothing of it could be checked, so it is not kept. */
   readonly verify: (bytes: Uint8Array) => boolean
+  /** Room for so many bytes right in front of it, which who asks may write: given where it costs nothing. */
+  readonly front?: Front | undefined
+}
+
+export interface Front {
+  /** A multiple of 8. */
+  readonly bytes: number
+  readonly give: (room: Uint8Array) => void
 }
 
 /** With its name, which is made once: it is looked up several times. */

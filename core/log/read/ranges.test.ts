@@ -159,7 +159,12 @@ test('what is read in passing lies in memory that is used again, what is kept or
     found.every((one, i) => Buffer.from(one).equals(bytes.subarray(all[i]?.start, all[i]?.end)))
   const [passing, other, small] = [parts(0, 50 * KiB), parts(1, 50 * KiB), parts(2, 20 * KiB, 'b')]
   const first = ranges.borrow()
-  const found = await first.read([...passing, ...small])
+  const rooms: Uint8Array[] = []
+  const front = { bytes: 16, give: (room: Uint8Array) => rooms.push(room.fill(9)) }
+  const found = await first.read([...passing, ...small].map((one) => ({ ...one, front })))
+  expect(rooms.map(({ buffer, byteOffset }) => [buffer, byteOffset + 16])).toEqual(
+    found.slice(0, 8).map(({ buffer, byteOffset }) => [buffer, byteOffset]),
+  )
   expect([right(found, [...passing, ...small]), new Set(found.slice(0, 8).map(({ buffer }) => buffer)).size]).toEqual([true, 1])
   const never = await ranges.read(parts(3, 50 * KiB))
   first.release()

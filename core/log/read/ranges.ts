@@ -12,7 +12,18 @@ import { mapAtOnce } from '../../kernel/parallel.ts'
 import type { ObjectStore } from '../../ports/objects.ts'
 import { Lately } from './lately.ts'
 import { giveBack, type Memory, memoryOf, type Place, Slabs } from './memory.ts'
-import { type Asked, type Group, idOf, isInline, keyNumberOf, merged, numberOf, onceInOrder, type Wanted } from './merged.ts'
+import {
+  type Asked,
+  type Front,
+  type Group,
+  idOf,
+  isInline,
+  keyNumberOf,
+  merged,
+  numberOf,
+  onceInOrder,
+  type Wanted,
+} from './merged.ts'
 
 export interface RangeReader {
   /** In the order of `wanted`. Errors: `not-found` (the object is gone), `internal`, those of the store. */
@@ -152,7 +163,7 @@ export class Ranges implements RangeReader {
     let reads: NowRead[] = []
     for (const [i, group] of groups.entries()) {
       const isPassing = passing[i] === true
-      reads.push({ group, isPassing, place: isPassing ? room.place(group.end - group.start) : undefined })
+      reads.push({ group, isPassing, place: isPassing ? room.place(group.end - group.start, frontOf(group)?.bytes) : undefined })
       if (groups[i + 1]?.key === group.key) continue
       this.#readObjectNow(group.key, reads, ranges, left)
       reads = []
@@ -178,7 +189,10 @@ export class Ranges implements RangeReader {
       const bytes = found?.[i]
       const checked = bytes === undefined ? undefined : undamaged(group, bytes, place?.memory)
       if (checked === undefined) left.push(group)
-      else for (const read of checked) this.#settle(read, ranges, isPassing)
+      else {
+        for (const read of checked) this.#settle(read, ranges, isPassing)
+        if (place !== undefined) frontOf(group)?.give(place.front)
+      }
     }
   }
 
@@ -244,6 +258,8 @@ export class Ranges implements RangeReader {
     }
   }
 }
+
+const frontOf = ({ parts }: Group): Front | undefined => parts[0]?.wanted.front
 
 /** Undefined: damaged. */
 function undamaged(group: Group, bytes: Uint8Array, shared: Memory | undefined): readonly Read[] | undefined {

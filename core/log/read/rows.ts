@@ -13,6 +13,8 @@ import {
 } from '../../format/arrow/column-buffers.ts'
 import { selectRows } from '../../format/arrow/filter.ts'
 import { scanFrame } from '../../format/arrow/frame.ts'
+import { metadataLength } from '../../format/arrow/frame-metadata.ts'
+import { bufferCount, nodeCount } from '../../format/arrow/layout.ts'
 import type { Verdict } from '../../format/arrow/prune.ts'
 import { gatherColumn, padded, sliceColumn } from '../../format/arrow/take.ts'
 import { columnBytes, verifyColumn, verifyFrame, verifyMetadata } from '../../format/segment/block.ts'
@@ -23,7 +25,7 @@ import type { BucketRef } from '../../model/partition.ts'
 import type { Schema } from '../../model/table.ts'
 import { conformBuffers, isWhole, type Source, sourceOf } from './conform.ts'
 import type { StoredFrame } from './frames.ts'
-import type { Wanted } from './merged.ts'
+import type { Front, Wanted } from './merged.ts'
 import type { RangeReader } from './ranges.ts'
 import { isSystemColumn, type RowsPlace, systemData } from './system.ts'
 
@@ -40,6 +42,8 @@ export interface FetchedRows extends BucketRef {
   readonly columns: () => readonly ColumnBuffers[]
   /** The Arrow message as it is stored, where that is the same. Shared: nobody writes into it. */
   readonly message?: Uint8Array
+  /** In front of the columns: whoever makes a frame of them may write its metadata there. */
+  readonly room?: Uint8Array | undefined
   /** Of Arrow, about. */
   readonly bytes: number
 }
@@ -56,6 +60,9 @@ export interface FrameForm {
   readonly filterSources: ReadonlyMap<FilterColumn, Source>
   /** What is read of a frame, by the verdict on it. */
   readonly needed: Readonly<Record<FrameRead['verdict'], Needed>>
+  /** Of the columns that were asked for. */
+  readonly nodes: number
+  readonly buffers: number
 }
 
 interface Needed {
@@ -81,7 +88,9 @@ export function frameForm(
     all: neededOf(schema, sources),
     some: neededOf(schema, [...sources, ...filterSources.values()]),
   }
-  return { schema, sources, isWhole: isWhole(schema, sources), filter, filterSources, needed }
+  const nodes = fields.reduce((count, { type }) => count + nodeCount(type), 0)
+  const buffers = fields.reduce((count, { type }) => count + bufferCount(type), 0)
+  return { schema, sources, isWhole: isWhole(schema, sources), filter, filterSources, needed, nodes, buffers }
 }
 
 function neededOf(schema: Schema, sources: readonly Source[]): Needed {
@@ -102,6 +111,8 @@ export interface LoadedFrame {
   readonly column: (index: number) => ColumnBuffers
   /** All of it. */
   readonly message?: Uint8Array
+  /** As in the rows. */
+  readonly room?: Uint8Array | undefined
 }
 
 /** Bytes that reading the frame takes, about. */
@@ -139,13 +150,20 @@ function planRead(read: FrameRead): ReadPlan {
   if (form.isWhole)
     return { wanted: [wholeRange(stored)], load: ([bytes]) => loadedMessage(read, present(bytes, 'a frame that was read')) }
   const { columns: needed, isMetadataNeeded } = form.needed[verdict]
-  const columns = needed.map((index) => columnRange(stored, index))
+  let room: Uint8Array | undefined
+  const front = {
+    bytes: metadataLength(read.partition.name, form.nodes, form.buffers),
+    give: (given: Uint8Array) => {
+      room = given
+    },
+  }
+  const columns = needed.map((index, i) => columnRange(stored, index, i === 0 ? front : undefined))
   return {
     wanted: isMetadataNeeded ? [metadataRange(stored), ...columns] : columns,
     load: (bytes) => {
       const own = isMetadataNeeded ? bytes.slice(1) : bytes
       const column = (index: number): Uint8Array => present(own[needed.indexOf(index)], 'a column that was read')
-      return { column: columnsIn(read, bytes[0], column) }
+      return { column: columnsIn(read, bytes[0], column), room }
     },
   }
 }
@@ -179,14 +197,14 @@ function wholeRange({ key, place, frame }: StoredFrame): Wanted {
   return { key, start: place + frame.start, end: place + frame.start + frame.bytes, verify }
 }
 
-function columnRange({ key, place, frame }: StoredFrame, index: number): Wanted {
+function columnRange({ key, place, frame }: StoredFrame, index: number, front: Front | undefined): Wanted {
   const { start, end } = present(frame.columns[index], 'a column of a frame')
   const body = place + frame.start + frame.metadata.bytes
   const verify = (bytes: Uint8Array): boolean => {
     verifyColumn(frame, index, bytes, key, place)
     return true
   }
-  return { key, start: body + start, end: body + end, verify }
+  return { key, start: body + start, end: body + end, verify, front }
 }
 
 function metadataRange({ key, place, frame }: StoredFrame): Wanted {
@@ -253,7 +271,7 @@ function runOf(read: FrameRead, loaded: LoadedFrame, first: number, last: number
   const columns = (): readonly ColumnBuffers[] => form.sources.map((source) => conformed(source, stored.rows, loaded))
   if (form.isWhole && loaded.message !== undefined)
     return { ...base, columns, message: loaded.message, bytes: loaded.message.length }
-  return made(base, form, (source) => conformed(source, stored.rows, loaded))
+  return made({ ...base, room: loaded.room }, form, (source) => conformed(source, stored.rows, loaded))
 }
 
 function pickedOf(read: FrameRead, loaded: LoadedFrame, indices: Uint32Array): FetchedRows {
