@@ -80,8 +80,8 @@ export function watchIndex(
   if (item.start !== old.start || item.maxTime !== old.maxTime)
     history.break('G3', 'dense', `${where} begins at ${item.start} now, its time was ${old.maxTime} and is ${item.maxTime}`)
   const head = headOf(stores, tableId, bucket)
-  // What was given up may be written again and repointed: nobody reads it.
-  if (head === undefined || old.end <= head.start) return
+  // What was given up, or dropped with its schemas, may be written again and repointed: nobody reads it.
+  if (head === undefined || old.end <= head.start || history.drops.has(tableId)) return
   const [rows, rowsBefore] = [item, old].map(({ entries, start }) => {
     const problems: string[] = []
     const found = entryRows(stores, tableId, entries, start, rules.schema, problems)
