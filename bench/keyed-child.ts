@@ -1,6 +1,6 @@
 /**
- * A process that knows nothing yet, over the data of a stopped server. `fold`: all changes into the snapshots, and level 0 into level 1,
- * by the product's fold; then one row a bucket more, so that each has a tail. `lookup`: one key, each object read delayed, and what it
+ * A process that knows nothing yet, over the data of a stopped server. `fold`: all changes into the snapshots by the product's fold,
+ * `merge`: and level 0 into level 1; then some rows a bucket more, so that each has a tail. `lookup`: one key, each object read delayed, and what it
  * asked of the stores. `unfolded`: how many changes no snapshot has.
  *
  *   node bench/keyed-child.ts '<KeyedChildSpec as JSON>'
@@ -10,7 +10,7 @@ import { findTable } from '../core/catalog/tables.ts'
 import { decodeRows } from '../core/format/json/decode.ts'
 import { present } from '../core/kernel/assert.ts'
 import { fold } from '../core/kv/fold/fold.ts'
-import { levelLimits } from '../core/kv/fold/levels.ts'
+import { type LevelLimits, levelLimits } from '../core/kv/fold/levels.ts'
 import { readKvItem } from '../core/kv/item.ts'
 import { Kv } from '../core/kv/kv.ts'
 import { readHead } from '../core/log/head/birth.ts'
@@ -23,7 +23,7 @@ import { openStores } from '../stores/open.ts'
 
 export interface KeyedChildSpec {
   readonly folder: string
-  readonly mode: 'fold' | 'lookup' | 'unfolded'
+  readonly mode: 'fold' | 'merge' | 'lookup' | 'unfolded'
   readonly key?: number
   /** Of each read of an object. */
   readonly delayMs?: number
@@ -81,9 +81,12 @@ const world: World = {
   clock: systemClock,
   random: systemRandom,
 }
+const mergedDown = { ...levelLimits, level0RunsMin: 1, level0RunsMax: 1 }
 const log = new Log(world)
 const kv = new Kv(world, log)
-process.stdout.write(JSON.stringify(await { fold: foldAll, lookup: lookUp, unfolded }[mode]()))
+process.stdout.write(
+  JSON.stringify(await { fold: () => foldAll(levelLimits), merge: () => foldAll(mergedDown), lookup: lookUp, unfolded }[mode]()),
+)
 await stores.flush()
 await stores.close()
 
@@ -91,7 +94,7 @@ async function keyed(): Promise<Table> {
   return present(await findTable(world, 'bench', 'keyed'), 'the table')
 }
 
-async function foldAll(): Promise<unknown> {
+async function foldAll(limits: LevelLimits): Promise<unknown> {
   const table = await keyed()
   const job = {
     kind: 'fold',
@@ -99,7 +102,6 @@ async function foldAll(): Promise<unknown> {
     buckets: 0,
     marks: [],
   } as const
-  const limits = { ...levelLimits, level0RunsMin: 1, level0RunsMax: 1 }
   const folded = await fold(world, log, job, { deadlineMs: Number.POSITIVE_INFINITY, ageMs: 0, limits })
   const rows = Array.from({ length: 200 }, (_, id) => JSON.stringify({ id: String(id), value: -id }))
   const batches = decodeRows(Buffer.from(rows.join('\n')), table.schema.columns, 'ndjson')

@@ -17,10 +17,11 @@ import type { Reading } from '../log/read/reading.ts'
 import { type BucketRef, idOf } from '../model/partition.ts'
 import type { Table } from '../model/table.ts'
 import type { KvCache } from './cache.ts'
+import { findKeys } from './find.ts'
 import { readKvItem } from './item.ts'
 import { type Keep, Kept } from './keep.ts'
 import { keyFormOf } from './key.ts'
-import { findInRuns, recordsOf, runsOf, type SnapshotReading, superseded } from './snapshot.ts'
+import { recordsOf, runsOf, type SnapshotReading, superseded } from './snapshot.ts'
 import { inLists, live, merged } from './sorted.ts'
 import { type Committed, readTail, Tail } from './tail.ts'
 
@@ -125,7 +126,7 @@ export class KvBucket {
       }
       await kept.take(known, put)
       if (missing.length > 0)
-        await findInRuns(reading, await runsOf(reading, snapshot), { keys, sought: missing }, (states) => kept.take(states, put))
+        await findKeys(reading, await runsOf(reading, snapshot), { keys, sought: missing }, (states) => kept.take(states, put))
       return { end, kept: found }
     })
   }

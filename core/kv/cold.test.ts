@@ -5,8 +5,11 @@ import { MemoryObjects } from '../../stores/objects/memory.ts'
 import { findTable } from '../catalog/tables.ts'
 import { batchOf } from '../format/arrow/batch.case.ts'
 import { present } from '../kernel/assert.ts'
+import { KvCache } from './cache.ts'
 import { levelLimits } from './fold/levels.ts'
-import { foldNow, keyedTable, plainOf, testKv, testWorld, upsertOf } from './world.case.ts'
+import { readKvItem } from './item.ts'
+import { runsOf } from './snapshot.ts'
+import { deleteOf, foldNow, keyedTable, plainOf, testKv, testWorld, upsertOf } from './world.case.ts'
 
 /** Reads that begin before the first of them is answered are one wave. */
 class Waves {
@@ -28,7 +31,7 @@ class Waves {
   }
 }
 
-test('a cold lookup reads three items in two waves, and four objects in three, the tail beside the manifest', async () => {
+test('a cold lookup reads three items in two waves, and in two more the tail beside the manifest, then one block of each run', async () => {
   const stores = { objects: new MemoryObjects(), items: new MemoryItems() }
   const world = testWorld(stores)
   const table = await keyedTable(world)
@@ -50,8 +53,61 @@ test('a cold lookup reads three items in two waves, and four objects in three, t
   })
   const found = present(await findTable(cold, 'd', 't'), 'the table')
   const keys = batchOf(found.schema.columns.slice(0, 1), [['k1234']])
-  const { rows: answer } = await testKv(cold).kv.lookup(found, keys, { stale: false, bytesMax: 1 << 20 })
+  const { kv } = testKv(cold)
+  const { rows: answer } = await kv.lookup(found, keys, { stale: false, bytesMax: 1 << 20 })
   expect(answer.map(plainOf)).toEqual([['k1234', 1234n, 'x'.repeat(60)]])
   expect([items.reads, items.waves]).toEqual([3, 2])
-  expect([objects.reads, objects.waves]).toEqual([4, 3])
+  expect([objects.reads, objects.waves]).toEqual([3, 2])
+  // Who comes again reads the meta, which then says where a key is not.
+  const asked = (key: string) =>
+    kv.lookup(found, batchOf(found.schema.columns.slice(0, 1), [[key]]), { stale: true, bytesMax: 1 << 20 })
+  await asked('k1999')
+  expect([objects.reads, objects.waves]).toEqual([5, 4])
+  await asked('k1999x')
+  expect([objects.reads, objects.waves]).toEqual([5, 4])
+})
+
+const apart = { ...levelLimits, level0RunsMin: 99, level0RunsMax: 99 }
+
+test('in runs that overlap a cold lookup finds the newest row, in one wave, and no row where the newest run has deleted it', async () => {
+  const stores = { objects: new MemoryObjects(), items: new MemoryItems() }
+  const world = testWorld(stores)
+  const table = await keyedTable(world)
+  const writer = testKv(world)
+  const put = async (from: number, v: bigint): Promise<void> => {
+    const rows = Array.from({ length: 2_000 }, (_, i) => [`k${i}`, v, 'x'.repeat(60)] as const)
+    await writer.kv.upsert(table, upsertOf(table, rows.slice(from)))
+    await foldNow(world, writer, table, apart)
+  }
+  for (const [from, v] of [
+    [0, 1n],
+    [700, 2n],
+    [1_400, 3n],
+  ] as const)
+    await put(from, v)
+  await writer.kv.upsert(table, deleteOf(table, ['k1500']))
+  await foldNow(world, writer, table, apart)
+  const item = present(await readKvItem(world, table.tableId, { partition: '', bucket: 0 }), 'the snapshot')
+  const reading = { objects: stores.objects, cache: new KvCache(1), tableId: table.tableId }
+  expect((await runsOf(reading, item)).map(({ level }) => level)).toEqual([0, 0, 0, 0])
+  const objects = new Waves()
+  for (const [key, row] of [
+    ['k1', 1n],
+    ['k1000', 2n],
+    ['k1999', 3n],
+    ['k1500', undefined],
+    ['k99999', undefined],
+  ] as const) {
+    const cold = testWorld({
+      ...stores,
+      objects: Object.assign(Object.create(stores.objects) as MemoryObjects, {
+        read: (name: string, range?: { start: number; end: number }) => objects.in(() => stores.objects.read(name, range)),
+      }),
+    })
+    const before = objects.waves
+    const keys = batchOf(table.schema.columns.slice(0, 1), [[key]])
+    const { rows } = await testKv(cold).kv.lookup(table, keys, { stale: false, bytesMax: 1 << 20 })
+    expect(rows.map((each) => each?.[1])).toEqual([row])
+    expect(objects.waves - before).toBe(key === 'k99999' ? 1 : 2)
+  }
 })

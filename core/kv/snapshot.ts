@@ -25,7 +25,7 @@ export interface SnapshotReading {
 }
 
 const readsMax = 3
-const readsAtOnce = 16
+export const readsAtOnce = 16
 
 /** Newest first: what an earlier one says of a key goes before what a later one says. */
 export async function runsOf(reading: SnapshotReading, { manifest }: Snapshot): Promise<readonly RunRef[]> {
@@ -36,7 +36,7 @@ export async function runsOf(reading: SnapshotReading, { manifest }: Snapshot): 
     readAgain(async () => {
       const read = await readRange(reading, key, { start: 0, end: bytes })
       if (crc32(read) !== crc) throw damaged(key)
-      return { value: decodeManifest(read, key), bytes: 2 * bytes }
+      return { value: decodeManifest(read, key), bytes: 4 * bytes }
     }),
   )
 }
@@ -248,13 +248,13 @@ function readBlock(reading: SnapshotReading, place: BlockPlace): Promise<RunBloc
 const blockId = ({ tableId }: SnapshotReading, { run, range }: BlockPlace): string =>
   `${objectKey(tableId, run.object)}#${range.start}`
 
-async function readRange({ objects }: SnapshotReading, key: string, range: ByteRange): Promise<Uint8Array> {
+export async function readRange({ objects }: SnapshotReading, key: string, range: ByteRange): Promise<Uint8Array> {
   const bytes = await objects.read(key, range)
   if (bytes.length !== range.end - range.start) throw damaged(key)
   return bytes
 }
 
-async function readAgain<T>(read: () => Promise<T>): Promise<T> {
+export async function readAgain<T>(read: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     try {
       return await read()

@@ -142,3 +142,26 @@ export function decodeRunBlock(bytes: Uint8Array, start: number, where: string):
     throw new SluiceError('internal', `a block of ${where} is damaged`, { action: 'retry', cause, facts: { object: where } })
   }
 }
+
+/** Blocks that lie one behind the other, each as it is reached. Errors: `internal` on damage, naming the place. */
+export function* decodeRunBlocks(bytes: Uint8Array, start: number, where: string): Iterable<RunBlock> {
+  for (let at = 0; at < bytes.length; ) {
+    const rest = bytes.subarray(at)
+    const length = lengthOfFirst(rest)
+    yield decodeRunBlock(rest.subarray(0, length), start + at, where)
+    at += length
+  }
+}
+
+/** A block ends where as many places as records stand behind them, the first of them 0. What is damaged may seem to end anywhere. */
+function lengthOfFirst(bytes: Uint8Array): number {
+  const view = viewOf(bytes)
+  let at = 0
+  for (let records = 1; at + fixedBytes <= bytes.length; records++) {
+    at += fixedBytes + view.getUint16(at, true) + view.getUint32(at + 15, true)
+    const end = at + 4 * records + trailerBytes
+    if (end > bytes.length) break
+    if (view.getUint32(at, true) === 0 && view.getUint32(end - trailerBytes, true) === records) return end
+  }
+  return bytes.length
+}

@@ -4,7 +4,8 @@ import { expect, test } from 'vitest'
 import { bytesOfSpan, concat, spanOf } from '../../kernel/bytes.ts'
 import { isSluiceError } from '../../kernel/errors.ts'
 import { labelOf } from '../../kernel/ids.ts'
-import { decodeRunBlock, type RunRecord } from './block.ts'
+import { decodeRunBlock, decodeRunBlocks, type RunRecord } from './block.ts'
+import { guideBytes, noGuide, partOf, withGuidesBounded } from './guide.ts'
 import { decodeManifest, encodeManifest, type RunRef } from './manifest.ts'
 import { decodeRunMeta, type EncodedRun, RunWriter } from './run.ts'
 import { bytesOfText, textOf } from './text.ts'
@@ -57,6 +58,54 @@ test('records that were read from blocks go into other blocks as they are', () =
   )
 })
 
+/** As a reader does who has the manifest alone. */
+function findByGuide(bytes: Uint8Array, run: Pick<EncodedRun, 'guide' | 'metaStart'>, sought: string): RunRecord | undefined {
+  const { start, end } = partOf(run, sought)
+  for (const block of decodeRunBlocks(bytes.subarray(start, end), start, 'a run')) {
+    const record = block.find(sought)
+    if (record !== undefined) return record
+  }
+  return undefined
+}
+
+test('by its guide too every record is found in one part, however coarse it was made', () => {
+  fc.assert(
+    fc.property(records, key, fc.nat(40), (all, other, length) => {
+      const prefix = 'p'.repeat(length)
+      const run = encodeRun(all.map((record) => ({ ...record, key: prefix + record.key })))
+      const bytes = concat(run.pieces)
+      const many = Array.from({ length: 2_000 }, () => run)
+      for (const { guide } of [
+        run,
+        { guide: noGuide },
+        ...withGuidesBounded(many).slice(0, 2),
+        ...withGuidesBounded(many).slice(-1),
+      ])
+        for (const sought of [...all.map((record) => record.key), other]) {
+          const found = findByGuide(bytes, { guide, metaStart: run.metaStart }, prefix + sought)
+          const record = all.find((each) => each.key === sought)
+          expect(isSame(found, record && { ...record, key: prefix + sought })).toBe(true)
+        }
+    }),
+  )
+})
+
+test('the guides of a manifest are bounded, their parts too, and those of the first runs stay; a second time changes nothing', () => {
+  const keys = Array.from({ length: 1_024 }, (_, i) => `k${String(i).padStart(8, '0')}`)
+  const guide = { keys: keys.slice(1), starts: keys.slice(1).map((_, i) => 8 + 16_400 * (i + 1)) }
+  const metaStart = 8 + 16_400 * keys.length
+  for (const count of [1, 4, 8, 30, 100, 5_000]) {
+    const runs = withGuidesBounded(Array.from({ length: count }, () => ({ guide, metaStart })))
+    expect(runs.reduce((sum, run) => sum + guideBytes(run.guide), 0)).toBeLessThanOrEqual(64 * 1_024)
+    const { start, end } = partOf(runs[0] as (typeof runs)[number], 'k00000500')
+    expect(end - start).toBeLessThanOrEqual(128 * 1_024 + 16_400)
+    const without = runs.findIndex((run) => run.guide.keys.length === 0)
+    expect(runs.slice(without).every((run) => run.guide.keys.length === 0) || without < 0).toBe(true)
+    expect(without < 0 ? count : without).toBeGreaterThanOrEqual(Math.min(count, 30))
+    expect(withGuidesBounded(runs)).toEqual(runs)
+  }
+})
+
 test('a flipped bit or a missing end is damage, wherever it is read', () => {
   const all = Array.from({ length: 400 }, (_, i): RunRecord => {
     const row = i % 7 === 0 ? undefined : spanOf(new Uint8Array(100).fill(i))
@@ -68,16 +117,24 @@ test('a flipped bit or a missing end is damage, wherever it is read', () => {
     fc.property(fc.integer({ min: 8, max: bytes.length - 1 }), fc.nat(7), (place, bit) => {
       const damaged = bytes.slice()
       damaged[place] = (damaged[place] as number) ^ (1 << bit)
-      const found = all.map(({ key: sought }) => {
-        try {
-          return find(damaged, run.metaStart, sought)
-        } catch (error) {
-          if (!isSluiceError(error, 'internal')) throw error
-          return 'damaged'
-        }
-      })
-      expect(found).toContain('damaged')
-      expect(found.filter((each, i) => each !== 'damaged' && !isSame(each, all[i]))).toEqual([])
+      const ways = [
+        (sought: string) => find(damaged, run.metaStart, sought),
+        ...(place < run.metaStart ? [run, { ...run, guide: noGuide }] : []).map(
+          (own) => (sought: string) => findByGuide(damaged, own, sought),
+        ),
+      ]
+      for (const way of ways) {
+        const found = all.map(({ key: sought }) => {
+          try {
+            return way(sought)
+          } catch (error) {
+            if (!isSluiceError(error, 'internal')) throw error
+            return 'damaged'
+          }
+        })
+        expect(found).toContain('damaged')
+        expect(found.filter((each, i) => each !== 'damaged' && !isSame(each, all[i]))).toEqual([])
+      }
     }),
     { numRuns: 60 },
   )
@@ -126,6 +183,7 @@ test('a manifest names its runs again, and damage to it is an error', () => {
     deleted: 1,
     first: textOf(Uint8Array.of(0, 255)),
     last: 'z',
+    guide: { keys: ['a', 'k'], starts: [20_000, 3_000_000] },
   }
   const bytes = encodeManifest([run, { ...run, level: 2 }])
   expect(decodeManifest(bytes, 'm')).toEqual([run, { ...run, level: 2 }])
@@ -143,4 +201,11 @@ test('the bytes of version 1 stay as they are', () => {
   expect(Buffer.from(concat(run.pieces)).toString('hex')).toMatchInlineSnapshot(
     `"5352554e010000000100000200000003000000000000000300000061726f770000000001000000d8b8477b0101000000000000000100000023000000010061010061080000000280002400014800230000009647e767"`,
   )
+})
+
+test('a manifest of version 1 is read as one without guides', () => {
+  const hex = '534d414e0101000000010068e5cf8b0100112233445566ff010784030000200300000a0000000100000001006101007a851c9bc4'
+  const [run] = decodeManifest(new Uint8Array(Buffer.from(hex, 'hex')), 'm')
+  expect([run?.records, run?.first, run?.last, run?.guide]).toEqual([10, 'a', 'z', noGuide])
+  expect(run && partOf(run, 'k')).toEqual({ start: 8, end: 800 })
 })

@@ -11,6 +11,7 @@ import { SluiceError } from '../../kernel/errors.ts'
 import { Reader, Writer } from '../binary.ts'
 import { encodeRunBlock, type RunRecord, recordBytes } from './block.ts'
 import { BloomKeys, bloomMayHave } from './bloom.ts'
+import { type BlockRange, firstBlockAt, type Guide, separatorOf } from './guide.ts'
 import { bytesOfText, textOf } from './text.ts'
 
 export const runVersion = 1
@@ -28,6 +29,7 @@ export interface EncodedRun {
   readonly deleted: number
   readonly first: string
   readonly last: string
+  readonly guide: Guide
 }
 
 /** Takes the records of a run in the order of their keys, each key once, and holds no more of them than their bytes. */
@@ -38,16 +40,21 @@ export class RunWriter {
   /** Of the block that is not full yet. */
   #pending: RunRecord[] = []
   #pendingBytes = 0
-  #metaStart = prologue.length
+  #metaStart = firstBlockAt
   #records = 0
   #deleted = 0
   #last: string | undefined
+  readonly #guide = { keys: [] as string[], starts: [] as number[] }
   /** Of the records so far, about. */
   recordBytes = 0
 
   add(record: RunRecord): void {
     assert(this.#last === undefined || this.#last < record.key, 'the keys of a run rise')
     const bytes = recordBytes(record)
+    if (this.#last !== undefined && this.#pending.length === 0) {
+      this.#guide.keys.push(separatorOf(this.#last, record.key))
+      this.#guide.starts.push(this.#metaStart)
+    }
     this.#pending.push(record)
     this.#pendingBytes += bytes
     this.recordBytes += bytes
@@ -68,7 +75,7 @@ export class RunWriter {
     const lengths = this.#blocks.map(({ length }) => length)
     const meta = encodeMeta({ records, deleted, lengths, firsts: this.#firsts, last, bloom: this.#bloom.filter() })
     const pieces = [prologue, ...this.#blocks, meta]
-    return { pieces, bytes: metaStart + meta.length, metaStart, records, deleted, first, last }
+    return { pieces, bytes: metaStart + meta.length, metaStart, records, deleted, first, last, guide: this.#guide }
   }
 
   #endBlock(): void {
@@ -114,12 +121,6 @@ function writeKey(writer: Writer, key: string): void {
   writer.raw(bytesOfText(key))
 }
 
-export interface BlockRange {
-  /** [start, end) in the object. */
-  readonly start: number
-  readonly end: number
-}
-
 /** What a reader keeps of a run. */
 export class RunMeta {
   readonly records: number
@@ -144,7 +145,7 @@ export class RunMeta {
     const count = reader.u32()
     const firsts: string[] = []
     const places: number[] = []
-    let at = prologue.length
+    let at = firstBlockAt
     for (let i = 0; i < count; i++) {
       places.push(at)
       at += reader.u32()

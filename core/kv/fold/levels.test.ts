@@ -1,5 +1,6 @@
 /** Which runs are merged: few runs of many small folds, few bytes written for each that was folded, levels that do not overlap. */
 import { expect, test } from 'vitest'
+import { noGuide } from '../../format/run/guide.ts'
 import type { RunRef } from '../../format/run/manifest.ts'
 import { labelOf } from '../../kernel/ids.ts'
 import { isMove, levelLimits, planMerge, withMerged } from './levels.ts'
@@ -14,6 +15,7 @@ const run = (level: number, bytes: number, first: string, last: string): RunRef 
   deleted: 0,
   first,
   last,
+  guide: noGuide,
 })
 
 /** Folds of `bytes` each, over all keys; what is merged has the bytes of its inputs. */

@@ -2,6 +2,7 @@
 import { crc32 } from 'node:zlib'
 import { objectKey } from '../../format/items/entry.ts'
 import type { ManifestRef } from '../../format/items/kv.ts'
+import { withGuidesBounded } from '../../format/run/guide.ts'
 import { encodeManifest, type ObjectPlace, type RunRef } from '../../format/run/manifest.ts'
 import { RunWriter } from '../../format/run/run.ts'
 import type { Pieces } from '../../kernel/bytes.ts'
@@ -41,7 +42,7 @@ async function writeRun(writing: RunWriting, level: number, writer: RunWriter): 
 }
 
 export async function writeManifest(writing: RunWriting, runs: readonly RunRef[]): Promise<ManifestRef> {
-  const bytes = encodeManifest(runs)
+  const bytes = encodeManifest(withGuidesBounded(runs))
   return { object: await writeObject(writing, bytes, bytes.length), bytes: bytes.length, crc: crc32(bytes) }
 }
 

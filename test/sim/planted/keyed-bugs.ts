@@ -187,4 +187,13 @@ export const keyedBugs: readonly PlantedBug[] = [
     scenario: 'keyed',
     seedsMax: 100,
   },
+  {
+    id: 'V17',
+    what: 'a first look into runs takes the oldest state of a key',
+    file: 'core/kv/find.ts',
+    find: 'if (!newest.has(i)) newest.set(i, state)',
+    replace: 'newest.set(i, state)',
+    scenario: 'keyed',
+    seedsMax: 100,
+  },
 ]
