@@ -23,6 +23,7 @@ import { startWorkers, sweepOnce, trigger } from './actors/jobs.ts'
 import { checkLookup, KeyedWatch, seenOf } from './checks/keyed.ts'
 import type { SeededFates } from './fates.ts'
 import { scan, scanUnderLease } from './keyed-scan.ts'
+import { contend } from './keyed-turn.ts'
 import { textOf } from './rows.ts'
 import { databaseName, type Stage, tableName } from './stage.ts'
 
@@ -114,6 +115,7 @@ export async function tellKeyed(stage: Stage, fates: SeededFates): Promise<void>
   if (finished === 'late') return history.break('G12', 'live', `work is not finished ${calmMsMax} ms after the faults stopped`)
   await foldAll(shared)
   if (swarm.collect) await scanUnderLease(shared, () => writeOnce(shared))
+  if (swarm.storm) await contend(stage, random.pick(shared.keys))
   for (let i = 0; i < 3; i++) await lookUpOnce(shared)
   checkAcked(shared)
 }

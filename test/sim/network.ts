@@ -41,7 +41,7 @@ export class SimulatedNetwork implements Network {
         return
       }
       const reply = (ms: number, answer: Answer<T>): void => {
-        this.#scheduler.after(ms, 'reply', () => {
+        this.#scheduler.after(ms + from.lagMs, 'reply', () => {
           if (plan.freezeMs > 0 && from.running) {
             line(`frozen for ${plan.freezeMs}`)
             from.freeze(plan.freezeMs)

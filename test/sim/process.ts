@@ -9,6 +9,8 @@ export class Process {
   readonly id: string
   readonly clock: Clock
   alive = true
+  /** Each reply takes so much longer, because it is far away. */
+  lagMs = 0
   readonly #scheduler: Scheduler
   readonly #onKill: (() => void)[] = []
   #held: (() => void)[] | undefined

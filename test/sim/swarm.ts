@@ -74,7 +74,7 @@ export interface Swarm {
   readonly engines: number
   readonly engineCommits: number
   readonly extraCollects: number
-  /** Triggers come faster than a round takes, while the lake catches up. */
+  /** Triggers come faster than a round takes, while the lake or snapshots catch up; commits, than a writer that is far away. */
   readonly storm: boolean
   readonly roundBytesMax: number
   readonly fileBytesMax: number

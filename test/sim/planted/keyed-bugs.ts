@@ -196,4 +196,22 @@ export const keyedBugs: readonly PlantedBug[] = [
     scenario: 'keyed',
     seedsMax: 100,
   },
+  {
+    id: 'V18',
+    what: 'a turn that nobody heeds: who is far away loses every race',
+    file: 'core/log/head/turn.ts',
+    find: 'return left > 0 && left <= turnMs',
+    replace: 'return left > turnMs',
+    scenario: 'keyed',
+    seedsMax: 60,
+  },
+  {
+    id: 'V18b',
+    what: 'a writer that loses every race asks for no turn',
+    file: 'core/kv/upsert/group.ts',
+    find: 'const head = await takeTurn(world, table.tableId, idOf(at), holder)',
+    replace: 'const head = lost < 0 ? await takeTurn(world, table.tableId, idOf(at), holder) : undefined',
+    scenario: 'keyed',
+    seedsMax: 60,
+  },
 ]
