@@ -1,6 +1,7 @@
 /** Upserts and deletes of one bucket: what the changelog says, what a lookup finds, who wins. */
 import { expect, test } from 'vitest'
 import { MemoryItems } from '../../stores/items/memory.ts'
+import { alterTable, getTable } from '../catalog/tables.ts'
 import { batchOf } from '../format/arrow/batch.case.ts'
 import { producerWith } from '../log/world.case.ts'
 import type { Table } from '../model/table.ts'
@@ -213,4 +214,19 @@ test('a tail that takes half of the memory at which its writers wait asks for it
   expect(folds()).toBe(0)
   for (let n = 4; n < 9; n++) doneOf(await kv.upsert(table, upsertOf(table, [[`k${n}`, 1n, 'x'.repeat(500)]])))
   expect(folds()).toBe(1)
+})
+
+test('a partial update of a client that knows older names is done beside requests of newer ones, to the columns that it meant', async () => {
+  const world = testWorld()
+  const before = await keyedTable(world)
+  const { kv } = testKv(world)
+  doneOf(await kv.upsert(before, upsertOf(before, [['a', 1n, 'x']])))
+  await alterTable(world, 'd', 't', { renameColumns: { v: 'w' } })
+  await alterTable(world, 'd', 't', { renameColumns: { note: 'v' } })
+  const after = await getTable(world, 'd', 't')
+  const first = kv.upsert(after, upsertOf(after, [['b', 1n, 'x']]))
+  const partial = kv.upsert(before, { ...upsertOf(before, [['a', 2n, null]]), targets: ['k', 'v'] })
+  const third = kv.upsert(after, upsertOf(after, [['c', 1n, 'x']]))
+  for (const appended of await Promise.all([first, partial, third])) doneOf(appended)
+  expect(await lookedUp(kv, after, ['a'])).toEqual([['a', 2n, 'x']])
 })

@@ -53,6 +53,14 @@ export function targetsOf(table: MergedTable, names: readonly string[]): Targets
   return targetsNamed(table, targets)
 }
 
+/** Of names that were given in an older schema of the same table: the columns may have other names since, or be gone. */
+export function targetsSince(own: MergedTable, table: MergedTable, names: readonly string[]): Targets {
+  const targets = targetsOf(own, names)
+  if (own.schema.schemaId === table.schema.schemaId) return targets
+  const ids = new Set(own.schema.columns.filter((_, i) => targets.isTarget[i]).map(({ id }) => id))
+  return targetsNamed(table, new Set(table.schema.columns.filter(({ id }) => ids.has(id)).map(({ name }) => name)))
+}
+
 /**
  * Of a lookup that inserts the keys that it does not find, with any merge engine: a key that is there stays as it is. Errors:
  * `bad-request`: a column besides those of the key has to be there.

@@ -15,7 +15,7 @@ import type { Schema, Table } from '../../model/table.ts'
 import { conformOf } from '../conform.ts'
 import { type Change, changesOf } from '../merge/changes.ts'
 import { type Draw, type Merger, mergerOf } from '../merge/merger.ts'
-import { keyTargets, type Targets, targetsOf } from '../merge/operation.ts'
+import { keyTargets, type Targets, targetsSince } from '../merge/operation.ts'
 import type { Room } from '../room.ts'
 import { decodeRow, encodeRow } from '../row.ts'
 import type { Effects } from '../tail.ts'
@@ -140,7 +140,7 @@ export class BucketChanges {
   /** What each of a request's operations makes of the row before. */
   #afterOf({ table: own, targets: names }: Member): (operation: Operation, old: Span | undefined) => Span | undefined {
     const { table, draw } = this.#request
-    const targets: Targets | undefined = names && (names === 'key' ? keyTargets(table) : targetsOf(table, names))
+    const targets: Targets | undefined = names && (names === 'key' ? keyTargets(table) : targetsSince(own, table, names))
     const ownTypes = own.schema.columns.map(({ type }) => type)
     const conform = conformOf(own.schema, table.schema)
     const isSame = own.schema.schemaId === table.schema.schemaId
