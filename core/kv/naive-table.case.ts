@@ -1,4 +1,7 @@
-/** Random tables with a primary key for naive.test.ts: keys and columns of any type, merge engines, images and what a delete does. */
+/**
+ * Random tables with a primary key for naive.test.ts: keys and columns of any type, merge engines, images, what a delete does,
+ * partitions, a column whose values are drawn.
+ */
 import fc from 'fast-check'
 import type { TableBody } from '../model/spec.ts'
 import { printType } from '../model/type-text.ts'
@@ -69,8 +72,15 @@ export function drawTable(g: Draw): Drawn {
     return { name, type: types === undefined ? printType(g(anyTypes)) : oneOf(g, types), nullable: isNullable }
   })
   const version = { name: 'version', type: oneOf(g, ['int', 'bigint', 'timestamp(3)', 'timestamp_ltz(9)']), nullable: isNullable }
-  const columns = [...values, ...(engine === 'versioned' ? [version] : [])]
+  const columns: TableBody['columns'][number][] = [...values, ...(engine === 'versioned' ? [version] : [])]
+  if (chance(g, 3)) columns.push({ name: 'drawn', type: oneOf(g, ['int', 'bigint']), nullable: true, autoIncrement: true })
   for (const key of keys) columns.splice(number(g, 0, columns.length), 0, { ...key, nullable: false })
+  const isPartitioned = chance(g, 3)
+  const primaryKey = keys.map(({ name }) => name)
+  if (isPartitioned) {
+    primaryKey.splice(number(g, 0, keys.length), 0, 'p')
+    columns.splice(number(g, 0, columns.length), 0, { name: 'p', type: 'string', nullable: false })
+  }
   const behavior = oneOf(g, [undefined, 'ignore', ...(isPartial ? ['allow', 'allow'] : [])])
   const isPrefix = keys.length > 1 && (chance(g, 7) || keys.some(({ type }) => type === 'boolean'))
   return {
@@ -78,12 +88,16 @@ export function drawTable(g: Draw): Drawn {
     aggs,
     body: {
       columns,
-      primaryKey: keys.map(({ name }) => name),
+      primaryKey,
+      ...(isPartitioned && { partitionBy: ['p'] }),
       ...(isPrefix && { buckets: { key: ['k0'] } }),
       options: {
         'merge-engine': engine,
         'changelog.image': engine === 'aggregation' ? 'full' : oneOf(g, ['full', 'wal']),
         ...(behavior !== undefined && { 'delete.behavior': behavior }),
+        ...(columns.some(({ autoIncrement }) => autoIncrement === true) && {
+          'auto-increment.cache-size': oneOf(g, ['1', '3', '1000']),
+        }),
         ...(engine === 'versioned' && { 'merge-engine.version-column': 'version' }),
         ...Object.fromEntries([...aggs].map(([name, agg]) => [`fields.${name}.agg`, agg])),
       },

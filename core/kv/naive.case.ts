@@ -14,6 +14,8 @@ export interface NaiveColumn {
   readonly type: DataType
   readonly isKey: boolean
   readonly agg: string
+  /** Of autoIncrement: rows bring no value, and keep the one that they were given. */
+  readonly isDrawn: boolean
 }
 
 export interface NaiveRules {
@@ -56,6 +58,8 @@ export class Naive {
   #rows = new Map<string, NaiveRow>()
   /** An offset each. */
   readonly log: NaiveChange[] = []
+  /** What rows that are new are given, in order. */
+  numbers: Plain[] = []
 
   constructor(rules: NaiveRules) {
     this.#rules = rules
@@ -133,7 +137,9 @@ export class Naive {
       return this.#change(columns, key, old, new Map(inputs))
     }
     if (old === undefined) {
-      const inputs = columns.map((column, i) => [column.id, [isTarget(column) ? (row[i] ?? null) : null]] as const)
+      const first = (column: NaiveColumn, i: number): Plain =>
+        column.isDrawn ? (this.numbers.shift() ?? null) : isTarget(column) ? (row[i] ?? null) : null
+      const inputs = columns.map((column, i) => [column.id, [first(column, i)]] as const)
       return this.#change(columns, key, undefined, new Map(inputs))
     }
     if (engine === 'first-row' || (targets !== undefined && isKeyAlone)) return
@@ -144,7 +150,7 @@ export class Naive {
     }
     const inputs = columns.map((column, i) => {
       const came = old.inputs.get(column.id) ?? []
-      if (!isTarget(column)) return [column.id, came] as const
+      if (!isTarget(column) || column.isDrawn) return [column.id, came] as const
       return [column.id, engine === 'aggregation' && !column.isKey ? [...came, row[i] ?? null] : [row[i] ?? null]] as const
     })
     this.#change(columns, key, old, new Map(inputs))

@@ -1,41 +1,43 @@
 /**
- * Tables of any keys, columns, merge engine and image under any requests in any order, of several processes at once, with folds,
- * restarts and changes of their columns in between: lookups, prefixes, scans, counts and the changelog at every offset are those of a
- * naive map.
+ * Tables of any keys, partitions, columns, merge engine and image under any requests in any order, of several processes at once, also of
+ * writers that know older columns, with folds, restarts and changes of their columns in between: lookups, prefixes, scans, counts and the
+ * changelog at every offset are those of a naive map.
  */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { findPartition } from '../catalog/partitions.ts'
 import { alterTable, getTable } from '../catalog/tables.ts'
 import { batchOf, type Plain, rowsOf as plainRowsOf, valueOfType } from '../format/arrow/batch.case.ts'
-import { roaring32Of, roaring64Of } from '../format/roaring/roaring.case.ts'
-import { encodeRoaring32 } from '../format/roaring/roaring32.ts'
-import { encodeRoaring64 } from '../format/roaring/roaring64.ts'
-import { routeRows } from '../log/route.ts'
-import type { BucketRows, Producer } from '../log/types.ts'
-import { producerWith } from '../log/world.case.ts'
-import { changes, opColumn } from '../model/changelog.ts'
+import type { BucketRows } from '../log/types.ts'
+import { changes } from '../model/changelog.ts'
 import { type BucketRef, unpartitioned } from '../model/partition.ts'
-import type { Table } from '../model/table.ts'
+import type { Column, Table } from '../model/table.ts'
 import { parseType, printType } from '../model/type-text.ts'
-import type { DataType } from '../model/types.ts'
-import type { UpsertRequest } from './kv.ts'
 import { ascending, Naive, type NaiveColumn, type NaiveOperation, shown } from './naive.case.ts'
-import { anyTypes, chance, type Draw, type Drawn, drawTable, number, oneOf, smallNumber, widerThan } from './naive-table.case.ts'
+import { drawRequest, keyValueOf, type Sent } from './naive-request.case.ts'
+import { anyTypes, chance, type Draw, type Drawn, drawTable, number, oneOf, widerThan } from './naive-table.case.ts'
 import { changesIn, foldNow, keyedTable, type TestKv, testKv, testWorld } from './world.case.ts'
+
+const partitions = ['x', 'y']
 
 /** What came and what was answered, against the naive map. */
 class Story {
   readonly #g: Draw
   readonly #drawn: Drawn
   readonly #world = testWorld()
-  readonly #models: Naive[] = []
+  /** By partition and bucket. */
+  readonly #models = new Map<string, Naive>()
+  readonly #numbers = new Set<string>()
   readonly #aggs = new Map<number, string>()
   readonly #processes: TestKv[] = []
   readonly #pool: Plain[][] = []
   /** By bucket and end of a commit: the rows there. */
-  readonly #ends: Map<bigint, Map<string, ReadonlyMap<number, Plain>>>[] = []
-  readonly #last = new Map<string, UpsertRequest>()
+  readonly #ends = new Map<string, Map<bigint, Map<string, ReadonlyMap<number, Plain>>>>()
+  readonly #last = new Map<string, Sent>()
+  /** As writers know it that have not looked for long: of each change of its columns the table before. */
+  readonly #older: Table[] = []
   #table: Table | undefined
+  #keyIds: readonly number[] = []
   #version: number | undefined
   #added = 0
   #sequence = 0
@@ -57,11 +59,15 @@ class Story {
       deletes: options?.['delete.behavior'] ?? undefined,
       version: this.#version,
     }
-    for (let i = 0; i < buckets; i++) this.#models.push(new Naive(rules))
-    for (let i = 0; i < buckets; i++) this.#ends.push(new Map())
+    for (const partition of this.table.partitionBy.length > 0 ? partitions.map((value) => `p=${value}`) : [''])
+      for (let i = 0; i < buckets; i++) this.#models.set(`${partition}#${i}`, new Naive(rules))
+    for (const at of this.#models.keys()) this.#ends.set(at, new Map())
     for (let i = 0; i < 2; i++) this.#processes.push(testKv(this.#world))
-    const keys = this.columns.filter(({ isKey }) => isKey)
-    for (let i = number(this.#g, 1, 12); i > 0; i--) this.#pool.push(keys.map(({ type }) => this.#g(valueOfType, type)))
+    const isKey = ({ name }: Column): boolean => this.table.primaryKey?.includes(name) === true
+    const keys = this.table.schema.columns.filter(isKey)
+    this.#keyIds = keys.map(({ id }) => id)
+    const value = ({ name, type }: Column): Plain => (name === 'p' ? oneOf(this.#g, partitions) : this.#g(valueOfType, type))
+    for (let i = number(this.#g, 1, 12); i > 0; i--) this.#pool.push(keys.map(value))
     for (let steps = number(this.#g, 1, 24); steps > 0; steps--) await this.#step()
     for (const process of [...this.#processes, testKv(this.#world), testKv(this.#world, 1)]) await this.#look(process)
     await this.#readChangelogs()
@@ -72,11 +78,16 @@ class Story {
   }
 
   get columns(): readonly NaiveColumn[] {
-    return this.table.schema.columns.map(({ id, name, type }) => ({
+    return this.#columnsOf(this.table)
+  }
+
+  #columnsOf({ schema, primaryKey, options }: Table): readonly NaiveColumn[] {
+    return schema.columns.map(({ id, name, type, autoIncrement }) => ({
       id,
       type,
-      isKey: this.table.primaryKey?.includes(name) === true,
-      agg: this.table.options.keyed?.mergeEngine === 'aggregation' ? (this.#aggs.get(id) as string) : 'last_value',
+      isKey: primaryKey?.includes(name) === true,
+      agg: options.keyed?.mergeEngine === 'aggregation' ? (this.#aggs.get(id) as string) : 'last_value',
+      isDrawn: autoIncrement === true,
     }))
   }
 
@@ -108,92 +119,106 @@ class Story {
     else await this.#alter()
   }
 
-  #request(): UpsertRequest {
-    const g = this.#g
-    const { columns } = this.table.schema
-    const names = this.table.primaryKey ?? []
-    const engine = this.table.options.keyed?.mergeEngine
-    const mayBePartial =
-      (engine === 'last-row' || engine === 'aggregation') && columns.every((each) => names.includes(each.name) || each.nullable)
-    const rows = Array.from({ length: number(g, 1, 6) }, () => {
-      const key = oneOf(g, this.#pool)
-      const isDelete = chance(g, 3)
-      const row = columns.map(({ id, name, type, nullable }) => {
-        const at = names.indexOf(name)
-        return at >= 0 ? (this.#keyOf(key, name) as Plain) : this.#value(id, type, nullable && isDelete)
-      })
-      return [...row, isDelete ? changes.delete : changes.updateAfter]
+  #request(): Sent {
+    const table = this.#older.length > 0 && chance(this.#g, 3) ? oneOf(this.#g, this.#older) : this.table
+    return drawRequest(this.#g, table, {
+      newest: this.table,
+      pool: this.#pool,
+      keyIds: this.#keyIds,
+      aggs: this.#aggs,
+      sequence: this.#sequence++,
     })
-    const batch = batchOf([...columns, opColumn], rows)
-    const others = columns.map(({ name }) => name).filter((name) => !names.includes(name))
-    const targets = mayBePartial && chance(g, 4) ? [...names, ...others.filter(() => chance(g, 5))] : undefined
-    const producer: Producer | undefined = chance(g, 5) ? producerWith(`p${this.#sequence}`, this.#sequence++) : undefined
-    const parts = routeRows(this.table, [batch], { rotate: () => 0 })
-    return { op: 'upsert', parts, ...(targets && { targets }), ...(producer && { producer }) }
-  }
-
-  #keyOf(key: readonly Plain[], name: string): Plain | undefined {
-    const own = this.table.schema.columns.filter((each) => this.table.primaryKey?.includes(each.name) === true)
-    return key[own.findIndex((each) => each.name === name)]
-  }
-
-  #value(id: number, type: DataType, isEmpty: boolean): Plain {
-    const g = this.#g
-    const column = this.table.schema.columns.find((each) => each.id === id)
-    if (isEmpty || (column?.nullable === true && chance(g, 2))) return null
-    const agg = this.table.options.keyed?.mergeEngine === 'aggregation' ? this.#aggs.get(id) : undefined
-    if (agg === 'rbm32') return encodeRoaring32(roaring32Of(g(fc.array<number>, fc.nat(70_000), { maxLength: 4 })))
-    if (agg === 'rbm64') return encodeRoaring64(roaring64Of(g(fc.array<bigint>, fc.bigInt(0n, 2n ** 64n - 1n), { maxLength: 4 })))
-    if ((agg === 'sum' || agg === 'product') && chance(g, 8)) {
-      const small = g(smallNumber)
-      return type.kind === 'bigint' || type.kind === 'decimal' ? BigInt(small) : small
-    }
-    return g(valueOfType, type)
   }
 
   /** At once, each of its process. Who came first is told by the offsets; what has no effect stood before what begins where it ends. */
-  async #write(requests: readonly (readonly [TestKv, UpsertRequest])[]): Promise<void> {
-    const answers = await Promise.all(requests.map(([{ kv }, request]) => kv.upsert(this.table, request)))
+  async #write(sent: readonly (readonly [TestKv, Sent])[]): Promise<void> {
+    const answers = await Promise.all(sent.map(([{ kv }, { table, request }]) => kv.upsert(table, request)))
     const all = answers.flatMap((appended, i) => {
-      const request = (requests[i] as (typeof requests)[number])[1]
-      if (request.producer !== undefined) this.#last.set(request.producer.id, request)
-      return appended.map(({ bucket, outcome }, part) => ({ bucket, outcome, request, part: request.parts[part] }))
+      const own = (sent[i] as (typeof sent)[number])[1]
+      const { producer, parts } = own.request
+      if (producer !== undefined && appended.every(({ outcome }) => outcome.done)) this.#last.set(producer.id, own)
+      return appended.map(({ outcome }, part) => {
+        const rows = parts[part] as BucketRows
+        return { at: `${rows.partition}#${rows.bucket}`, outcome, sent: own, rows }
+      })
     })
-    const refused = all.flatMap(({ outcome }) => (outcome.done ? [] : [outcome.error]))
-    for (const { code, effect, message } of refused) expect([code, effect], message).toEqual(['invalid-rows', 'none'])
-    if (requests.length === 1 && refused.length > 0) {
-      // Whole, unless a part was committed before another lost its race and found other rows.
-      const judged = all.filter(({ outcome }) => !outcome.done)
-      const told = judged.map(({ bucket, request, part }) => this.#told('trial', bucket, request, part))
-      expect(told).toContain('refused')
-      if (refused.length < all.length) expect(told).not.toContain('done')
+    const refused = all.flatMap((each) => (each.outcome.done ? [] : [{ ...each, error: each.outcome.error }]))
+    for (const { error, sent: own } of refused) {
+      const codes = own.table === this.table ? ['invalid-rows'] : ['invalid-rows', 'changed']
+      expect(codes, error.message).toContain(error.code)
+      expect(error.effect).toBe('none')
+    }
+    const isJudged = refused.some(({ error }) => error.code === 'invalid-rows')
+    if (sent.length === 1 && isJudged) {
+      // Whole, or, where parts were committed before others lost their races, all of those.
+      const told = refused.map((each) => [this.table, each.sent.table].some((as) => this.#told('trial', each, as) === 'refused'))
+      expect(told).toContain(true)
     }
     const done = all.flatMap((each) => (each.outcome.done ? [{ ...each, ...each.outcome }] : []))
     done.sort((a, b) => Number(a.base - b.base) || Number(a.end - b.end))
-    for (const { bucket, base, end, duplicate, request, part } of done) {
-      const model = this.#models[bucket] as Naive
+    for (const each of done) {
+      const { at, base, end, duplicate } = each
+      const model = this.#models.get(at) as Naive
       expect([base, duplicate]).toEqual([model.end, false])
-      expect(this.#told('apply', bucket, request, part)).toBe('done')
+      model.numbers = await this.#drawnIn(at, base, end)
+      expect(this.#told('apply', each)).toBe('done')
+      expect(model.numbers, 'a number for each row that is new').toEqual([])
       expect(end, 'as many changes as the map had').toBe(model.end)
-      this.#ends[bucket]?.set(end, model.rows(this.columns))
+      this.#ends.get(at)?.set(end, model.rows(this.columns))
     }
   }
 
-  #told(how: 'apply' | 'trial', bucket: number, { targets }: UpsertRequest, part: BucketRows | undefined): 'done' | 'refused' {
-    const { columns } = this.table.schema
-    const operations = (part?.batches ?? [])
-      .flatMap(plainRowsOf)
-      .map((row): NaiveOperation => ({ isDelete: row[columns.length] === changes.delete, row }))
-    const names = targets === 'key' ? this.table.primaryKey : targets
+  async #bucketOf(at: string): Promise<BucketRef | undefined> {
+    const [name = '', bucket] = at.split('#')
+    if (name === '') return { partition: unpartitioned, bucket: Number(bucket) }
+    const partition = await findPartition(this.#world, this.table, name)
+    return partition && { partition, bucket: Number(bucket) }
+  }
+
+  /** What the rows that a commit inserted were given, which no row before was. */
+  async #drawnIn(at: string, base: bigint, end: bigint): Promise<Plain[]> {
+    const index = this.columns.findIndex(({ isDrawn }) => isDrawn)
+    const bucket = await this.#bucketOf(at)
+    if (index < 0 || bucket === undefined) return []
+    const records = await changesIn(testKv(this.#world).log, this.table, bucket.bucket, bucket.partition)
+    const isWal = this.table.options.keyed?.changelogImage === 'wal'
+    const isNew = ({ op, prev }: (typeof records)[number]): boolean => op === '+I' || (isWal && op === '+U' && prev === undefined)
+    const drawn = records
+      .slice(Number(base), Number(end))
+      .filter(isNew)
+      .map(({ row }) => row[index] as Plain)
+    for (const value of drawn) {
+      expect(value).not.toBeNull()
+      expect(this.#numbers.has(String(value)), 'a number is drawn once').toBe(false)
+      this.#numbers.add(String(value))
+    }
+    return drawn
+  }
+
+  /** `as`: whose columns it is done in. */
+  #told(
+    how: 'apply' | 'trial',
+    { at, sent: { table, request }, rows }: { readonly at: string; readonly sent: Sent; readonly rows: BucketRows },
+    as: Table = this.table,
+  ): 'done' | 'refused' {
+    const { columns } = table.schema
+    const operations = rows.batches.flatMap(plainRowsOf).map((row): NaiveOperation => {
+      const values = as.schema.columns.map((wanted) => {
+        const value = row[columns.findIndex(({ id }) => id === wanted.id)] ?? null
+        return wanted.type.kind === 'bigint' && typeof value === 'number' ? BigInt(value) : value
+      })
+      return { isDelete: row[columns.length] === changes.delete, row: values }
+    })
+    const names = request.targets === 'key' ? table.primaryKey : request.targets
     const ids = names && new Set(names.map((name) => columns.find((each) => each.name === name)?.id as number))
-    return (this.#models[bucket] as Naive)[how](this.columns, operations, ids)
+    return (this.#models.get(at) as Naive)[how](this.#columnsOf(as), operations, ids)
   }
 
   /** A request that was sent before changes nothing. */
   async #again({ kv }: TestKv): Promise<void> {
-    const [request] = [...this.#last.values()].slice(-1)
-    if (request === undefined) return
-    for (const { outcome } of await kv.upsert(this.table, request)) {
+    const [last] = [...this.#last.values()].slice(-1)
+    if (last === undefined) return
+    for (const { outcome } of await kv.upsert(last.table, last.request)) {
       if (outcome.done) expect(outcome.duplicate || outcome.base === outcome.end).toBe(true)
     }
   }
@@ -201,74 +226,72 @@ class Story {
   async #alter(): Promise<void> {
     const g = this.#g
     const { schema, primaryKey = [] } = this.table
-    const others = schema.columns.filter(({ id, name }) => !primaryKey.includes(name) && id !== this.#version)
+    const others = schema.columns.filter(
+      ({ id, name, autoIncrement }) => !primaryKey.includes(name) && id !== this.#version && autoIncrement !== true,
+    )
+    // The names of partitions have the name.
+    const renamed = schema.columns.filter(({ name }) => !this.table.partitionBy.includes(name))
     const change = oneOf(g, ['add', 'drop', 'rename', 'widen', 'widen'])
-    const own = change === 'widen' ? others.filter(({ type }) => widerThan[printType(type)] !== undefined) : others
+    const own = change === 'widen' ? others.filter((column) => this.#mayBeWidened(column)) : others
     const chosen = own.length === 0 ? undefined : oneOf(g, own)
     const wider = chosen && widerThan[printType(chosen.type)]
     const fresh = `n${this.#added++}`
+    this.#older.push(this.table)
     if (change === 'drop' && chosen !== undefined) await alterTable(this.#world, 'd', 't', { dropColumns: [chosen.name] })
-    else if (change === 'rename')
-      await alterTable(this.#world, 'd', 't', { renameColumns: { [oneOf(g, schema.columns).name]: fresh } })
+    else if (change === 'rename') await alterTable(this.#world, 'd', 't', { renameColumns: { [oneOf(g, renamed).name]: fresh } })
     else if (change === 'widen' && chosen !== undefined && wider !== undefined)
       await alterTable(this.#world, 'd', 't', { widenColumns: { [chosen.name]: printType(parseType(wider)) } })
     else await alterTable(this.#world, 'd', 't', { addColumns: [{ name: fresh, type: printType(g(anyTypes)) }] })
-    for (const model of this.#models) model.alter(this.columns)
-    this.#last.clear()
     this.#table = await getTable(this.#world, 'd', 't')
+    for (const model of this.#models.values()) model.alter(this.columns)
+    this.#last.clear()
     for (const { id } of this.table.schema.columns) if (!this.#aggs.has(id)) this.#aggs.set(id, 'last_value_ignore_nulls')
+  }
+
+  /** What writers of before add up in a float is another sum than in a double. */
+  #mayBeWidened({ id, type }: Column): boolean {
+    const agg = this.#aggs.get(id)
+    return widerThan[printType(type)] !== undefined && !(type.kind === 'float' && (agg === 'sum' || agg === 'product'))
   }
 
   async #look({ kv }: TestKv): Promise<void> {
     const { table, columns } = this
-    const wanted = this.#wanted()
     const keyOfRow = (row: ReadonlyMap<number, Plain>): Plain[] =>
       (table.primaryKey ?? []).map((name) => row.get(table.schema.columns.find((each) => each.name === name)?.id ?? 0) as Plain)
     const batch = batchOf(
       table.schema.columns,
-      this.#pool.map((key) => table.schema.columns.map(({ name }) => this.#keyOf(key, name) ?? null)),
+      this.#pool.map((key) => table.schema.columns.map(({ id }) => keyValueOf(this.#keyIds, key, id) ?? null)),
     )
     const found = await kv.lookup(table, batch, { stale: false, bytesMax: 1 << 24 })
+    const wanted = new Map([...this.#models].map(([at, model]) => [at, model.rows(columns)]))
     const rows = [...wanted.values()].flatMap((own) => [...own.values()])
     const textOf = (row: ReadonlyMap<number, Plain>): string => shown(columns.map(({ id }) => row.get(id) ?? null))
     const byKey = new Map(rows.map((row) => [shown(this.#inPoolOrder(row)), textOf(row)]))
     expect(found.rows.map((row) => row && shown(row))).toEqual(this.#pool.map((key) => byKey.get(shown(key))))
     const inOrder = (own: Iterable<ReadonlyMap<number, Plain>>): string[] =>
       [...own].sort((a, b) => compareKeys(keyOfRow(a), keyOfRow(b))).map(textOf)
-    for (const [bucket, own] of wanted) {
-      const at = { partition: unpartitioned, bucket }
-      expect(await scanned(kv, table, at, number(this.#g, 1, 4))).toEqual(inOrder(own.values()))
-      expect(await kv.count(table, at)).toBe(BigInt(own.size))
+    for (const [name, own] of wanted) {
+      const at = await this.#bucketOf(name)
+      if (at === undefined) expect(own.size).toBe(0)
+      else {
+        expect(await scanned(kv, table, at, number(this.#g, 1, 4))).toEqual(inOrder(own.values()))
+        expect(await kv.count(table, at)).toBe(BigInt(own.size))
+      }
     }
-    const [first] = table.buckets.key ?? []
-    if (table.buckets.key?.length !== 1 || (table.primaryKey?.length ?? 0) < 2) return
-    const column = table.schema.columns.find(({ name }) => name === first)
-    if (column === undefined || column.name !== table.primaryKey?.[0]) return
-    const prefixes = [
-      ...new Map(this.#pool.map((key) => this.#keyOf(key, column.name) as Plain).map((value) => [shown(value), value])).values(),
-    ]
-    const prefixed = await kv.lookupPrefix(
-      table,
-      batchOf(
-        [column],
-        prefixes.map((value) => [value]),
-      ),
-      {
-        stale: false,
-        bytesMax: 1 << 24,
-        rowsMax: 100,
-      },
-    )
-    const expected = prefixes.map((value) => inOrder(rows.filter((row) => shown(row.get(column.id)) === shown(value))))
+    const keys = (table.primaryKey ?? []).filter((name) => !table.partitionBy.includes(name))
+    if (table.buckets.key?.length !== 1 || keys.length < 2 || table.buckets.key[0] !== keys[0]) return
+    const asked = table.schema.columns.filter(({ name }) => name === keys[0] || table.partitionBy.includes(name))
+    const prefixOf = (key: readonly Plain[]): Plain[] => asked.map(({ id }) => keyValueOf(this.#keyIds, key, id) as Plain)
+    const prefixes = [...new Map(this.#pool.map(prefixOf).map((prefix) => [shown(prefix), prefix])).values()]
+    const options = { stale: false, bytesMax: 1 << 24, rowsMax: 100 }
+    const prefixed = await kv.lookupPrefix(table, batchOf(asked, prefixes), options)
+    const isOf = (row: ReadonlyMap<number, Plain>): string => shown(asked.map(({ id }) => row.get(id) ?? null))
+    const expected = prefixes.map((prefix) => inOrder(rows.filter((row) => isOf(row) === shown(prefix))))
     expect(prefixed.rows.map((own) => own.map((row) => shown(row)))).toEqual(expected)
   }
 
   #inPoolOrder(row: ReadonlyMap<number, Plain>): Plain[] {
-    return this.columns.filter(({ isKey }) => isKey).map(({ id }) => row.get(id) as Plain)
-  }
-
-  #wanted(): ReadonlyMap<number, Map<string, ReadonlyMap<number, Plain>>> {
-    return new Map(this.#models.map((model, bucket) => [bucket, model.rows(this.columns)]))
+    return this.#keyIds.map((id) => row.get(id) as Plain)
   }
 
   /** Record for record, and folded up to each end of a commit. */
@@ -276,8 +299,9 @@ class Story {
     const { columns, table } = this
     const valuesOf = (values: ReadonlyMap<number, Plain>): string => shown(columns.map(({ id }) => values.get(id) ?? null))
     const reader = testKv(this.#world)
-    for (const [bucket, model] of this.#models.entries()) {
-      const records = await changesIn(reader.log, table, bucket)
+    for (const [name, model] of this.#models) {
+      const at = await this.#bucketOf(name)
+      const records = at === undefined ? [] : await changesIn(reader.log, table, at.bucket, at.partition)
       const told = records.map(({ op, row, prev }, i) => [
         op,
         shown(row),
@@ -289,7 +313,7 @@ class Story {
         const key = columns.flatMap(({ isKey }, at) => (isKey ? [shown(row[at])] : [])).join(' ')
         if (op === '+I' || op === '+U') rows.set(key, shown(row))
         else if (op === '-D') rows.delete(key)
-        const then = this.#ends[bucket]?.get(BigInt(i + 1))
+        const then = this.#ends.get(name)?.get(BigInt(i + 1))
         if (then !== undefined) expect(rows).toEqual(new Map([...then].map(([own, values]) => [own, valuesOf(values)])))
       }
     }

@@ -87,12 +87,12 @@ export interface PlainChange {
 }
 
 /** The changelog of a bucket, in the columns of the table. */
-export async function changesIn(log: Log, table: Table, bucket: number): Promise<PlainChange[]> {
+export async function changesIn(log: Log, table: Table, bucket: number, partition = unpartitioned): Promise<PlainChange[]> {
   const fields = [...table.schema.columns, opColumn, prevColumn]
   const { length } = table.schema.columns
   const out: PlainChange[] = []
   for (let from: bigint | 'earliest' = 'earliest'; ; ) {
-    const request = { partition: unpartitioned, bucket, from: from as never, fields, rowsMax: 1_000, bytesMax: 1 << 20 }
+    const request = { partition, bucket, from: from as never, fields, rowsMax: 1_000, bytesMax: 1 << 20 }
     const fetched = await log.fetch(table, request)
     for (const rows of fetched.rows)
       for (const row of rowsOf(decodeBuffers(fields, rows.rows, rows.columns()))) {
