@@ -36,7 +36,8 @@ export function encodeRows(columns: readonly ColumnData[], rows: number): readon
 export function decodeColumns(types: readonly DataType[], rows: readonly Span[]): readonly ColumnData[] {
   const bitBytes = (types.length + 7) >>> 3
   const cursors = Float64Array.from(rows, ({ start }) => start + bitBytes)
-  const columns = types.map((type, i) => takeColumn(type, rows, cursors, i))
+  const nulls = anyNulls(rows, bitBytes)
+  const columns = types.map((type, i) => takeColumn(type, rows, cursors, i, isSet(nulls, i)))
   for (const [i, { end }] of rows.entries()) if (cursors[i] !== end) throw damagedRow()
   return columns
 }
@@ -118,27 +119,41 @@ function putFixed(out: Uint8Array, at: number, type: DataType, values: Uint8Arra
   // what is shorter in a column is below a day, so the bytes that are missing are zero
 }
 
-function takeColumn(type: DataType, rows: readonly Span[], cursors: Float64Array, index: number): ColumnData {
+/** A bit for each column in which some row is null. */
+function anyNulls(rows: readonly Span[], bitBytes: number): Uint8Array {
+  const nulls = new Uint8Array(bitBytes)
+  for (const { bytes, start } of rows)
+    for (let i = 0; i < bitBytes; i++) nulls[i] = (nulls[i] as number) | (bytes[start + i] as number)
+  return nulls
+}
+
+function takeColumn(type: DataType, rows: readonly Span[], cursors: Float64Array, index: number, hasNulls: boolean): ColumnData {
   const { length } = rows
-  const validity = new Uint8Array(bitmapBytes(length))
+  const validity = hasNulls ? new Uint8Array(bitmapBytes(length)) : undefined
   let nullCount = 0
-  for (let i = 0; i < length; i++) {
+  for (let i = 0; i < length && validity !== undefined; i++) {
     const { bytes, start } = rows[i] as Span
-    const isNull = (((bytes[start + (index >>> 3)] as number) >>> (index & 7)) & 1) === 1
-    if (isNull) nullCount += 1
+    if (isNullIn(bytes, start, index)) nullCount += 1
     else setBit(validity, i)
   }
   if (isNested(type)) return columnOf(type, takeValues(type, rows, cursors, validity))
   const parts = isText(type) ? takeText(rows, cursors, validity) : takeFixed(type, rows, cursors, validity)
-  const base = { type, length, nullCount, validity: nullCount === 0 ? undefined : validity, offsets: undefined, children: [] }
+  const base = { type, length, nullCount, validity, offsets: undefined, children: [] }
   return { ...base, ...parts }
 }
 
 const isSet = (bits: Uint8Array, at: number): boolean => (((bits[at >>> 3] as number) >>> (at & 7)) & 1) === 1
+const isNullIn = (bytes: Uint8Array, start: number, index: number): boolean =>
+  (((bytes[start + (index >>> 3)] as number) >>> (index & 7)) & 1) === 1
 
-function takeValues(type: DataType, rows: readonly Span[], cursors: Float64Array, validity: Uint8Array): readonly Value[] {
+function takeValues(
+  type: DataType,
+  rows: readonly Span[],
+  cursors: Float64Array,
+  validity: Uint8Array | undefined,
+): readonly Value[] {
   return rows.map(({ bytes, end }, i) => {
-    if (!isSet(validity, i)) return null
+    if (validity !== undefined && !isSet(validity, i)) return null
     const { value, bytes: taken } = decodeValue(type, bytes.subarray(cursors[i] as number, end))
     cursors[i] = (cursors[i] as number) + taken
     return value
@@ -148,12 +163,12 @@ function takeValues(type: DataType, rows: readonly Span[], cursors: Float64Array
 function takeText(
   rows: readonly Span[],
   cursors: Float64Array,
-  validity: Uint8Array,
+  validity: Uint8Array | undefined,
 ): { readonly offsets: Int32Array; readonly values: Uint8Array } {
   const offsets = new Int32Array(rows.length + 1)
   let total = 0
   for (let i = 0; i < rows.length; i++) {
-    if (isSet(validity, i)) {
+    if (validity === undefined || isSet(validity, i)) {
       const { bytes, end } = rows[i] as Span
       const at = cursors[i] as number
       if (at + 4 > end) throw damagedRow()
@@ -170,7 +185,7 @@ function takeText(
   assert(total <= 0x7fffffff, 'values fit 32-bit offsets', { at: total })
   const values = new Uint8Array(total)
   for (let i = 0; i < rows.length; i++) {
-    if (!isSet(validity, i)) continue
+    if (validity !== undefined && !isSet(validity, i)) continue
     const at = (cursors[i] as number) + 4
     const length = lengthAt(offsets, i)
     putBytes(values, offsets[i] as number, (rows[i] as Span).bytes, at, at + length)
@@ -183,14 +198,14 @@ function takeFixed(
   type: DataType,
   rows: readonly Span[],
   cursors: Float64Array,
-  validity: Uint8Array,
+  validity: Uint8Array | undefined,
 ): { readonly values: Uint8Array } {
   const stored = storedWidth(type)
   const isBoolean = type.kind === 'boolean'
   const width = widthOf(type)
   const values = new Uint8Array(isBoolean ? bitmapBytes(rows.length) : rows.length * width)
   for (let i = 0; i < rows.length; i++) {
-    if (!isSet(validity, i)) continue
+    if (validity !== undefined && !isSet(validity, i)) continue
     const { bytes, end } = rows[i] as Span
     const at = cursors[i] as number
     if (at + stored > end) throw damagedRow()

@@ -45,7 +45,12 @@ export async function runsOf(reading: SnapshotReading, { manifest }: Snapshot): 
 interface BlockPlace {
   readonly run: RunRef
   readonly range: ByteRange
+  /** In the cache. */
+  readonly id: string
 }
+
+/** `key`: of the run's object. */
+const placeIn = (run: RunRef, key: string, range: ByteRange): BlockPlace => ({ run, range, id: `${key}#${range.start}` })
 
 export interface Sought {
   readonly keys: readonly string[]
@@ -92,10 +97,9 @@ async function eachBlock(
   const alone: BlockPlace[] = []
   const missing: (ByteRange & { readonly key: string; readonly place: BlockPlace })[] = []
   for (const place of places) {
-    const id = blockId(reading, place)
-    const block = cache.borrow<RunBlock>(id)
+    const block = cache.borrow<RunBlock>(place.id)
     if (block !== undefined) await see(place, block.value).finally(block.giveBack)
-    else if (cache.isReading(id)) alone.push(place)
+    else if (cache.isReading(place.id)) alone.push(place)
     else missing.push({ key: objectKey(tableId, place.run.object), ...place.range, place })
   }
   const together = merged(inOrder(missing), togetherBytesMax(cache)).map(({ parts }) => parts.map(({ place }) => place))
@@ -118,7 +122,7 @@ const togetherBytesMax = ({ bytesMax }: KvCache): number => Math.min(64 * 1024, 
 /** Of one run, in order. */
 function readTogether(reading: SnapshotReading, places: readonly BlockPlace[]): Promise<Borrowed<readonly RunBlock[]>> {
   const { run } = present(places[0], 'a block')
-  const ids = places.map((place) => blockId(reading, place))
+  const ids = places.map(({ id }) => id)
   return reading.cache.borrowAll(ids, () =>
     readBlocks(
       reading,
@@ -138,6 +142,7 @@ async function placesFor(
     const own = sought.filter((i) => (keys[i] as string) >= run.first && (keys[i] as string) <= run.last)
     if (own.length === 0) return []
     const meta = await readMeta(reading, run)
+    const object = objectKey(reading.tableId, run.object)
     const blocks = new Map<number, BlockPlace>()
     const places: (readonly [number, BlockPlace])[] = []
     for (const i of own) {
@@ -146,7 +151,7 @@ async function placesFor(
       const index = meta.blockOf(key)
       let place = blocks.get(index)
       if (place === undefined) {
-        place = { run, range: meta.range(index) }
+        place = placeIn(run, object, meta.range(index))
         blocks.set(index, place)
       }
       places.push([i, place])
@@ -219,8 +224,9 @@ const byLevel = (runs: readonly RunRef[]): readonly (readonly RunRef[])[] => [
 async function* chained(reading: SnapshotReading, runs: readonly RunRef[], from: string): Sorted {
   for (const run of runs) {
     const meta = await readMeta(reading, run)
+    const object = objectKey(reading.tableId, run.object)
     for (let block = meta.blockOf(from); block < meta.blocks; block++) {
-      const records = await readBlock(reading, { run, range: meta.range(block) })
+      const records = await readBlock(reading, placeIn(run, object, meta.range(block)))
       const first = records.lowerBound(from)
       if (first < records.count) yield records.from(first)
     }
@@ -239,14 +245,11 @@ function readMeta(reading: SnapshotReading, run: RunRef): Promise<RunMeta> {
 }
 
 function readBlock(reading: SnapshotReading, place: BlockPlace): Promise<RunBlock> {
-  return reading.cache.get(blockId(reading, place), async () => {
+  return reading.cache.get(place.id, async () => {
     const { values, bytes } = await readBlocks(reading, place.run, [place.range])
     return { value: present(values[0], 'a block'), bytes }
   })
 }
-
-const blockId = ({ tableId }: SnapshotReading, { run, range }: BlockPlace): string =>
-  `${objectKey(tableId, run.object)}#${range.start}`
 
 export async function readRange({ objects }: SnapshotReading, key: string, range: ByteRange): Promise<Uint8Array> {
   const bytes = await objects.read(key, range)

@@ -10,8 +10,19 @@ import type { Random } from '../kernel/random.ts'
 import { Arena } from './arena.ts'
 
 const slotsMin = 16
-/** Hash, places of key and row, offset, lengths, schema. */
-const entryBytes = 4 + 8 + 8 + 8 + 2 + 4 + 4
+/**
+ * An entry lies together, so that a look at it is one look into memory: hash, length of key, schema, length of row (-1: deleted), places
+ * of key and row, offset.
+ */
+const entryInts = 10
+const entryWords = entryInts / 2
+const hashAt = 0
+const keyLengthAt = 1
+const schemaIdAt = 2
+const rowLengthAt = 3
+const keyPlaceAt = 2
+const rowPlaceAt = 3
+const offsetAt = 4
 /** Replaced rows are left behind when they take more than those that count, and more than this. */
 const deadBytesMax = 64 * 1024
 
@@ -30,7 +41,7 @@ export class KeyStates {
   readonly #secret: Secret
   /** Of an entry, plus 1; 0: free. */
   #slots = new Int32Array(0)
-  #entries = entriesOf(0)
+  #entries = new Entries(0)
   #size = 0
   /** Keys and rows. */
   #arena = new Arena()
@@ -46,7 +57,7 @@ export class KeyStates {
 
   /** In memory. */
   get bytes(): number {
-    return 4 * this.#slots.length + entryBytes * this.#entries.hashes.length + this.#arena.bytes
+    return 4 * this.#slots.length + this.#entries.bytes + this.#arena.bytes
   }
 
   get(key: string): KeyState | undefined {
@@ -58,10 +69,10 @@ export class KeyStates {
   put(key: string, offset: bigint, schemaId: number, row: Span | undefined): void {
     const hash = this.#hash(key)
     let entry = this.#find(key, hash)
-    if (entry >= 0) this.#deadBytes += Math.max(0, this.#entries.rowLengths[entry] as number)
+    if (entry >= 0) this.#deadBytes += Math.max(0, this.#entries.rowLength(entry))
     else {
       entry = this.#enter(hash, key.length)
-      const place = this.#entries.keyPlaces[entry] as number
+      const place = this.#entries.keyPlace(entry)
       putText(this.#arena.chunkOf(place), Arena.startOf(place), key)
     }
     this.#set(entry, offset, schemaId, row)
@@ -71,16 +82,15 @@ export class KeyStates {
   /** Leaves behind what `keeps` does not want, and what was replaced. */
   retain(keeps: (offset: bigint) => boolean): void {
     const next = new KeyStates(this.#secret)
-    const { hashes, offsets, schemaIds, keyPlaces, keyLengths } = this.#entries
+    const entries = this.#entries
     for (let from = 0; from < this.#size; from++) {
-      const offset = offsets[from] as bigint
+      const offset = entries.offset(from)
       if (!keeps(offset)) continue
-      const length = keyLengths[from] as number
-      const entry = next.#enter(hashes[from] as number, length)
-      const place = next.#entries.keyPlaces[entry] as number
-      const { bytes, start, end } = this.#arena.at(keyPlaces[from] as number, length)
+      const { bytes, start, end } = this.#keySpan(from)
+      const entry = next.#enter(entries.hash(from), end - start)
+      const place = next.#entries.keyPlace(entry)
       putBytes(next.#arena.chunkOf(place), Arena.startOf(place), bytes, start, end)
-      next.#set(entry, offset, schemaIds[from] as number, this.#rowAt(from))
+      next.#set(entry, offset, entries.schemaId(from), this.#rowAt(from))
     }
     this.#slots = next.#slots
     this.#entries = next.#entries
@@ -141,11 +151,8 @@ export class KeyStates {
   }
 
   #beginsWith(entry: number, prefix: string): boolean {
-    const { keyPlaces, keyLengths } = this.#entries
-    if ((keyLengths[entry] as number) < prefix.length) return false
-    const place = keyPlaces[entry] as number
-    const at = Arena.startOf(place)
-    return compareText(this.#arena.chunkOf(place), at, at + prefix.length, prefix) === 0
+    const { bytes, start, end } = this.#keySpan(entry)
+    return end - start >= prefix.length && compareText(bytes, start, start + prefix.length, prefix) === 0
   }
 
   #hash(key: string): number {
@@ -162,38 +169,31 @@ export class KeyStates {
   #find(key: string, hash: number): number {
     if (this.#size === 0) return -1
     const mask = this.#slots.length - 1
-    const { hashes } = this.#entries
     for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
       const entry = (this.#slots[slot] as number) - 1
-      if (entry < 0 || (hashes[entry] === hash && this.#compare(entry, key) === 0)) return entry
+      if (entry < 0 || (this.#entries.hash(entry) === hash && this.#compare(entry, key) === 0)) return entry
     }
   }
 
   /** Above zero: the entry's key is the greater. */
   #compare(entry: number, key: string): number {
-    const place = this.#entries.keyPlaces[entry] as number
+    const place = this.#entries.keyPlace(entry)
     const at = Arena.startOf(place)
-    return compareText(this.#arena.chunkOf(place), at, at + (this.#entries.keyLengths[entry] as number), key)
+    return compareText(this.#arena.chunkOf(place), at, at + this.#entries.keyLength(entry), key)
   }
 
   /** A new one, with room for its key. */
   #enter(hash: number, keyLength: number): number {
-    if (this.#size === this.#entries.hashes.length) this.#grow()
+    if (this.#size === this.#entries.count) this.#grow()
     const entry = this.#size++
-    const { hashes, keyPlaces, keyLengths } = this.#entries
-    hashes[entry] = hash
-    keyPlaces[entry] = this.#arena.reserve(keyLength)
-    keyLengths[entry] = keyLength
+    this.#entries.enter(entry, hash, this.#arena.reserve(keyLength), keyLength)
     this.#link(entry, hash)
     return entry
   }
 
   #set(entry: number, offset: bigint, schemaId: number, row: Span | undefined): void {
-    const { offsets, schemaIds, rowLengths, rowPlaces } = this.#entries
-    offsets[entry] = offset
-    schemaIds[entry] = schemaId
-    rowLengths[entry] = row === undefined ? -1 : lengthOfSpan(row)
-    if (row !== undefined) rowPlaces[entry] = this.#arena.put(row)
+    const length = row === undefined ? -1 : lengthOfSpan(row)
+    this.#entries.set(entry, offset, schemaId, length, row === undefined ? 0 : this.#arena.put(row))
   }
 
   #link(entry: number, hash: number): void {
@@ -206,15 +206,13 @@ export class KeyStates {
   /** At most three quarters of the slots are in use. */
   #grow(): void {
     const slots = Math.max(slotsMin, 2 * this.#slots.length)
-    const before = this.#entries
-    this.#entries = entriesOf((slots / 4) * 3)
-    for (const [name, array] of Object.entries(this.#entries)) array.set(before[name as keyof Entries] as never)
+    this.#entries = new Entries((slots / 4) * 3, this.#entries)
     this.#slots = new Int32Array(slots)
-    for (let entry = 0; entry < this.#size; entry++) this.#link(entry, this.#entries.hashes[entry] as number)
+    for (let entry = 0; entry < this.#size; entry++) this.#link(entry, this.#entries.hash(entry))
   }
 
   #keySpan(entry: number): Span {
-    return this.#arena.at(this.#entries.keyPlaces[entry] as number, this.#entries.keyLengths[entry] as number)
+    return this.#arena.at(this.#entries.keyPlace(entry), this.#entries.keyLength(entry))
   }
 
   #keyAt(entry: number): string {
@@ -223,13 +221,12 @@ export class KeyStates {
   }
 
   #rowAt(entry: number): Span | undefined {
-    const length = this.#entries.rowLengths[entry] as number
-    return length < 0 ? undefined : this.#arena.at(this.#entries.rowPlaces[entry] as number, length)
+    const length = this.#entries.rowLength(entry)
+    return length < 0 ? undefined : this.#arena.at(this.#entries.rowPlace(entry), length)
   }
 
   #stateAt(entry: number): KeyState {
-    const { offsets, schemaIds } = this.#entries
-    return { offset: offsets[entry] as bigint, schemaId: schemaIds[entry] as number, row: this.#rowAt(entry) }
+    return { offset: this.#entries.offset(entry), schemaId: this.#entries.schemaId(entry), row: this.#rowAt(entry) }
   }
 
   #recordAt(entry: number): RunRecord {
@@ -237,15 +234,62 @@ export class KeyStates {
   }
 }
 
-type Entries = ReturnType<typeof entriesOf>
+class Entries {
+  readonly count: number
+  readonly #ints: Int32Array
+  readonly #places: Float64Array
+  readonly #offsets: BigInt64Array
 
-/** `rowLengths`: -1 of a key that was deleted. */
-const entriesOf = (count: number) => ({
-  hashes: new Int32Array(count),
-  keyPlaces: new Float64Array(count),
-  keyLengths: new Uint16Array(count),
-  rowPlaces: new Float64Array(count),
-  rowLengths: new Int32Array(count),
-  schemaIds: new Uint32Array(count),
-  offsets: new BigInt64Array(count),
-})
+  constructor(count: number, before?: Entries) {
+    this.count = count
+    this.#ints = new Int32Array(count * entryInts)
+    if (before !== undefined) this.#ints.set(before.#ints)
+    this.#places = new Float64Array(this.#ints.buffer)
+    this.#offsets = new BigInt64Array(this.#ints.buffer)
+  }
+
+  get bytes(): number {
+    return this.#ints.byteLength
+  }
+
+  enter(entry: number, hash: number, keyPlace: number, keyLength: number): void {
+    this.#ints[entry * entryInts + hashAt] = hash
+    this.#ints[entry * entryInts + keyLengthAt] = keyLength
+    this.#places[entry * entryWords + keyPlaceAt] = keyPlace
+  }
+
+  set(entry: number, offset: bigint, schemaId: number, rowLength: number, rowPlace: number): void {
+    this.#ints[entry * entryInts + schemaIdAt] = schemaId
+    this.#ints[entry * entryInts + rowLengthAt] = rowLength
+    this.#places[entry * entryWords + rowPlaceAt] = rowPlace
+    this.#offsets[entry * entryWords + offsetAt] = offset
+  }
+
+  hash(entry: number): number {
+    return this.#ints[entry * entryInts + hashAt] as number
+  }
+
+  keyLength(entry: number): number {
+    return this.#ints[entry * entryInts + keyLengthAt] as number
+  }
+
+  schemaId(entry: number): number {
+    return this.#ints[entry * entryInts + schemaIdAt] as number
+  }
+
+  rowLength(entry: number): number {
+    return this.#ints[entry * entryInts + rowLengthAt] as number
+  }
+
+  keyPlace(entry: number): number {
+    return this.#places[entry * entryWords + keyPlaceAt] as number
+  }
+
+  rowPlace(entry: number): number {
+    return this.#places[entry * entryWords + rowPlaceAt] as number
+  }
+
+  offset(entry: number): bigint {
+    return this.#offsets[entry * entryWords + offsetAt] as bigint
+  }
+}

@@ -193,6 +193,8 @@ export function refuse(parts: readonly KeyedPart[], answers: Answers, error: Slu
 interface Bucket {
   readonly seen: Offset
   readonly touched: ReadonlyMap<string, Touched>
+  /** The key of each operation. */
+  readonly touchedBy: ReadonlyMap<KeyedPart, readonly Touched[]>
   readonly reserved: Reserved
   readonly changes: BucketChanges
   readonly members: { readonly part: KeyedPart; readonly records: Taken['records'] }[]
@@ -203,8 +205,7 @@ async function bucketOf(context: KeyedContext, members: readonly KeyedPart[], ro
   const at = present(members[0], 'a part of a bucket').encoded
   const memo = memos.get(table.tableId, idOf(at)) ?? memos.learn(table.tableId, idOf(at), await openHead(world, table, at))
   const touched = new Map<string, Touched>()
-  for (const { encoded } of members)
-    for (const { key } of encoded.operations) if (!touched.has(key)) touched.set(key, new Touched(key))
+  const touchedBy = new Map(members.map((part) => [part, part.encoded.operations.map(({ key }) => touchedKey(touched, key))]))
   const { end, kept } = await buckets.use(table, at, async (bucket) => {
     await bucket.catchUp(table, memo.head)
     buckets.checkRoom(bucket, at)
@@ -217,7 +218,15 @@ async function bucketOf(context: KeyedContext, members: readonly KeyedPart[], ro
   const rows = members.map(({ encoded }) => encoded)
   const reserved = await numbers.reserve(table, rows, (key) => touched.get(key)?.state?.row !== undefined)
   const changes = new BucketChanges({ table, schemaOf, room, draw: reserved.draw })
-  return { seen: end, touched, reserved, changes, members: [] }
+  return { seen: end, touched, touchedBy, reserved, changes, members: [] }
+}
+
+function touchedKey(touched: Map<string, Touched>, key: string): Touched {
+  const known = touched.get(key)
+  if (known !== undefined) return known
+  const first = new Touched(key)
+  touched.set(key, first)
+  return first
 }
 
 async function schemasOf(
@@ -236,7 +245,7 @@ function takeRequest(buckets: ReadonlyMap<string, Bucket>, parts: readonly Keyed
   try {
     for (const part of parts) {
       const bucket = present(buckets.get(bucketKey(idOf(part.encoded))), 'the bucket of a part')
-      const touched = part.encoded.operations.map(({ key }) => present(bucket.touched.get(key), 'a key that is touched'))
+      const touched = present(bucket.touchedBy.get(part), 'the keys of a part')
       taken.push({ ...bucket.changes.take(part.encoded, touched), bucket, part })
     }
   } catch (error) {
