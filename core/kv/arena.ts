@@ -5,12 +5,16 @@
 import { putBytes, type Span } from '../kernel/bytes.ts'
 
 const chunkBytesMin = 1024
-/** What is larger has a chunk of its own; a place counts in these. */
+/** A place counts in these. */
 const chunkBytesMax = 1024 * 1024
+/** What is larger has a chunk of its own, as large as it, so that chunks are left with little room. */
+const sharedBytesMax = 128 * 1024
 
 export class Arena {
   readonly #chunks: Uint8Array[] = []
-  /** Of the last chunk. */
+  /** Index of the chunk that is filled; -1: none is. */
+  #filling = -1
+  /** Of it. */
   #used = 0
   #bytes = 0
 
@@ -21,17 +25,20 @@ export class Arena {
 
   /** Room for so many bytes. */
   reserve(bytes: number): number {
-    const last = this.#chunks.at(-1)
-    if (last === undefined || this.#used === last.length || this.#used + bytes > last.length) {
-      const next = last === undefined ? chunkBytesMin : Math.min(chunkBytesMax, 2 * last.length)
-      const chunk = new Uint8Array(Math.max(next, bytes))
-      this.#chunks.push(chunk)
-      this.#bytes += chunk.length
+    if (bytes > sharedBytesMax) return this.#add(bytes) * chunkBytesMax
+    const length = this.#chunks[this.#filling]?.length ?? 0
+    if (this.#used === length || this.#used + bytes > length) {
+      this.#filling = this.#add(Math.max(bytes, Math.min(chunkBytesMax, Math.max(chunkBytesMin, 2 * length))))
       this.#used = 0
     }
-    const place = (this.#chunks.length - 1) * chunkBytesMax + this.#used
+    const place = this.#filling * chunkBytesMax + this.#used
     this.#used += bytes
     return place
+  }
+
+  #add(bytes: number): number {
+    this.#bytes += bytes
+    return this.#chunks.push(new Uint8Array(bytes)) - 1
   }
 
   /** A copy of these. */

@@ -22,7 +22,7 @@ import { readKvItem } from './item.ts'
 import { type Keep, Kept } from './keep.ts'
 import { keyFormOf } from './key.ts'
 import { recordsOf, runsOf, type SnapshotReading, superseded } from './snapshot.ts'
-import { inLists, live, merged } from './sorted.ts'
+import { inLists, merged } from './sorted.ts'
 import { type Committed, readTail, Tail } from './tail.ts'
 
 export interface KvReading {
@@ -147,14 +147,15 @@ export class KvBucket {
       for (const [i, prefix] of prefixes.entries()) {
         const values: T[] = []
         const after = textAfter(prefix)
-        const stored = recordsOf(reading, after === undefined ? runs : runs.filter(({ first }) => first < after), prefix)
-        for await (const records of live(merged([inLists(changed.get(prefix) ?? []), stored]))) {
-          const inside = records.filter(({ key }) => key.startsWith(prefix)).slice(0, rowsMax - values.length)
+        const stored = recordsOf(reading, runs, { from: prefix, to: after })
+        for await (const records of merged([inLists(changed.get(prefix) ?? []), stored])) {
+          const inside = records.filter(({ key }) => key.startsWith(prefix))
+          const rows = inside.filter(({ row }) => row !== undefined).slice(0, rowsMax - values.length)
           await kept.take(
-            inside.map((record) => [i, record]),
+            rows.map((record) => [i, record]),
             (_, value) => void values.push(value),
           )
-          if (inside.length < records.length) break
+          if (inside.length < records.length || values.length >= rowsMax) break
         }
         found.push(values)
       }

@@ -3,7 +3,7 @@
  * are counted before the next block is read.
  */
 import type { KeyState } from '../format/run/block.ts'
-import { present } from '../kernel/assert.ts'
+import { assert, present } from '../kernel/assert.ts'
 import { bytesOfSpan, copyOf as copyOfBytes, lengthOfSpan, spanOf } from '../kernel/bytes.ts'
 import type { Log } from '../log/log.ts'
 import type { Table } from '../model/table.ts'
@@ -25,6 +25,7 @@ export interface Keep<T> {
 export class Kept<T> {
   readonly #keep: Keep<T>
   #bytes = 0
+  #isGivenUp = false
 
   constructor(keep: Keep<T>) {
     this.#keep = keep
@@ -34,6 +35,7 @@ export class Kept<T> {
   async take(found: readonly (readonly [number, KeyState])[], each: (sought: number, value: T) => void): Promise<void> {
     await this.#keep.learn?.(found.map(([, state]) => state))
     for (const [sought, state] of found) {
+      assert(!this.#isGivenUp, 'nothing is kept of an attempt that was given up')
       const { value, bytes } = this.#keep.of(sought, state)
       this.#keep.room.take(bytes)
       this.#bytes += bytes
@@ -42,6 +44,7 @@ export class Kept<T> {
   }
 
   giveUp(): void {
+    this.#isGivenUp = true
     this.#keep.room.give(this.#bytes)
     this.#bytes = 0
   }

@@ -4,6 +4,7 @@ import { MemoryObjects } from '../../stores/objects/memory.ts'
 import type { Plain } from '../format/arrow/batch.case.ts'
 import { batchOf } from '../format/arrow/batch.case.ts'
 import type { ByteRange } from '../ports/objects.ts'
+import { levelLimits } from './fold/levels.ts'
 import { doneOf, foldNow, keyedBody, keyedTable, plainOf, testKv, testWorld, upsertOf } from './world.case.ts'
 
 class WatchedObjects extends MemoryObjects {
@@ -124,4 +125,22 @@ test('a null is not nothing: rows of many columns without values are counted as 
   expect((await kv.lookup(table, asked, { stale: false, bytesMax: 100_000, columns: ['c1', 'k'] })).rows.map(plainOf)).toEqual(
     keys.map(([k]) => [null, k]),
   )
+})
+
+test('a prefix lookup reads no further than its prefix, however much was deleted behind it', async () => {
+  const objects = new WatchedObjects()
+  const made = testWorld({ objects })
+  const columns = ['a', 'b', 'note'].map((name) => ({ name, type: 'string', nullable: name === 'note' }))
+  const table = await keyedTable(made, { columns, primaryKey: ['a', 'b'], buckets: { key: ['a'] } })
+  const one = testKv(made, 1 << 26)
+  const behind = Array.from({ length: 5_000 }, (_, i) => ['y', `${i}`.padStart(6, '0'), note(50)])
+  doneOf(await one.kv.upsert(table, upsertOf(table, [['x', '0', 'one'], ['zz', '0', 'last'], ...behind])))
+  await foldNow(made, one, table, levelLimits)
+  doneOf(await one.kv.upsert(table, { ...upsertOf(table, behind), op: 'delete' }))
+  await foldNow(made, one, table, levelLimits)
+  objects.bytesRead = 0
+  const keys = batchOf(table.schema.columns.slice(0, 1), [['x']])
+  const { rows } = await testKv(made, 1 << 20).kv.lookupPrefix(table, keys, { ...options, rowsMax: 10 })
+  expect(rows.map((own) => own.map(plainOf))).toEqual([[['x', '0', 'one']]])
+  expect(objects.bytesRead).toBeLessThan(300_000)
 })

@@ -143,7 +143,7 @@ function tailOf(context: ScanContext, table: Table, at: BucketRef, snapshot: Sna
 async function* liveRecords({ world, cache }: ScanContext, table: Table, { place, snapshot, tail }: Scan): Sorted {
   const reading = { objects: world.objects, cache, tableId: table.tableId }
   const from = place.after === undefined ? '' : `${place.after}\u0000`
-  const stored = recordsOf(reading, await runsOf(reading, snapshot), from)
+  const stored = recordsOf(reading, await runsOf(reading, snapshot), { from, to: undefined })
   yield* live(merged([inLists(tail.states.sorted(from)), stored]))
 }
 

@@ -103,9 +103,9 @@ async function eachBlock(
     else missing.push({ key: objectKey(tableId, place.run.object), ...place.range, place })
   }
   const together = merged(inOrder(missing), togetherBytesMax(cache)).map(({ parts }) => parts.map(({ place }) => place))
-  await Promise.all([
-    mapAtOnce(alone, readsAtOnce, async (place) => see(place, await readBlock(reading, place))),
-    mapAtOnce(together, readsAtOnce, async (group) => {
+  const works = [
+    ...alone.map((place) => async () => see(place, await readBlock(reading, place))),
+    ...together.map((group) => async () => {
       const blocks = await readTogether(reading, group)
       try {
         for (const [i, place] of group.entries()) await see(place, blocks.value[i] as RunBlock)
@@ -113,7 +113,8 @@ async function eachBlock(
         blocks.giveBack()
       }
     }),
-  ])
+  ]
+  await mapAtOnce(works, readsAtOnce, (work) => work())
 }
 
 /** What sixteen buckets read at once is a quarter of the budget at most. */
@@ -207,13 +208,19 @@ function readBlocks(reading: SnapshotReading, run: RunRef, ranges: readonly Byte
   })
 }
 
+interface Keys {
+  readonly from: string
+  /** Undefined: to the end. */
+  readonly to: string | undefined
+}
+
 /**
- * Records of these runs in one order from the first key that is not below `from`; of a key that several have, the newest. `runs`: newest
+ * Records of these runs in one order from the first key that is not below `from`, and few beyond `to`; of a key that several have, the newest. `runs`: newest
  * first, as in a manifest; those of a level that do not overlap are read one after the other.
  */
-export function recordsOf(reading: SnapshotReading, runs: readonly RunRef[], from = ''): Sorted {
-  const own = byLevel(runs.filter(({ last }) => last >= from))
-  return mergedRecords(own.map((each) => chained(reading, each, from)))
+export function recordsOf(reading: SnapshotReading, runs: readonly RunRef[], { from, to }: Keys): Sorted {
+  const own = byLevel(runs.filter(({ first, last }) => last >= from && (to === undefined || first < to)))
+  return mergedRecords(own.map((each) => chained(reading, each, { from, to })))
 }
 
 /** Each of level 0 by itself, because those may overlap. */
@@ -221,11 +228,12 @@ const byLevel = (runs: readonly RunRef[]): readonly (readonly RunRef[])[] => [
   ...Map.groupBy(runs, ({ level, object }) => (level === 0 ? object.random : level)).values(),
 ]
 
-async function* chained(reading: SnapshotReading, runs: readonly RunRef[], from: string): Sorted {
+async function* chained(reading: SnapshotReading, runs: readonly RunRef[], { from, to }: Keys): Sorted {
   for (const run of runs) {
     const meta = await readMeta(reading, run)
     const object = objectKey(reading.tableId, run.object)
     for (let block = meta.blockOf(from); block < meta.blocks; block++) {
+      if (to !== undefined && meta.firstOf(block) >= to) return
       const records = await readBlock(reading, placeIn(run, object, meta.range(block)))
       const first = records.lowerBound(from)
       if (first < records.count) yield records.from(first)

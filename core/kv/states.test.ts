@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import type { KeyState } from '../format/run/block.ts'
 import { bytesOfSpan, lengthOfSpan, spanOf } from '../kernel/bytes.ts'
 
-import { KeyStates, secretOf } from './states.ts'
+import { hashOf, KeyStates, secretOf } from './states.ts'
 
 const secret = secretOf({ bytes: (count) => new Uint8Array(count).fill(0x5a) })
 
@@ -88,4 +88,34 @@ test('a key that is written a hundred thousand times takes little more than one,
   expect(many.bytes / count).toBeLessThan(48 + 100)
   many.retain((offset) => offset >= count)
   expect(many.bytes).toBe(0)
+})
+
+test('rows of any size that are written again and again leave little behind them', () => {
+  for (const length of [300, 100_000, 140_000, 513 * 1024, 700_000]) {
+    const states = new KeyStates(secret)
+    let most = 0
+    for (let i = 0; i < 60; i++) {
+      states.put('a', BigInt(i), 0, spanOf(new Uint8Array(length)))
+      states.put('b', BigInt(i), 0, spanOf(new Uint8Array(20)))
+      most = Math.max(most, states.bytes)
+    }
+    expect(most).toBeLessThan(3 * length + 512 * 1024)
+  }
+})
+
+test('keys are spread whatever the secret is', () => {
+  for (const byte of [0, 1, 0x80, 0xff]) {
+    const own = secretOf({ bytes: (count) => new Uint8Array(count).fill(byte) })
+    const count = 20_000
+    const numbers = Array.from({ length: count }, (_, i) => {
+      const key = Buffer.alloc(8)
+      key.writeBigInt64BE(BigInt(i) - 2n ** 63n)
+      return key.toString('latin1')
+    })
+    const texts = Array.from({ length: count }, (_, i) => `y\0\0${String(i).padStart(6, '0')}\0\0`)
+    for (const keys of [numbers, texts]) {
+      expect(new Set(keys.map((key) => hashOf(key, own))).size).toBeGreaterThan(0.999 * count)
+      expect(new Set(keys.map((key) => hashOf(key, own) & 0xffff)).size).toBeGreaterThan(0.2 * 0x10000)
+    }
+  }
 })

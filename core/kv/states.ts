@@ -32,9 +32,19 @@ export interface Secret {
   readonly factor: number
 }
 
+/** The factor is odd and large whatever the random bytes are: by a small one the letters of a key would hardly be mixed. */
 export function secretOf(random: Random): Secret {
   const secret = viewOf(random.bytes(8))
-  return { basis: secret.getInt32(0), factor: secret.getInt32(4) | 1 }
+  return { basis: secret.getInt32(0), factor: 0x9e370001 | secret.getUint16(4) }
+}
+
+export function hashOf(key: string, { basis, factor }: Secret): number {
+  let hash = basis
+  for (let i = 0; i < key.length; i++) {
+    hash = Math.imul(hash ^ key.charCodeAt(i), factor)
+    hash ^= hash >>> 15
+  }
+  return hash ^ (hash >>> 16)
 }
 
 export class KeyStates {
@@ -61,13 +71,13 @@ export class KeyStates {
   }
 
   get(key: string): KeyState | undefined {
-    const entry = this.#find(key, this.#hash(key))
+    const entry = this.#find(key, hashOf(key, this.#secret))
     return entry < 0 ? undefined : this.#stateAt(entry)
   }
 
   /** Copies the row. Undefined: deleted. */
   put(key: string, offset: bigint, schemaId: number, row: Span | undefined): void {
-    const hash = this.#hash(key)
+    const hash = hashOf(key, this.#secret)
     let entry = this.#find(key, hash)
     if (entry >= 0) this.#deadBytes += Math.max(0, this.#entries.rowLength(entry))
     else {
@@ -153,16 +163,6 @@ export class KeyStates {
   #beginsWith(entry: number, prefix: string): boolean {
     const { bytes, start, end } = this.#keySpan(entry)
     return end - start >= prefix.length && compareText(bytes, start, start + prefix.length, prefix) === 0
-  }
-
-  #hash(key: string): number {
-    const { basis, factor } = this.#secret
-    let hash = basis
-    for (let i = 0; i < key.length; i++) {
-      hash = Math.imul(hash ^ key.charCodeAt(i), factor)
-      hash ^= hash >>> 15
-    }
-    return hash
   }
 
   /** -1: nowhere. */

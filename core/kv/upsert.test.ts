@@ -230,3 +230,20 @@ test('a partial update of a client that knows older names is done beside request
   for (const appended of await Promise.all([first, partial, third])) doneOf(appended)
   expect(await lookedUp(kv, after, ['a'])).toEqual([['a', 2n, 'x']])
 })
+
+test('a row is measured as it is kept: what could not be updated any more is not taken', async () => {
+  const world = testWorld()
+  const columns = [
+    { name: 'k', type: 'string', nullable: false },
+    { name: 'flags', type: 'array<boolean>' },
+  ]
+  const table = await keyedTable(world, { columns, primaryKey: ['k'] })
+  const { kv } = testKv(world)
+  const flags = (count: number) => upsertOf(table, [['a', new Array(count).fill(true)]])
+  await expect(kv.upsert(table, flags(1_000_000))).rejects.toMatchObject({
+    code: 'invalid-rows',
+    facts: { limit: 'rowBytesMax' },
+  })
+  doneOf(await kv.upsert(table, flags(900_000)))
+  doneOf(await kv.upsert(table, flags(900_000)))
+})

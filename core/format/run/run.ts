@@ -181,6 +181,11 @@ export class RunMeta {
     return low
   }
 
+  /** Its first key. */
+  firstOf(block: number): string {
+    return this.#firsts[block] as string
+  }
+
   range(block: number): BlockRange {
     return { start: this.#places[block] as number, end: this.#places[block + 1] as number }
   }

@@ -19,7 +19,7 @@ import { keyTargets, type Targets, targetsSince } from '../merge/operation.ts'
 import type { Room } from '../room.ts'
 import { decodeRow, encodeRow } from '../row.ts'
 import type { Effects } from '../tail.ts'
-import { type Row, sizeOf, sizeOfAll } from '../values.ts'
+import { type Row, sizeOf } from '../values.ts'
 import type { KeyedRows, Operation } from './operations.ts'
 
 export interface ComputeRequest {
@@ -164,8 +164,9 @@ export class BucketChanges {
   }
 
   #checked(row: Row): Span {
-    checkSize(this.#request.table, row)
-    return spanOf(encodeRow(this.#types, row))
+    const encoded = encodeRow(this.#types, row)
+    if (encoded.length > limits.rowBytesMax) throw tooLarge(this.#request.table, row, encoded.length)
+    return spanOf(encoded)
   }
 
   #heldBytes({ start, end }: Span): number {
@@ -200,12 +201,10 @@ function recordOf({ kind, row }: Change<Span>, old: Version, index: number, coun
 }
 
 /** Parts and aggregates add up to rows that no request could bring. */
-function checkSize({ schema }: Table, row: Row): void {
-  const bytes = sizeOfAll(row)
-  if (bytes <= limits.rowBytesMax) return
+function tooLarge({ schema }: Table, row: Row, bytes: number): SluiceError {
   const largest =
     schema.columns[row.reduce<number>((most, value, i) => (sizeOf(value) > sizeOf(row[most] ?? null) ? i : most), 0)]
-  throw new SluiceError(
+  return new SluiceError(
     'invalid-rows',
     `a row would have ${bytes} bytes with what is there, at most ${limits.rowBytesMax} are allowed: its largest column is ${quoted(largest?.name ?? '')}`,
     { facts: { column: largest?.name } },

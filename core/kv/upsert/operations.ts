@@ -3,7 +3,9 @@
  * its own, because the `+U` that follows it says what the row is then.
  */
 import type { Batch, ColumnData } from '../../format/arrow/column.ts'
-import type { Span } from '../../kernel/bytes.ts'
+import { lengthOfSpan, type Span } from '../../kernel/bytes.ts'
+import { SluiceError } from '../../kernel/errors.ts'
+import { limits } from '../../kernel/limits.ts'
 import type { NamedPart } from '../../log/append/appender.ts'
 import { changes, opColumn } from '../../model/changelog.ts'
 import type { Table } from '../../model/table.ts'
@@ -29,7 +31,7 @@ export interface KeyedRows extends NamedPart {
   readonly targets: WrittenColumns | undefined
 }
 
-/** `batches`: the table's columns in their order, then `__op` where rows have one. Errors: `invalid-rows`: a key that cannot be one. */
+/** `batches`: the table's columns in their order, then `__op` where rows have one. Errors: `invalid-rows`: a key that cannot be one, a row that is too large. */
 export function operationsOf(table: Table, batches: readonly Batch[], kind: Operation['kind']): readonly Operation[] {
   const form = keyFormOf(table)
   const width = table.schema.columns.length
@@ -42,8 +44,19 @@ export function operationsOf(table: Table, batches: readonly Batch[], kind: Oper
       const op = ops?.[i] ?? null
       if (op === changes.updateBefore) continue
       const own = op === null ? kind : op === changes.delete ? 'delete' : 'upsert'
+      if (lengthOfSpan(row) > limits.rowBytesMax) throw tooLarge(lengthOfSpan(row))
       operations.push({ kind: own, key: keys[i] as string, row })
     }
   }
   return operations
 }
+
+/** As it is kept a row may be larger than as it came: a boolean in a list is a byte. */
+const tooLarge = (bytes: number): SluiceError =>
+  new SluiceError(
+    'invalid-rows',
+    `a row takes ${bytes} bytes under its key, at most ${limits.rowBytesMax} are allowed: make it smaller`,
+    {
+      facts: { limit: 'rowBytesMax', bytes },
+    },
+  )
