@@ -31,7 +31,10 @@ export async function takeLease(world: World, table: Table, at: BucketRef, id: s
       ...(left.length > 0 && { remove: left.map(leaseAttribute) }),
       condition: { is: 'equal', path: 'v', value: seen.version },
     } as const
-    const item = await decide(world, update, decodeKvItem, (found) => found.leases.has(id))
+    const item = await decide(world, update, decodeKvItem, (found) => found.leases.has(id)).catch(async (error) => {
+      await dropLease(world, table, at, id).catch(runsOut)
+      throw error
+    })
     if (item !== undefined) return { ...item, manifest, upTo, rows }
   }
   throw new SluiceError('unavailable', `the snapshot of bucket ${at.bucket} keeps changing: try again`)
@@ -70,6 +73,9 @@ export async function dropLease(world: World, table: Table, at: BucketRef, id: s
     condition: { is: 'exists', path: leaseAttribute(id) },
   })
 }
+
+/** A lease that could not be given back runs out by itself. */
+export const runsOut = (): void => undefined
 
 function tooManyScans(bucket: number, { leases }: KvItem, now: number): SluiceError {
   const first = Math.min(...[...leases.values()].map(({ until }) => until))

@@ -1,11 +1,16 @@
 /** Scans by page: at one offset through everything that goes on meanwhile, and holding little more than a page. */
 import { expect, test } from 'vitest'
+import { MemoryItems } from '../../stores/items/memory.ts'
 import { present } from '../kernel/assert.ts'
+import { SluiceError } from '../kernel/errors.ts'
 import { limits } from '../kernel/limits.ts'
 import { collect } from '../log/collect.ts'
 import { retain } from '../log/keep/retain.ts'
 import { unpartitioned } from '../model/partition.ts'
 import type { Table } from '../model/table.ts'
+import type { Update, UpdateResult } from '../ports/items.ts'
+import type { ByteRange } from '../ports/objects.ts'
+import { readKvItem } from './item.ts'
 import type { ScanPlace } from './scan.ts'
 import {
   CountedObjects,
@@ -163,4 +168,75 @@ test('a lease that is gone is not brought back by the end of its scan', async ()
   await kv.dropScan(table, at, lease)
   await kv.endScan(table, at, lease)
   await expect(kv.scan(table, at, place, { rowsMax: 7, bytesMax: 1 << 20 })).rejects.toMatchObject({ code: 'gone' })
+})
+
+const down = (effect: 'none' | 'unknown'): SluiceError => new SluiceError('unavailable', 'the store is down', { effect })
+
+class FailingObjects extends CountedObjects {
+  isDown = false
+
+  override async read(key: string, range?: ByteRange): Promise<Uint8Array> {
+    if (this.isDown) throw down('none')
+    return super.read(key, range)
+  }
+}
+
+class FailingItems extends MemoryItems {
+  isDown = false
+  lostAcks = 0
+
+  override async update(update: Update): Promise<UpdateResult> {
+    if (this.isDown) throw down('none')
+    const result = await super.update(update)
+    if (this.lostAcks === 0) return result
+    this.lostAcks -= 1
+    throw down('unknown')
+  }
+}
+
+/** Two rows, of which one lies in a run and one in the changelog alone. */
+async function failing() {
+  const objects = new FailingObjects()
+  const items = new FailingItems()
+  const world = testWorld({ objects, items })
+  const table = await keyedTable(world)
+  const writer = testKv(world)
+  for (const k of ['a', 'b']) {
+    doneOf(await writer.kv.upsert(table, upsertOf(table, [[k, 1n, null]])))
+    if (k === 'a') await foldNow(world, writer, table)
+  }
+  /** In a process that knows nothing. */
+  const page = (place?: ScanPlace) => testKv(world).kv.scan(table, at, place, { rowsMax: 1, bytesMax: 1 << 20 })
+  const leases = async () => [...((await readKvItem(world, table.tableId, { partition: '', bucket: 0 }))?.leases.keys() ?? [])]
+  return { objects, items, page, leases }
+}
+
+test('a first page that fails gives its place back, and a later one keeps it', async () => {
+  const { objects, page, leases } = await failing()
+  const { place } = await page()
+  objects.isDown = true
+  for (const each of [undefined, place]) await expect(page(each)).rejects.toMatchObject({ code: 'unavailable' })
+  objects.isDown = false
+  expect(await leases()).toEqual([place?.lease])
+  expect((await page(place)).rows).toHaveLength(1)
+})
+
+test('a first page fails as it did when its place cannot be given back', async () => {
+  const { objects, items, page, leases } = await failing()
+  const read = objects.read.bind(objects)
+  objects.read = async () => {
+    items.isDown = true
+    throw new SluiceError('internal', 'the first failure')
+  }
+  await expect(page()).rejects.toMatchObject({ message: 'the first failure' })
+  objects.read = read
+  items.isDown = false
+  expect(await leases()).toHaveLength(1)
+})
+
+test('a place that was taken unknowingly is given back', async () => {
+  const { items, page, leases } = await failing()
+  items.lostAcks = 5
+  await expect(page()).rejects.toMatchObject({ effect: 'unknown' })
+  expect([items.lostAcks, await leases()]).toEqual([0, []])
 })

@@ -1,7 +1,7 @@
 /**
  * Scanning a bucket: its live rows in key order, at one offset, a part at a time. The first part leases the snapshot that it reads, so
- * that neither its runs nor the changelog behind it go away (lease.ts). Once the lease has run out there are no more rows (`gone`),
- * never other ones.
+ * that neither its runs nor the changelog behind it go away (lease.ts); where that part fails nobody knows of the lease, so it is given
+ * back. Once the lease has run out there are no more rows (`gone`), never other ones.
  */
 import type { Snapshot } from '../format/items/kv.ts'
 import type { RunRecord } from '../format/run/block.ts'
@@ -16,7 +16,7 @@ import type { KvCache } from './cache.ts'
 import { readKvItem } from './item.ts'
 import { heldBytes, ownState, RowDecoder } from './keep.ts'
 import { keyFormOf } from './key.ts'
-import { takeLease } from './lease.ts'
+import { dropLease, runsOut, takeLease } from './lease.ts'
 import { isThere, type LookupContext } from './lookup.ts'
 import { recordsOf, runsOf } from './snapshot.ts'
 import { inLists, live, merged, type Sorted } from './sorted.ts'
@@ -68,10 +68,26 @@ export async function scanBucket(
   table: Table,
   at: BucketRef,
   place: ScanPlace | undefined,
+  request: ScanRequest,
+): Promise<ScanPart> {
+  if (place !== undefined) return readPart(context, table, await resumeScan(context, table, at, place), request)
+  const scan = await beginScan(context, table, at)
+  if (scan === undefined) return { rows: [], place: undefined, bytes: 0, isDone: true }
+  try {
+    return await readPart(context, table, scan, request)
+  } catch (error) {
+    await dropLease(context.world, table, at, scan.place.lease).catch(runsOut)
+    throw error
+  }
+}
+
+async function readPart(
+  context: ScanContext,
+  table: Table,
+  scan: Scan,
   { rowsMax, bytesMax, select }: ScanRequest,
 ): Promise<ScanPart> {
-  const scan = place === undefined ? await beginScan(context, table, at) : await resumeScan(context, table, at, place)
-  if (scan === undefined) return { rows: [], place: undefined, bytes: 0, isDone: true }
+  const tail = await tailOf(context, table, scan)
   const rows: { key: string; row: Row }[] = []
   let looked = 0
   let last = ''
@@ -79,7 +95,7 @@ export async function scanBucket(
   const decoder = new RowDecoder(context.log, table)
   const width = table.schema.columns.length
   try {
-    for await (const records of inChunks(liveRecords(context, table, scan))) {
+    for await (const records of inChunks(liveRecords(context, table, scan, tail))) {
       await decoder.learn(records)
       const decoded = records.map((record) => decoder.decode(record))
       const isWanted = select?.(decoded)
@@ -102,9 +118,9 @@ export async function scanBucket(
 }
 
 interface Scan {
+  readonly at: BucketRef
   readonly place: ScanPlace
   readonly snapshot: Snapshot
-  readonly tail: Tail
 }
 
 /** Undefined: the bucket has no rows, or its partition is gone. */
@@ -117,20 +133,18 @@ async function beginScan(context: ScanContext, table: Table, at: BucketRef): Pro
   const item = await takeLease(world, table, at, lease, head.start)
   // Folded since we read the head, the snapshot is of a later offset: then of that one.
   const end = item.upTo > head.end ? item.upTo : head.end
-  const place = { lease, at: end, after: undefined }
-  return { place, snapshot: item, tail: await tailOf(context, table, at, item, place) }
+  return { at, place: { lease, at: end, after: undefined }, snapshot: item }
 }
 
 async function resumeScan(context: ScanContext, table: Table, at: BucketRef, place: ScanPlace): Promise<Scan> {
   const item = await readKvItem(context.world, table.tableId, idOf(at))
   const lease = item?.leases.get(place.lease)
   if (lease === undefined || lease.until < context.world.clock.now()) throw expired()
-  return { place, snapshot: lease, tail: await tailOf(context, table, at, lease, place) }
+  return { at, place, snapshot: lease }
 }
 
 /** Of the changelog between the snapshot and the scan's offset; kept, because every part needs it. */
-function tailOf(context: ScanContext, table: Table, at: BucketRef, snapshot: Snapshot, place: ScanPlace): Promise<Tail> {
-  const { world, log, cache } = context
+function tailOf({ world, log, cache }: ScanContext, table: Table, { at, place, snapshot }: Scan): Promise<Tail> {
   return cache.get(`scan#${table.tableId}#${place.lease}#${table.schema.schemaId}`, async () => {
     const tail = new Tail(snapshot.upTo, world.random)
     const head = await readHead(world, table.tableId, idOf(at))
@@ -140,7 +154,7 @@ function tailOf(context: ScanContext, table: Table, at: BucketRef, snapshot: Sna
   })
 }
 
-async function* liveRecords({ world, cache }: ScanContext, table: Table, { place, snapshot, tail }: Scan): Sorted {
+async function* liveRecords({ world, cache }: ScanContext, table: Table, { place, snapshot }: Scan, tail: Tail): Sorted {
   const reading = { objects: world.objects, cache, tableId: table.tableId }
   const from = place.after === undefined ? '' : `${place.after}\u0000`
   const stored = recordsOf(reading, await runsOf(reading, snapshot), { from, to: undefined })

@@ -10,6 +10,7 @@ import { utf8 } from '../../core/kernel/bytes.ts'
 import { SluiceError } from '../../core/kernel/errors.ts'
 import { limits } from '../../core/kernel/limits.ts'
 import { mapAtOnce } from '../../core/kernel/parallel.ts'
+import { runsOut } from '../../core/kv/lease.ts'
 import type { ScanPlace, ScanRequest } from '../../core/kv/scan.ts'
 import { batchOf, type Row } from '../../core/kv/values.ts'
 import { bucketsIn } from '../../core/log/buckets.ts'
@@ -75,7 +76,37 @@ interface Taken {
 /** Of the rows in memory, about, as a scan counts them: JSON may be larger. */
 const pageBytesMax = 2 * 1024 * 1024
 
+/** A scan that a page has read of. */
+interface Used {
+  readonly at: BucketRef
+  readonly lease: string
+  /** It began in this page. */
+  readonly isNew: boolean
+}
+
+/** What began in the page and no cursor names, nobody can go on with; that of an older cursor is there for whoever repeats the request. */
 async function pageReply(world: FunctionWorld, table: Table, query: Query, wants: string): Promise<Reply> {
+  const used: Used[] = []
+  const giveBack = (ended: readonly Used[]) =>
+    mapAtOnce(ended, bucketsAtOnce, ({ at, lease, isNew }) =>
+      (isNew ? world.kv.dropScan(table, at, lease) : world.kv.endScan(table, at, lease)).catch(runsOut),
+    )
+  const page = await readPage(world, table, { query, wants, used }).catch(async (error) => {
+    await giveBack(used.filter(({ isNew }) => isNew))
+    throw error
+  })
+  await giveBack(used.filter(({ lease }) => lease !== page.lease))
+  return page.reply
+}
+
+interface PageRequest {
+  readonly query: Query
+  readonly wants: string
+  /** The scans are added to it, also where the page fails. */
+  readonly used: Used[]
+}
+
+async function readPage(world: FunctionWorld, table: Table, { query, wants, used }: PageRequest): Promise<Page> {
   const columns = columnsNamed(table, query.columns === undefined ? undefined : columnNames(query.columns))
   const request = requestOf(table, query, wants)
   const buckets = await bucketsOf(world, table)
@@ -83,7 +114,6 @@ async function pageReply(world: FunctionWorld, table: Table, query: Query, wants
   let index = cursor === undefined ? 0 : indexOf(buckets, cursor)
   let place = cursor !== undefined && index >= 0 && isAt(buckets[index], cursor) ? cursor.place : undefined
   const taken: Taken[] = []
-  const used: { readonly at: BucketRef; readonly lease: string; readonly isNew: boolean }[] = []
   let bytes = 0
   for (; index < buckets.length && taken.length < request.rowsMax && bytes < pageBytesMax; index++) {
     const at = present(buckets[index], 'a bucket of the table')
@@ -101,17 +131,14 @@ async function pageReply(world: FunctionWorld, table: Table, query: Query, wants
   }
   const next = buckets[index]
   const rest = next === undefined ? undefined : encodeScanCursor({ ...placeOf(table, next), place })
-  const { reply, lease: goesOn } = answer(table, columns, taken, { cursor: rest, lease: place?.lease }, wants)
-  // What began here and no cursor names, nobody can go on with; that of an older cursor is there for whoever repeats the request.
-  const ended = used.filter(({ lease }) => lease !== goesOn)
-  await mapAtOnce(ended, bucketsAtOnce, ({ at, lease, isNew }) =>
-    (isNew ? world.kv.dropScan(table, at, lease) : world.kv.endScan(table, at, lease)).catch(runsOut),
-  )
-  return reply
+  return answer(table, columns, taken, { cursor: rest, lease: place?.lease }, wants)
 }
 
-/** A lease that could not be given back runs out by itself. */
-const runsOut = (): void => undefined
+interface Page {
+  readonly reply: Reply
+  /** That its cursor names. */
+  readonly lease: string | undefined
+}
 
 interface Rest {
   readonly cursor: string | undefined
@@ -119,13 +146,7 @@ interface Rest {
   readonly lease: string | undefined
 }
 
-function answer(
-  table: Table,
-  columns: readonly Column[],
-  taken: readonly Taken[],
-  rest: Rest,
-  wants: string,
-): { readonly reply: Reply; readonly lease: string | undefined } {
+function answer(table: Table, columns: readonly Column[], taken: readonly Taken[], rest: Rest, wants: string): Page {
   const batch = answerBatch(
     table,
     columns,
