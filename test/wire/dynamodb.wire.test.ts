@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { itemStoreCases } from '../../core/ports/items.case.ts'
 import { openDynamo } from '../../stores/items/dynamodb.ts'
@@ -22,9 +24,16 @@ describe('DynamoDB over the wire', () => {
   })
 
   test('a time-out of a write leaves its outcome unknown', async () => {
-    const items = openDynamo(table, { ...options, requestMsMax: 1 })
+    const sockets = new Set<Socket>()
+    const silent = createServer((socket) => sockets.add(socket)).listen(0, '127.0.0.1')
+    await once(silent, 'listening')
+    const { port } = silent.address() as AddressInfo
+    const items = openDynamo(table, { ...options, endpoint: `http://127.0.0.1:${port}`, requestMsMax: 50 })
     await expect(items.create(item)).rejects.toMatchObject({ code: 'unavailable', effect: 'unknown', action: 'retry' })
     await expect(items.get(item.key)).rejects.toMatchObject({ code: 'unavailable', effect: 'none' })
+    items.close()
+    for (const socket of sockets) socket.destroy()
+    silent.close()
   })
 
   test('an absent table stops, with a reason', async () => {
