@@ -166,7 +166,7 @@ async function unmarkIndex(world: World, table: Table, at: BucketId, head: Head,
     find: '  if (isLakeBehind(table, altered)) more.push(tierMark(world, altered))\n',
     replace: '  void isLakeBehind\n  void tierMark\n',
     scenario: 'tier',
-    seedsMax: 300,
+    seedsMax: 900,
   },
   {
     id: 'AL2',
