@@ -15,6 +15,13 @@ export class Meter {
     this.#counters.set(name, (this.#counters.get(name) ?? 0) + count)
   }
 
+  /** What was added, which then counts no more: for one who adds it elsewhere. */
+  take(): Readonly<Record<string, number>> {
+    const all = Object.fromEntries(this.#counters)
+    this.#counters.clear()
+    return all
+  }
+
   answered(call: string, status: number, ms: number): void {
     const key = `call="${call}",status="${status}"`
     const found = this.#answered.get(key)

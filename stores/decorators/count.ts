@@ -40,6 +40,17 @@ export class Counts {
     return Object.fromEntries([...this.#values].sort(([a], [b]) => (a < b ? -1 : 1)))
   }
 
+  addAll(amounts: Readonly<Record<string, number>>): void {
+    for (const [name, amount] of Object.entries(amounts)) this.add(name as CountName, amount)
+  }
+
+  /** All, which then count no more. */
+  take(): Readonly<Record<string, number>> {
+    const all = this.all()
+    this.#values.clear()
+    return all
+  }
+
   /** The requests alone: `items.update=1, objects.create=1`. */
   header(): string {
     return Object.entries(this.all())
