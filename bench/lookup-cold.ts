@@ -52,7 +52,7 @@ export function lookupCold({ rounds, progress }: BenchOptions): Promise<readonly
         },
       }
     }
-    const most = { 'item reads': 4, 'item waves': 2, 'object reads': 5, 'object waves': 2 }
+    const most = { 'item reads': 4, 'item waves': 2, 'object reads': 5, 'object waves': 1 }
     const reports: Report[] = []
     for (const [mode, state] of states) {
       await child({ mode })

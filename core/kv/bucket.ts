@@ -5,7 +5,7 @@
  */
 
 import type { Head } from '../format/items/head.ts'
-import type { KvItem, Snapshot } from '../format/items/kv.ts'
+import type { Snapshot } from '../format/items/kv.ts'
 import type { KeyState } from '../format/run/block.ts'
 import { textAfter } from '../format/run/text.ts'
 import { present } from '../kernel/assert.ts'
@@ -16,12 +16,13 @@ import { readHead } from '../log/head/birth.ts'
 import type { Reading } from '../log/read/reading.ts'
 import { type BucketRef, idOf } from '../model/partition.ts'
 import type { Table } from '../model/table.ts'
+import { type Ahead, readAhead } from './ahead.ts'
 import type { KvCache } from './cache.ts'
 import { findKeys } from './find.ts'
 import { readKvItem } from './item.ts'
 import { type Keep, Kept } from './keep.ts'
 import { keyFormOf } from './key.ts'
-import { recordsOf, runsOf, type SnapshotReading, superseded } from './snapshot.ts'
+import { learnRuns, readsAtOnce, recordsOf, runsOf, type SnapshotReading, superseded } from './snapshot.ts'
 import { inLists, merged } from './sorted.ts'
 import { type Committed, readTail, Tail } from './tail.ts'
 
@@ -72,15 +73,15 @@ export class KvBucket {
   }
 
   /** The snapshot where none is known yet, to be read beside the head. */
-  async readAhead(table: Table): Promise<KvItem | undefined> {
-    return this.#known === undefined ? readKvItem(this.#kv.reading.world, table.tableId, idOf(this.#at)) : undefined
+  async readAhead(table: Table): Promise<Ahead | undefined> {
+    return this.#known === undefined ? readAhead(this.#kv.reading.world, table.tableId, idOf(this.#at)) : undefined
   }
 
-  /** Brings the state to the head's end or past it. `item`: of `readAhead`. Errors: `changed`, those of the stores. */
-  catchUp(table: Table, head: Head | undefined, item?: KvItem): Promise<void> {
+  /** Brings the state to the head's end or past it. `ahead`: of `readAhead`, with keys that are looked for then. Errors: `changed`, those of the stores. */
+  catchUp(table: Table, head: Head | undefined, ahead?: Ahead, sought: readonly string[] = []): Promise<void> {
     return this.#alone(async () => {
-      await this.#load(table, head, item)
-      const manifest = this.#manifestAhead(table, head)
+      await this.#load(table, head, ahead)
+      const runs = this.#runsAhead(table, head, ahead === undefined ? [] : sought)
       // The commit that it is inside may lie past the end that the caller knows.
       let seen = this.#isTorn ? await readHead(this.#kv.reading.world, table.tableId, idOf(this.#at)) : head
       for (let attempt = 1; seen !== undefined && this.#tail.end < seen.end; attempt++) {
@@ -98,7 +99,7 @@ export class KvBucket {
           seen = await readHead(this.#kv.reading.world, table.tableId, idOf(this.#at))
         }
       }
-      await manifest
+      await runs
       this.#pin()
     })
   }
@@ -238,23 +239,29 @@ export class KvBucket {
     return this.#known !== undefined && this.#known.tail.end !== this.#wholeTo
   }
 
-  async #load(table: Table, head: Head | undefined, item: KvItem | undefined): Promise<void> {
+  async #load(table: Table, head: Head | undefined, ahead: Ahead | undefined): Promise<void> {
     const isDue = this.#commits >= limits.foldAtReferences || this.tailBytes > limits.foldAtBytes * 2
     if (this.#known !== undefined && !isDue) return
-    await this.#refresh(table, head, item)
+    await this.#refresh(table, head, ahead)
   }
 
-  /** Into the cache while the changelog is read. Whoever looks into the runs meets the error, if there is one. */
-  async #manifestAhead(table: Table, head: Head | undefined): Promise<void> {
+  /** Into the cache while the changelog is read, with where few keys may lie. Whoever looks into the runs meets the error, if there is one. */
+  async #runsAhead(table: Table, head: Head | undefined, sought: readonly string[]): Promise<void> {
     const { snapshot, tail } = present(this.#known, 'a bucket that was loaded')
     if (head === undefined || tail.end >= head.end) return
-    await runsOf(this.#snapshots(table), snapshot).catch(() => undefined)
+    const reading = this.#snapshots(table)
+    try {
+      const runs = await runsOf(reading, snapshot)
+      if (sought.length <= readsAtOnce)
+        await findKeys(reading, runs, { keys: sought, sought: [...sought.keys()] }, async () => undefined)
+    } catch {}
   }
 
   /** The newest snapshot, of which the tail need not repeat what it has. One read before the head may lie behind the log's start. */
-  async #refresh(table: Table, head?: Head, ahead?: KvItem): Promise<void> {
-    const isUsable = ahead !== undefined && head !== undefined && ahead.upTo >= head.start
-    const item = isUsable ? ahead : await readKvItem(this.#kv.reading.world, table.tableId, idOf(this.#at))
+  async #refresh(table: Table, head?: Head, ahead?: Ahead): Promise<void> {
+    const isUsable = ahead !== undefined && head !== undefined && ahead.item.upTo >= head.start
+    const item = isUsable ? ahead.item : await readKvItem(this.#kv.reading.world, table.tableId, idOf(this.#at))
+    if (isUsable && ahead.runs !== undefined) learnRuns(this.#snapshots(table), ahead.item, ahead.runs)
     this.#commits = 0
     const before = this.#known
     if (item === undefined && before !== undefined) return

@@ -4,7 +4,13 @@ import { MemoryItems } from '../../stores/items/memory.ts'
 import { MemoryObjects } from '../../stores/objects/memory.ts'
 import { findTable } from '../catalog/tables.ts'
 import { batchOf } from '../format/arrow/batch.case.ts'
+import { manifestCopyKey } from '../format/items/manifest-copy.ts'
 import { present } from '../kernel/assert.ts'
+import { dropTable } from '../log/drop.ts'
+import { unpartitioned } from '../model/partition.ts'
+import type { Table } from '../model/table.ts'
+import type { World } from '../ports/world.ts'
+import { putManifestCopy } from './ahead.ts'
 import { KvCache } from './cache.ts'
 import { levelLimits } from './fold/levels.ts'
 import { readKvItem } from './item.ts'
@@ -31,18 +37,10 @@ class Waves {
   }
 }
 
-test('a cold lookup reads three items in two waves, and in two more the tail beside the manifest, then one block of each run', async () => {
-  const stores = { objects: new MemoryObjects(), items: new MemoryItems() }
-  const world = testWorld(stores)
-  const table = await keyedTable(world)
-  const writer = testKv(world)
-  const rows = Array.from({ length: 2_000 }, (_, i) => [`k${i}`, BigInt(i), 'x'.repeat(60)] as const)
-  await writer.kv.upsert(table, upsertOf(table, rows))
-  await foldNow(world, writer, table, levelLimits)
-  await writer.kv.upsert(table, upsertOf(table, [['k7', 700n, 'new']]))
-
+/** Of whom reads are counted. */
+function counted(stores: Stores) {
   const [objects, items] = [new Waves(), new Waves()]
-  const cold = testWorld({
+  const world = testWorld({
     objects: Object.assign(Object.create(stores.objects) as MemoryObjects, {
       read: (key: string, range?: { start: number; end: number }) => objects.in(() => stores.objects.read(key, range)),
     }),
@@ -51,20 +49,46 @@ test('a cold lookup reads three items in two waves, and in two more the tail bes
       query: (...asked: Parameters<MemoryItems['query']>) => items.in(() => stores.items.query(...asked)),
     }),
   })
+  return { objects, items, world }
+}
+
+interface Stores {
+  readonly objects: MemoryObjects
+  readonly items: MemoryItems
+}
+
+/** Two thousand rows in a snapshot, and one behind it. */
+async function folded(): Promise<{ readonly stores: Stores; readonly world: World; readonly table: Table }> {
+  const stores = { objects: new MemoryObjects(), items: new MemoryItems() }
+  const world = testWorld(stores)
+  const table = await keyedTable(world)
+  const writer = testKv(world)
+  const rows = Array.from({ length: 2_000 }, (_, i) => [`k${i}`, BigInt(i), 'x'.repeat(60)] as const)
+  await writer.kv.upsert(table, upsertOf(table, rows))
+  await foldNow(world, writer, table, levelLimits)
+  await writer.kv.upsert(table, upsertOf(table, [['k7', 700n, 'new']]))
+  return { stores, world, table }
+}
+
+const bucket = { partition: '', bucket: 0 }
+
+test('a cold lookup reads four items in two waves, and the tail and one block of each run in one', async () => {
+  const { stores } = await folded()
+  const { objects, items, world: cold } = counted(stores)
   const found = present(await findTable(cold, 'd', 't'), 'the table')
   const keys = batchOf(found.schema.columns.slice(0, 1), [['k1234']])
   const { kv } = testKv(cold)
   const { rows: answer } = await kv.lookup(found, keys, { stale: false, bytesMax: 1 << 20 })
   expect(answer.map(plainOf)).toEqual([['k1234', 1234n, 'x'.repeat(60)]])
-  expect([items.reads, items.waves]).toEqual([3, 2])
-  expect([objects.reads, objects.waves]).toEqual([3, 2])
+  expect([items.reads, items.waves]).toEqual([4, 2])
+  expect([objects.reads, objects.waves]).toEqual([2, 1])
   // Who comes again reads the meta, which then says where a key is not.
   const asked = (key: string) =>
     kv.lookup(found, batchOf(found.schema.columns.slice(0, 1), [[key]]), { stale: true, bytesMax: 1 << 20 })
   await asked('k1999')
-  expect([objects.reads, objects.waves]).toEqual([5, 4])
+  expect([objects.reads, objects.waves]).toEqual([4, 3])
   await asked('k1999x')
-  expect([objects.reads, objects.waves]).toEqual([5, 4])
+  expect([objects.reads, objects.waves]).toEqual([4, 3])
 })
 
 const apart = { ...levelLimits, level0RunsMin: 99, level0RunsMax: 99 }
@@ -90,7 +114,6 @@ test('in runs that overlap a cold lookup finds the newest row, in one wave, and 
   const item = present(await readKvItem(world, table.tableId, { partition: '', bucket: 0 }), 'the snapshot')
   const reading = { objects: stores.objects, cache: new KvCache(1), tableId: table.tableId }
   expect((await runsOf(reading, item)).map(({ level }) => level)).toEqual([0, 0, 0, 0])
-  const objects = new Waves()
   for (const [key, row] of [
     ['k1', 1n],
     ['k1000', 2n],
@@ -98,16 +121,41 @@ test('in runs that overlap a cold lookup finds the newest row, in one wave, and 
     ['k1500', undefined],
     ['k99999', undefined],
   ] as const) {
-    const cold = testWorld({
-      ...stores,
-      objects: Object.assign(Object.create(stores.objects) as MemoryObjects, {
-        read: (name: string, range?: { start: number; end: number }) => objects.in(() => stores.objects.read(name, range)),
-      }),
-    })
-    const before = objects.waves
+    const { objects, world: cold } = counted(stores)
     const keys = batchOf(table.schema.columns.slice(0, 1), [[key]])
     const { rows } = await testKv(cold).kv.lookup(table, keys, { stale: false, bytesMax: 1 << 20 })
     expect(rows.map((each) => each?.[1])).toEqual([row])
-    expect(objects.waves - before).toBe(key === 'k99999' ? 1 : 2)
+    expect(objects.waves).toBe(key === 'k99999' ? 0 : 1)
   }
+})
+
+async function coldLookup(stores: Stores, table: Table, key: string) {
+  const { objects, world } = counted(stores)
+  const keys = batchOf(table.schema.columns.slice(0, 1), [[key]])
+  const { rows } = await testKv(world).kv.lookup(table, keys, { stale: false, bytesMax: 1 << 20 })
+  return { v: rows[0]?.[1], waves: objects.waves }
+}
+
+test.each([
+  ['of an older manifest', { o: { value: '00/000000000001-0123456789abcdef' } }],
+  ['that is damaged', { b: { value: new Uint8Array(40) } }],
+])('a copy of a manifest %s is not looked at, and the next fold brings a new one', async (_, set) => {
+  const { stores, world, table } = await folded()
+  await stores.items.update({ key: manifestCopyKey(table.tableId, bucket), set })
+  expect(await coldLookup(stores, table, 'k1234')).toEqual({ v: 1234n, waves: 2 })
+  await foldNow(world, testKv(world), table, levelLimits)
+  expect(await coldLookup(stores, table, 'k1234')).toEqual({ v: 1234n, waves: 1 })
+})
+
+test('a copy of a manifest gives way to newer ones alone, and none comes to a table that is gone', async () => {
+  const { stores, world, table } = await folded()
+  const key = manifestCopyKey(table.tableId, bucket)
+  const there = await stores.items.get(key)
+  const at = { ...bucket, partition: unpartitioned }
+  await putManifestCopy(world, table, at, { name: 'late', version: 0n, bytes: new Uint8Array(1) })
+  expect(await stores.items.get(key)).toEqual(there)
+  await stores.items.delete(key)
+  await dropTable(world, 'd', 't')
+  await putManifestCopy(world, table, at, { name: 'late', version: 9n, bytes: new Uint8Array(1) })
+  expect(await stores.items.get(key)).toBeUndefined()
 })

@@ -5,7 +5,7 @@
  */
 import { objectKey } from '../format/items/entry.ts'
 import { decodeRunBlocks, type KeyState, type RunBlock } from '../format/run/block.ts'
-import { partOf } from '../format/run/guide.ts'
+import { partOf, partsBytesMax } from '../format/run/guide.ts'
 import type { RunRef } from '../format/run/manifest.ts'
 import { mapAtOnce } from '../kernel/parallel.ts'
 import { type Memory, memoryOf } from '../log/read/memory.ts'
@@ -32,7 +32,7 @@ interface Part {
 const idOf = ({ object, range: { start, end } }: Part): string => `${object}#${start}-${end}`
 
 /** Of all parts that are read at once. What sixteen buckets read at once is a quarter of the budget at most. */
-const partsBytesMax = ({ bytesMax }: KvCache): number => Math.min(1024 * 1024, bytesMax / (4 * 16))
+const bytesAtOnceMax = ({ bytesMax }: KvCache): number => Math.min(partsBytesMax, bytesMax / (4 * 16))
 
 /**
  * Newest first: where the keys lie by the guides, if one wave reads all of it. Undefined: it is more, or has to be read of a run that was
@@ -60,7 +60,7 @@ function partsFor(
       }
     }
     parts.push(...own.values())
-    if (parts.length > readsAtOnce || bytes > partsBytesMax(cache)) return undefined
+    if (parts.length > readsAtOnce || bytes > bytesAtOnceMax(cache)) return undefined
   }
   if (!parts.every((part) => isAtHand(cache, idOf(part)) || !wasLookedInto(cache, part.object))) return undefined
   // Before anything is waited for, so that of many who come at once one is the first.

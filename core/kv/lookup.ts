@@ -59,7 +59,7 @@ export async function lookup(
 ): Promise<LookedUp<Row | undefined>> {
   const form = keyFormOf(table, keys.fields)
   const texts = rowsOf(keys).map((row) => keyOf(form, row))
-  return inBuckets(context, table, { keys, texts, missing: undefined }, options, (bucket, own, keep) =>
+  return inBuckets(context, table, { keys, texts, areWhole: true, missing: undefined }, options, (bucket, own, keep) =>
     bucket.find(table, own, keep),
   )
 }
@@ -86,7 +86,7 @@ export async function lookupPrefix(
   const { rows, buckets } = await inBuckets<readonly (Row | undefined)[]>(
     context,
     table,
-    { keys, texts, missing: [] },
+    { keys, texts, areWhole: false, missing: [] },
     options,
     (bucket, own, keep) => bucket.findPrefixes(table, own, options.rowsMax, keep),
   )
@@ -97,6 +97,8 @@ interface Sought<T> {
   readonly keys: Batch
   /** Key or prefix of each. */
   readonly texts: readonly string[]
+  /** They are keys. */
+  readonly areWhole: boolean
   /** What is answered where nothing is. */
   readonly missing: T
 }
@@ -111,7 +113,7 @@ type Find<T> = (
 async function inBuckets<T>(
   context: LookupContext,
   table: Table,
-  { keys, texts, missing }: Sought<T>,
+  { keys, texts, areWhole, missing }: Sought<T>,
   { stale, columns, bytesMax }: LookupOptions,
   find: Find<T>,
 ): Promise<LookedUp<T>> {
@@ -124,7 +126,9 @@ async function inBuckets<T>(
     const sought = [...own.keys()]
     const timesOf = (i: number): number => own.get(sought[i] as string)?.length ?? 1
     const keep = keepAnswers(context.log, table, { room, timesOf, ...(asked && { asked }) })
-    const found = await inBucket(context, table, place, stale, (bucket) => find(bucket, sought, keep))
+    const found = await inBucket(context, table, place, { stale, ahead: areWhole ? sought : [] }, (bucket) =>
+      find(bucket, sought, keep),
+    )
     if (found === undefined) return
     for (const [i, text] of sought.entries()) for (const row of own.get(text) ?? []) rows[row] = found.kept[i] ?? missing
     buckets.push({ partition: place.partition, bucket: place.bucket, offset: found.end })
@@ -174,7 +178,7 @@ async function inBucket<T>(
   context: LookupContext,
   table: Table,
   place: { readonly partition: string; readonly bucket: number },
-  stale: boolean,
+  { stale, ahead }: { readonly stale: boolean; readonly ahead: readonly string[] },
   work: (bucket: KvBucket) => Promise<T>,
 ): Promise<T | undefined> {
   const partition = await partitionNamed(context.log, table, place.partition)
@@ -182,25 +186,26 @@ async function inBucket<T>(
   const at = { partition, bucket: place.bucket }
   return context.buckets.use(table, at, async (bucket) => {
     const isKnown = stale && bucket.end !== undefined
-    if (!isKnown && (await bringToEnd(context, table, at, bucket)) === 'gone') return undefined
+    if (!isKnown && (await bringToEnd(context, table, at, bucket, ahead)) === 'gone') return undefined
     return work(bucket)
   })
 }
 
-/** Of its head as it is now. `gone`: the partition was dropped. Errors: `not-found`: the table was. */
+/** Of its head as it is now. `sought`: keys that are looked for then. `gone`: the partition was dropped. Errors: `not-found`: the table was. */
 export async function bringToEnd(
   { world, log }: LookupContext,
   table: Table,
   at: BucketRef,
   bucket: KvBucket,
+  sought: readonly string[] = [],
 ): Promise<'there' | 'gone'> {
-  const [head, item] = await Promise.all([readHead(world, table.tableId, idOf(at)), bucket.readAhead(table)])
+  const [head, ahead] = await Promise.all([readHead(world, table.tableId, idOf(at)), bucket.readAhead(table)])
   if (head?.open !== true && !(await isThere(world, table, at.partition))) {
     if (at.partition.id !== '') log.partitionsKnown.forget(table, at.partition.name)
     return 'gone'
   }
   if (head !== undefined) log.memos.learn(table.tableId, idOf(at), head)
-  await bucket.catchUp(table, head, item)
+  await bucket.catchUp(table, head, ahead, sought)
   return 'there'
 }
 

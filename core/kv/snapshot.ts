@@ -41,6 +41,12 @@ export async function runsOf(reading: SnapshotReading, { manifest }: Snapshot): 
   )
 }
 
+/** What is known of the snapshot's manifest is not read. */
+export function learnRuns(reading: SnapshotReading, { manifest }: Snapshot, value: readonly RunRef[]): void {
+  if (manifest === undefined) return
+  void reading.cache.get(objectKey(reading.tableId, manifest.object), async () => ({ value, bytes: 4 * manifest.bytes }))
+}
+
 /** A block in which keys may lie. */
 interface BlockPlace {
   readonly run: RunRef

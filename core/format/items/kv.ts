@@ -115,8 +115,12 @@ function decodeSnapshot(a: Attributes): Snapshot {
   }
 }
 
+/** Of an object of the table. */
+export const nameOf = ({ directory, label, random, inline }: ObjectPlace): string =>
+  `${directory.toString(16).padStart(2, '0')}/${label}-${random}${inline ? 'i' : ''}`
+
 const encodeRef = ({ object, bytes, crc }: ManifestRef): ItemValue => ({
-  o: `${object.directory.toString(16).padStart(2, '0')}/${object.label}-${object.random}${object.inline ? 'i' : ''}`,
+  o: nameOf(object),
   n: BigInt(bytes),
   c: BigInt(crc),
 })

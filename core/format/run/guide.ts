@@ -23,6 +23,8 @@ export const noGuide: Guide = { keys: [], starts: [] }
 const guidesBytesMax = 64 * 1024
 /** What parts are joined up to: more would take longer to read than to ask twice. */
 const partBytesMost = 128 * 1024
+/** Of all parts that a reader who has the manifest alone reads at once. */
+export const partsBytesMax = 1024 * 1024
 const partBytesLeast = 32 * 1024
 /** Where the first block of a run begins. */
 export const firstBlockAt = 8
@@ -55,13 +57,17 @@ export const guideBytes = ({ keys }: Guide): number => keys.reduce((sum, { lengt
 export function withGuidesBounded<T extends { readonly guide: Guide }>(runs: readonly T[]): readonly T[] {
   let bounded = runs
   for (let bytes = partBytesLeast; bytesOf(bounded) > guidesBytesMax && bytes <= partBytesMost; bytes *= 2)
-    bounded = runs.map((run) => ({ ...run, guide: coarser(run.guide, bytes) }))
+    bounded = withParts(runs, bytes)
   let left = guidesBytesMax
   return bounded.map((run) => {
     left -= guideBytes(run.guide)
     return left >= 0 ? run : { ...run, guide: noGuide }
   })
 }
+
+/** The same runs, their guides with parts of so many bytes and a block. */
+export const withParts = <T extends { readonly guide: Guide }>(runs: readonly T[], partBytes: number): readonly T[] =>
+  runs.map((run) => ({ ...run, guide: coarser(run.guide, partBytes) }))
 
 const bytesOf = (runs: readonly { readonly guide: Guide }[]): number =>
   runs.reduce((sum, { guide }) => sum + guideBytes(guide), 0)

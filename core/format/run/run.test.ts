@@ -5,6 +5,7 @@ import { bytesOfSpan, concat, spanOf } from '../../kernel/bytes.ts'
 import { isSluiceError } from '../../kernel/errors.ts'
 import { labelOf } from '../../kernel/ids.ts'
 import { decodeRunBlock, decodeRunBlocks, type RunRecord } from './block.ts'
+import { briefManifest } from './brief.ts'
 import { guideBytes, noGuide, partOf, withGuidesBounded } from './guide.ts'
 import { decodeManifest, encodeManifest, type RunRef } from './manifest.ts'
 import { decodeRunMeta, type EncodedRun, RunWriter } from './run.ts'
@@ -103,6 +104,41 @@ test('the guides of a manifest are bounded, their parts too, and those of the fi
     expect(runs.slice(without).every((run) => run.guide.keys.length === 0) || without < 0).toBe(true)
     expect(without < 0 ? count : without).toBeGreaterThanOrEqual(Math.min(count, 30))
     expect(withGuidesBounded(runs)).toEqual(runs)
+  }
+})
+
+test('a brief manifest has the same runs in 8 KiB, its parts few enough to be read at once, or there is none', () => {
+  const keys = Array.from({ length: 1_024 }, (_, i) => `k${String(i).padStart(8, '0')}`)
+  const guide = { keys: keys.slice(1), starts: keys.slice(1).map((_, i) => 8 + 16_400 * (i + 1)) }
+  const runsOf = (levels: readonly number[]): readonly RunRef[] =>
+    levels.map((level, i) => ({
+      level,
+      object: { label: labelOf(1), random: String(i).padStart(16, '0'), inline: false, directory: 0 },
+      bytes: 16_400 * 1_024 + 100,
+      metaStart: 8 + 16_400 * 1_024,
+      records: 9,
+      deleted: 1,
+      first: 'a',
+      last: 'z',
+      guide,
+    }))
+  for (const [levels, has] of [
+    [[], true],
+    [[0], true],
+    [[0, 0, 1, 1], true],
+    [[0, 0, 0, 0, 1, 1, 1], false],
+    [Array.from({ length: 12 }, () => 0), false],
+    [Array.from({ length: 400 }, () => 1), false],
+  ] as const) {
+    const runs = runsOf(levels)
+    const bytes = briefManifest(runs)
+    expect(bytes !== undefined).toBe(has)
+    if (bytes === undefined) continue
+    expect(bytes.length).toBeLessThanOrEqual(8 * 1_024)
+    const brief = decodeManifest(bytes, 'a copy')
+    expect(brief.map((run) => ({ ...run, guide }))).toEqual(runs)
+    const parts = brief.map((run) => partOf(run, 'k00000500')).reduce((sum, { start, end }) => sum + end - start, 0)
+    expect(parts).toBeLessThanOrEqual(1_024 * 1_024)
   }
 })
 

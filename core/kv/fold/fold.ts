@@ -6,7 +6,8 @@
  */
 import { findTable } from '../../catalog/tables.ts'
 import type { Head } from '../../format/items/head.ts'
-import type { KvItem } from '../../format/items/kv.ts'
+import { type KvItem, nameOf } from '../../format/items/kv.ts'
+import { briefManifest } from '../../format/run/brief.ts'
 import type { RunRef } from '../../format/run/manifest.ts'
 import { dropMarks, putMark } from '../../jobs/marks.ts'
 import { isSluiceError } from '../../kernel/errors.ts'
@@ -23,6 +24,7 @@ import { type BucketRef, idOf } from '../../model/partition.ts'
 import type { Table } from '../../model/table.ts'
 import type { Job } from '../../ports/queue.ts'
 import type { World } from '../../ports/world.ts'
+import { putManifestCopy } from '../ahead.ts'
 import { KvCache } from '../cache.ts'
 import { readKvItem } from '../item.ts'
 import { keyFormOf } from '../key.ts'
@@ -154,11 +156,20 @@ async function foldClaimed(run: FoldRun, at: BucketRef, head: Head, claimed: KvI
         mine = merged
       }
     }
+    if (mine !== undefined && mine.version > claimed.version) await copyManifest(run, at, mine, reading)
   } catch (error) {
     if (isSluiceError(error, 'not-found') || isSluiceError(error, 'offset-out-of-range')) return undefined
     throw error
   }
   return mine
+}
+
+/** Once for all that a fold publishes: an older copy is no copy of the newest manifest, and nobody takes it for that. */
+async function copyManifest({ world, table }: FoldRun, at: BucketRef, mine: KvItem, reading: SnapshotReading): Promise<void> {
+  const { manifest, version } = mine
+  const bytes = briefManifest(await runsOf(reading, mine))
+  if (manifest !== undefined && bytes !== undefined)
+    await putManifestCopy(world, table, at, { name: nameOf(manifest.object), version, bytes })
 }
 
 async function foldSlice(

@@ -197,6 +197,15 @@ export const keyedBugs: readonly PlantedBug[] = [
     seedsMax: 100,
   },
   {
+    id: 'V17b',
+    what: 'a copy of a manifest is taken for the newest one, whichever it is of',
+    file: 'core/kv/ahead.ts',
+    find: 'copy?.name === nameOf(item.manifest.object)',
+    replace: 'copy?.name !== nameOf(item.manifest.object).slice(1)',
+    scenario: 'keyed',
+    seedsMax: 100,
+  },
+  {
     id: 'V18',
     what: 'a turn that nobody heeds: who is far away loses every race',
     file: 'core/log/head/turn.ts',
