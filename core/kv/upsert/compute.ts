@@ -44,11 +44,15 @@ export class Touched {
   }
 }
 
+/** No object more than one a row: a group has many. */
 interface Version {
   readonly row: Span | undefined
-  /** Of the record that wrote the row: an offset, or, in this group, its place. */
-  readonly origin: { readonly offset: bigint } | { readonly index: number }
+  /** Place of the record that wrote the row in this group; `elsewhere`: it stands at `offset`. */
+  readonly index: number
+  readonly offset: bigint
 }
+
+const elsewhere = -1
 
 /** In the columns of the log. */
 export interface LogRecord {
@@ -87,13 +91,14 @@ export class BucketChanges {
    */
   take(member: Member, touched: readonly Touched[]): Taken {
     const { room } = this.#request
-    const before: (readonly [Touched, Version | undefined])[] = []
+    const changed: Touched[] = []
+    const before: (Version | undefined)[] = []
     const records: LogRecord[] = []
     const after = this.#afterOf(member)
     let rows = 0
     let taken = 0
     const undo = (): void => {
-      for (const [key, version] of before.toReversed()) key.current = version
+      for (let i = changed.length - 1; i >= 0; i--) (changed[i] as Touched).current = before[i]
       room.give(taken)
     }
     try {
@@ -103,19 +108,21 @@ export class BucketChanges {
         const next = after(operation, old.row)
         const done = changesOf(this.#image, old.row, next)
         if (done.length === 0) continue
-        const more = done.reduce((sum, { row }) => sum + this.#heldBytes(row), 0)
+        let more = 0
+        for (const { row } of done) more += this.#heldBytes(row)
         room.take(more)
         taken += more
         for (const change of done) records.push(recordOf(change, old, this.#records + records.length, done.length))
         rows += Number(next !== undefined) - Number(old.row !== undefined)
-        before.push([key, key.current])
-        key.current = { row: next, origin: { index: this.#records + records.length - 1 } }
+        changed.push(key)
+        before.push(key.current)
+        key.current = { row: next, index: this.#records + records.length - 1, offset: 0n }
       }
     } catch (error) {
       undo()
       throw error
     }
-    for (const [key] of before) this.#changed.add(key)
+    for (const key of changed) this.#changed.add(key)
     this.#records += records.length
     this.#rows += rows
     return {
@@ -132,8 +139,8 @@ export class BucketChanges {
     const { schemaId } = this.#request.table.schema
     const keys: Effects['keys'][number][] = []
     for (const { key, current } of this.#changed)
-      if (current !== undefined && 'index' in current.origin)
-        keys.push({ key, index: current.origin.index, schemaId, row: current.row })
+      if (current !== undefined && current.index !== elsewhere)
+        keys.push({ key, index: current.index, schemaId, row: current.row })
     return { keys, rows: BigInt(this.#rows) }
   }
 
@@ -145,9 +152,12 @@ export class BucketChanges {
     const conform = conformOf(own.schema, table.schema)
     const isSame = own.schema.schemaId === table.schema.schemaId
     const valuesOf = (row: Span): Row => conform(decodeRow(ownTypes, bytesOfSpan(row)))
+    const asked = {
+      upsert: { kind: 'upsert', ...(targets && { targets }) },
+      delete: { kind: 'delete', ...(targets && { targets }) },
+    } as const
     return ({ kind, row }, old) => {
-      const operation = { kind, ...(targets && { targets }) }
-      switch (this.#merger.decide(old !== undefined, operation)) {
+      switch (this.#merger.decide(old !== undefined, asked[kind])) {
         case 'old':
           return old
         case 'gone':
@@ -156,7 +166,7 @@ export class BucketChanges {
           return isSame ? row : this.#checked(valuesOf(row))
         case 'merged': {
           const before = old && decodeRow(this.#types, bytesOfSpan(old))
-          const merged = this.#merger.merge(before, { ...operation, row: valuesOf(row) }, draw)
+          const merged = this.#merger.merge(before, { ...asked[kind], row: valuesOf(row) }, draw)
           return merged === before ? old : merged && this.#checked(merged)
         }
       }
@@ -185,7 +195,7 @@ export class BucketChanges {
       const conform = conformOf(schema, table.schema)
       row = spanOf(encodeRow(this.#types, conform(decodeRow(types, bytesOfSpan(row)))))
     }
-    return { row, origin: { offset } }
+    return { row, index: elsewhere, offset }
   }
 }
 
@@ -195,8 +205,7 @@ export class BucketChanges {
  */
 function recordOf({ kind, row }: Change<Span>, old: Version, index: number, count: number): LogRecord {
   const isRetraction = kind === '-U' || kind === '-D' || (kind === '+U' && count === 1 && old.row !== undefined)
-  const { origin } = old
-  const prev = !isRetraction ? null : 'index' in origin ? BigInt(origin.index - index) : origin.offset
+  const prev = !isRetraction ? null : old.index === elsewhere ? old.offset : BigInt(old.index - index)
   return { row, code: codes[kind], prev }
 }
 
