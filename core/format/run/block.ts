@@ -86,19 +86,27 @@ export class RunBlock {
 
   /** Its row lies in the block. */
   at(index: number): RunRecord {
-    const at = this.#place(index)
-    const keyLength = this.#view.getUint16(at, true)
-    const rowAt = at + fixedBytes + keyLength
-    const rowEnd = rowAt + this.#view.getUint32(at + 15, true)
-    if (rowEnd > this.#placesAt) throw new RangeError('a record ends outside')
-    const isDeleted = this.#view.getUint8(at + 2) === 1
+    const { start, keyEnd, end } = this.#bounds(index)
     return {
-      key: textOf(this.#bytes, at + fixedBytes, rowAt),
-      schemaId: this.#view.getUint32(at + 3, true),
-      offset: this.#view.getBigUint64(at + 7, true),
-      row: isDeleted ? undefined : { bytes: this.#bytes, start: rowAt, end: rowEnd },
-      stored: { bytes: this.#bytes, start: at, end: rowEnd },
+      key: textOf(this.#bytes, start + fixedBytes, keyEnd),
+      schemaId: this.#view.getUint32(start + 3, true),
+      offset: this.#view.getBigUint64(start + 7, true),
+      row: this.#row(start, keyEnd, end),
+      stored: { bytes: this.#bytes, start, end },
     }
+  }
+
+  #bounds(index: number): { readonly start: number; readonly keyEnd: number; readonly end: number } {
+    const start = this.#place(index)
+    const keyEnd = start + fixedBytes + this.#view.getUint16(start, true)
+    const end = keyEnd + this.#view.getUint32(start + 15, true)
+    if (end > this.#placesAt) throw new RangeError('a record ends outside')
+    return { start, keyEnd, end }
+  }
+
+  #row(start: number, keyEnd: number, end: number): Span | undefined {
+    const isDeleted = this.#view.getUint8(start + 2) === 1
+    return isDeleted ? undefined : { bytes: this.#bytes, start: keyEnd, end }
   }
 
   /** All records from this index on. */
@@ -120,9 +128,16 @@ export class RunBlock {
     return low
   }
 
-  find(key: string): RunRecord | undefined {
+  /** Its row lies in the block. */
+  find(key: string): KeyState | undefined {
     const index = this.lowerBound(key)
-    return index < this.count && this.#compare(index, key) === 0 ? this.at(index) : undefined
+    if (index === this.count || this.#compare(index, key) !== 0) return undefined
+    const { start, keyEnd, end } = this.#bounds(index)
+    return {
+      schemaId: this.#view.getUint32(start + 3, true),
+      offset: this.#view.getBigUint64(start + 7, true),
+      row: this.#row(start, keyEnd, end),
+    }
   }
 
   #place(index: number): number {
