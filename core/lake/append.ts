@@ -22,7 +22,6 @@ import {
 } from './iceberg/manifest.ts'
 import {
   appendSnapshot,
-  appendSummary,
   currentSnapshot,
   decodeMetadata,
   type EmptyMetadata,
@@ -35,6 +34,7 @@ import {
 import { type PartitionSpec, partitionSpec } from './iceberg/partition-spec.ts'
 import { assignRowIds, type FormatVersion } from './iceberg/row-lineage.ts'
 import { type IcebergSchema, icebergSchema } from './iceberg/schema.ts'
+import { appendSummary, type FileCounts, totalsIn } from './iceberg/summary.ts'
 import { commitLakeItem, type LakeOutcome } from './item.ts'
 import { keyOfUri, lakeFolder, manifestKey, manifestListKey, pointsKey, publishedKey, stagedKey } from './layout.ts'
 import { createNew, readChecked } from './objects.ts'
@@ -108,30 +108,36 @@ export function planAppend(world: CommitWorld, table: Table, base: LakeBase, rou
   const { files, label, merge } = round
   assert(files.length > 0 && round.reached.size > 0, 'an append has rows')
   const snapshot = newSnapshot(world, table, base)
-  const keep = (bytes: Uint8Array) => named(manifestKey(table.tableId, label, random, bytes), bytes)
-  const placed = ({ key, bytes }: NewObject) => ({ ...snapshot, uri: objects.uri(key), bytes: bytes.length })
-  const manifest = keep(encodeManifest(files, { ...snapshot, random }))
-  const merged = merge && keep(encodeEntries(merge.entries, { ...snapshot, random }))
+  const bytes = encodeManifest(files, { ...snapshot, random })
+  const manifest = named(manifestKey(table.tableId, label, random, bytes), bytes)
+  const merged = merge && mergedManifest(world, table.tableId, merge, { ...snapshot, label })
   return planCommit(world, table, base, {
     ...snapshot,
     label,
     now: round.now,
     limits: round.limits,
-    objects: [...(merged ? [merged] : []), manifest],
+    objects: [...(merged ? [merged.object] : []), manifest],
     manifests: [
       ...base.manifests.filter((each) => hasFiles(each) && merge?.from.includes(each) !== true),
-      ...(merged && merge ? [listedManifest(merge.from, merge.entries, placed(merged))] : []),
-      manifestFile(files, placed(manifest)),
+      ...(merged ? [merged.listed] : []),
+      manifestFile(files, { ...snapshot, uri: objects.uri(manifest.key), bytes: manifest.bytes.length }),
     ],
     points: advancePoints(base.placed.points, round.reached, round.gone),
     touched: round.reached.keys(),
-    summary: appendSummary(base.metadata, {
-      files: files.length,
-      rows: files.reduce((sum, { rows }) => sum + BigInt(rows), 0n),
-      bytes: files.reduce((sum, { bytes }) => sum + BigInt(bytes), 0n),
-      partitions: listedTuples(files),
-    }),
+    summary: appendSummary(totalsIn(base.metadata), countsOf(files)),
   })
+}
+
+/** One manifest in the place of those of `merge`, and its entry of the list. Pure but for the random part of its name. */
+export function mergedManifest(
+  { objects, random }: CommitWorld,
+  tableId: string,
+  { from, entries }: Merge,
+  snapshot: NewSnapshot & { readonly label: Label },
+): { readonly object: NewObject; readonly listed: ManifestFile } {
+  const bytes = encodeEntries(entries, { ...snapshot, random })
+  const object = named(manifestKey(tableId, snapshot.label, random, bytes), bytes)
+  return { object, listed: listedManifest(from, entries, { ...snapshot, uri: objects.uri(object.key), bytes: bytes.length }) }
 }
 
 export type CommitWorld = Pick<World, 'objects' | 'random'>
@@ -245,13 +251,16 @@ export async function commitAppend(world: World, tableId: string, base: LakeBase
 /** A manifest of nothing but deleted files belongs to the snapshot that deleted them, and to none after it. */
 export const hasFiles = (manifest: ManifestFile): boolean => manifest.added_files_count + manifest.existing_files_count > 0
 
-/** So many partition tuples the files have. */
-export const listedTuples = (files: readonly DataFile[]): number =>
-  new Set(
+export const countsOf = (files: readonly DataFile[]): FileCounts => ({
+  files: files.length,
+  rows: files.reduce((sum, { rows }) => sum + BigInt(rows), 0n),
+  bytes: files.reduce((sum, { bytes }) => sum + BigInt(bytes), 0n),
+  partitions: new Set(
     files.map(({ partition, bucket }) =>
       [...partition.map((value) => value && Buffer.from(value).toString('hex')), bucket].join(),
     ),
-  ).size
+  ).size,
+})
 
 export const named = (key: string, bytes: Uint8Array): NewObject => ({ key, bytes })
 const refOf = ({ key, bytes }: NewObject): ObjectRef => ({ key, crc32: crc32(bytes) })

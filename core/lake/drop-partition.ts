@@ -17,7 +17,7 @@ import { type CommitPlan, commitAppend, type LakeBase, newSnapshot, planCommit, 
 import { externalPlace } from './external/table.ts'
 import { externalLake } from './external/target.ts'
 import { fileJudge } from './file-judge.ts'
-import { deleteSummary } from './iceberg/metadata.ts'
+import { deleteSummary, totalsIn } from './iceberg/summary.ts'
 import { claimLake, nextLabel, readLakeItem, releaseLake } from './item.ts'
 import { keyOfUri } from './layout.ts'
 import { readPoints } from './objects.ts'
@@ -99,6 +99,6 @@ async function planDrop(world: World, table: Table, partition: Partition, base: 
     manifests,
     points: advancePoints(base.placed.points, new Map(), new Set([partition.id])),
     touched: [],
-    summary: deleteSummary(base.metadata, counts),
+    summary: deleteSummary(totalsIn(base.metadata), counts),
   })
 }

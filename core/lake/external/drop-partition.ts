@@ -12,11 +12,12 @@ import type { Table } from '../../model/table.ts'
 import { fileJudge } from '../file-judge.ts'
 import type { ById, ManifestEntry, ManifestFile } from '../iceberg/manifest.ts'
 import { isOnly, type PartitionValue, partitionValues } from '../iceberg/partition-value.ts'
+import { deleteSummary } from '../iceberg/summary.ts'
 import { lakeFolder } from '../layout.ts'
 import { type ManifestJudge, takeOut } from '../take-out.ts'
 import { type ExternalTable, factsOf, keyBelow, nameOf } from './answer.ts'
 import type { ColumnsPlan } from './columns.ts'
-import { deletedSummary, type ExternalBase, type ExternalPlan, nextSnapshot, type PlanWorld, planChange } from './plan.ts'
+import { type ExternalBase, type ExternalPlan, nextSnapshot, type PlanWorld, planChange, totalsOf } from './plan.ts'
 import { type ExternalPlace, strangeField } from './table.ts'
 
 export interface DroppedPartition {
@@ -52,7 +53,7 @@ export async function planWithout(
     ...taken,
     points: advancePoints(placed.points, new Map(), new Set([partition.id])),
     touched: [],
-    summary: deletedSummary(external, taken.counts),
+    summary: deleteSummary(totalsOf(external), taken.counts),
     label,
     now,
     epoch,

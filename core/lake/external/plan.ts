@@ -11,11 +11,13 @@ import type { Table } from '../../model/table.ts'
 import type { CatalogChange } from '../../ports/lake-catalog.ts'
 import type { ObjectStore } from '../../ports/objects.ts'
 import type { World } from '../../ports/world.ts'
-import { hasFiles, listedTuples, type NewObject, named } from '../append.ts'
+import { countsOf, hasFiles, mergedManifest, type NewObject, named } from '../append.ts'
 import { type DataFile, encodeManifest, encodeManifestList, type ManifestFile, manifestFile } from '../iceberg/manifest.ts'
-import { type FileCounts, randomSnapshotId } from '../iceberg/metadata.ts'
+import { randomSnapshotId } from '../iceberg/metadata.ts'
 import { assignRowIds } from '../iceberg/row-lineage.ts'
+import { appendSummary, noTotals } from '../iceberg/summary.ts'
 import { manifestKey, manifestListKey, pointsKey } from '../layout.ts'
+import type { Merge } from '../upkeep/merge.ts'
 import type { ExternalTable } from './answer.ts'
 import { pointsCrcProperty, pointsProperty, pointsSequenceProperty } from './points.ts'
 
@@ -42,6 +44,8 @@ export interface ExternalRound {
   readonly reached: Points
   readonly gone: ReadonlySet<string>
   readonly label: Label
+  /** Of manifests of the base; undefined: they stay as they are. */
+  readonly merge: Merge | undefined
   /** ms since 1970 */
   readonly now: number
 }
@@ -51,7 +55,7 @@ export function planExternal(
   world: PlanWorld,
   { tableId }: Table,
   base: ExternalBase,
-  { files, reached, gone, label, now, epoch }: ExternalRound & { readonly epoch: bigint },
+  { files, reached, gone, label, merge, now, epoch }: ExternalRound & { readonly epoch: bigint },
 ): ExternalPlan {
   const { objects, random } = world
   const { table, placed, manifests } = base
@@ -62,13 +66,18 @@ export function planExternal(
   const bytes = encodeManifest(files, { ...context, snapshotId: next.snapshotId })
   const manifest = { key: manifestKey(tableId, label, random, bytes), bytes }
   const listed = manifestFile(files, { uri: objects.uri(manifest.key), bytes: bytes.length, spec, schema, ...next })
+  const merged = merge && mergedManifest(world, tableId, merge, { schema, spec, formatVersion, ...next, label })
   return planChange(world, tableId, base, {
     ...next,
-    manifests: [...manifests.filter(hasFiles), listed],
-    objects: [manifest],
+    manifests: [
+      ...manifests.filter((each) => hasFiles(each) && merge?.from.includes(each) !== true),
+      ...(merged ? [merged.listed] : []),
+      listed,
+    ],
+    objects: [...(merged ? [merged.object] : []), manifest],
     points: advancePoints(placed.points, reached, gone),
     touched: reached.keys(),
-    summary: appendedSummary(table, files),
+    summary: appendSummary(totalsOf(table), countsOf(files)),
     label,
     now,
     epoch,
@@ -104,7 +113,7 @@ export interface ExternalChange {
 export function planChange(
   { objects, random }: PlanWorld,
   tableId: string,
-  { table, placed: before }: Pick<ExternalBase, 'table' | 'placed'>,
+  { table, placed: before, manifests: listed }: ExternalBase,
   change: ExternalChange,
 ): ExternalPlan {
   const { schema, spec, main, formatVersion } = table
@@ -132,7 +141,7 @@ export function planChange(
     'sequence-number': Number(sequence),
     'timestamp-ms': change.now,
     'manifest-list': objects.uri(list.key),
-    summary: { ...change.summary, ...properties, 'sluice.epoch': String(change.epoch) },
+    summary: { ...change.summary, ...manifestCounts(listed, change), ...properties, 'sluice.epoch': String(change.epoch) },
     'schema-id': schema['schema-id'],
     ...(rowIds && { 'first-row-id': rowIds.first, 'added-rows': rowIds.added }),
   }
@@ -159,51 +168,16 @@ export function planChange(
   }
 }
 
-function appendedSummary(table: ExternalTable, files: readonly DataFile[]): Record<string, string> {
-  const added = {
-    files: files.length,
-    rows: files.reduce((sum, each) => sum + BigInt(each.rows), 0n),
-    bytes: files.reduce((sum, each) => sum + BigInt(each.bytes), 0n),
-  }
-  return {
-    operation: 'append',
-    'added-data-files': String(added.files),
-    'added-records': String(added.rows),
-    'added-files-size': String(added.bytes),
-    'changed-partition-count': String(listedTuples(files)),
-    ...totals(table, added, 1n),
-  }
-}
+export const totalsOf = ({ main }: ExternalTable): Readonly<Record<string, string>> => main?.summary ?? noTotals
 
-export function deletedSummary(table: ExternalTable, deleted: FileCounts): Record<string, string> {
+/** In the words of Iceberg's own writers. */
+function manifestCounts(before: readonly ManifestFile[], { manifests, snapshotId }: ExternalChange): Record<string, string> {
+  const created = manifests.filter((each) => each.added_snapshot_id === snapshotId).length
+  const kept = new Set(manifests)
   return {
-    operation: 'delete',
-    'deleted-data-files': String(deleted.files),
-    'deleted-records': String(deleted.rows),
-    'removed-files-size': String(deleted.bytes),
-    'changed-partition-count': String(deleted.partitions),
-    ...totals(table, deleted, -1n),
-  }
-}
-
-/** Those that an engine did not say are left out: one that is wrong is worse. */
-function totals(
-  { main }: ExternalTable,
-  { files, rows, bytes }: Omit<FileCounts, 'partitions'>,
-  sign: 1n | -1n,
-): Record<string, string> {
-  const total = (name: string, change: bigint): Record<string, string> => {
-    const before = main === undefined ? '0' : (main.summary[name] ?? '')
-    const after = /^[0-9]{1,18}$/.test(before) ? BigInt(before) + sign * change : -1n
-    return after < 0n ? {} : { [name]: String(after) }
-  }
-  return {
-    ...total('total-records', rows),
-    ...total('total-files-size', bytes),
-    ...total('total-data-files', BigInt(files)),
-    ...total('total-delete-files', 0n),
-    ...total('total-position-deletes', 0n),
-    ...total('total-equality-deletes', 0n),
+    'manifests-created': String(created),
+    'manifests-kept': String(manifests.length - created),
+    'manifests-replaced': String(before.filter((each) => hasFiles(each) && !kept.has(each)).length),
   }
 }
 

@@ -23,6 +23,7 @@ import { type ColumnsPlan, planColumns } from './columns.ts'
 import { commitExternal } from './commit.ts'
 import { type DroppedPartition, planWithout } from './drop-partition.ts'
 import { layoutAt } from './layout.ts'
+import { planMerge } from './merge.ts'
 import { type ExternalBase, type ExternalPlan, planExternal } from './plan.ts'
 import { isBehind, pointsRef, samePoints, setBack, tableIdProperty } from './points.ts'
 import { type Remembered, readRemembered, rememberedObject } from './remembered.ts'
@@ -175,9 +176,10 @@ class External implements ExternalLake {
       fields: parquetFields(columns.fields),
       commit: async (mine, round) => {
         const { clock, random } = this.#world
-        const committed = await this.#commit(mine, over, async (now) =>
-          planExternal({ random, objects }, this.#table, now, { ...round, now: clock.now(), epoch: mine.epoch }),
-        )
+        const committed = await this.#commit(mine, over, async (now) => {
+          const merge = await planMerge(objects, this.#place, this.#table.tableId, now)
+          return planExternal({ random, objects }, this.#table, now, { ...round, merge, now: clock.now(), epoch: mine.epoch })
+        })
         return present(committed, 'a commit of rows')
       },
     }

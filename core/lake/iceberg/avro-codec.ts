@@ -3,36 +3,35 @@ import { crc32, inflateRawSync, zstdDecompressSync } from 'node:zlib'
 import { viewOf } from '../../kernel/bytes.ts'
 import { SluiceError } from '../../kernel/errors.ts'
 
-const blockBytesMax = 256 * 1024 * 1024
-
-export function expandBlock(codec: string, block: Uint8Array): Uint8Array {
+/** `bytesMax`: more is an error. */
+export function expandBlock(codec: string, block: Uint8Array, bytesMax: number): Uint8Array {
   switch (codec) {
     case 'null':
       return block
     case 'deflate':
-      return inflateRawSync(block, { maxOutputLength: blockBytesMax })
+      return inflateRawSync(block, { maxOutputLength: bytesMax })
     case 'zstandard':
-      return zstdDecompressSync(block, { maxOutputLength: blockBytesMax })
+      return zstdDecompressSync(block, { maxOutputLength: bytesMax })
     case 'snappy':
-      return expandSnappyBlock(block)
+      return expandSnappyBlock(block, bytesMax)
     default:
       throw new SluiceError('not-supported', `avro codec ${JSON.stringify(codec.slice(0, 40))}: use deflate, zstandard or snappy`)
   }
 }
 
 /** Raw Snappy, then the CRC-32 of what it expands to, big-endian. */
-function expandSnappyBlock(block: Uint8Array): Uint8Array {
+function expandSnappyBlock(block: Uint8Array, bytesMax: number): Uint8Array {
   if (block.length < 5) throw damaged('it is too short')
-  const bytes = expandSnappy(block.subarray(0, -4))
+  const bytes = expandSnappy(block.subarray(0, -4), bytesMax)
   if (viewOf(block).getUint32(block.length - 4) !== crc32(bytes)) throw damaged('its checksum differs')
   return bytes
 }
 
 /** Format description of Snappy, version of 2011-10-05. Every step uses up input, so hostile bytes end too. */
-export function expandSnappy(input: Uint8Array): Uint8Array {
+export function expandSnappy(input: Uint8Array, bytesMax: number): Uint8Array {
   const reader = { input, at: 0 }
   const length = readVarint(reader)
-  if (length > blockBytesMax) throw damaged(`it claims ${length} bytes`)
+  if (length > bytesMax) throw damaged(`it claims ${length} bytes`)
   const out = new Uint8Array(length)
   let end = 0
   while (reader.at < input.length) {

@@ -14,6 +14,12 @@ export function projection(to: unknown, from: unknown): Project {
   return project(to, found, { names, depth: 0 })
 }
 
+/** Whether `to` has a place for whatever a file written with `from` says: for each field of it, by id, one as wide or wider. */
+export function covers(to: unknown, from: unknown): boolean {
+  const names = new Map<string, Node>()
+  return isCovered(to, resolved(from, names), { names, depth: 0 })
+}
+
 type Node = { readonly [key: string]: unknown }
 
 interface Context {
@@ -62,6 +68,27 @@ function projectRecord(to: Node, from: Node, context: Context): Project {
     for (const { name, read } of parts) record[name] = read(value as Node)
     return record
   }
+}
+
+function isCovered(to: unknown, from: unknown, context: Context): boolean {
+  if (context.depth > depthMax) return false
+  const deeper = { ...context, depth: context.depth + 1 }
+  const inner = Array.isArray(to) ? withoutNull(to) : to
+  if (Array.isArray(from)) return isCovered(inner, withoutNull(from), deeper)
+  const wanted = kindOf(inner)
+  const given = kindOf(from, context.names)
+  if (wanted !== given) return (wanted === 'bytes' && given === 'fixed') || (wanted === 'long' && given === 'int')
+  if (wanted === 'fixed') return Number(nodeOf(from, context.names)['size']) <= Number(nodeOf(inner)['size'])
+  if (wanted === 'array') return isCovered(nodeOf(inner)['items'], nodeOf(from, context.names)['items'], deeper)
+  if (wanted !== 'record') return true
+  const places = new Map(fieldsOf(nodeOf(inner)).map((field) => [field['field-id'], field]))
+  const fields = fieldsOf(nodeOf(from, context.names))
+  // Each place is taken once, so that a hostile schema is not gone through again and again.
+  if (fields.length > places.size || new Set(fields.map((field) => field['field-id'])).size < fields.length) return false
+  return fields.every((field) => {
+    const place = places.get(field['field-id'])
+    return place !== undefined && isCovered(place['type'], field['type'], deeper)
+  })
 }
 
 /** Collects the types that have a name; a name stands for its type everywhere after. */

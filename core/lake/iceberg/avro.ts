@@ -8,7 +8,7 @@ import { utf8, utf8Text } from '../../kernel/bytes.ts'
 import { isSluiceError, SluiceError } from '../../kernel/errors.ts'
 import type { Random } from '../../kernel/random.ts'
 import { expandBlock } from './avro-codec.ts'
-import { projection } from './avro-projection.ts'
+import { covers, projection } from './avro-projection.ts'
 
 export interface AvroRecordSchema {
   readonly type: 'record'
@@ -52,17 +52,30 @@ export function isWrittenWith(schema: AvroRecordSchema, bytes: Uint8Array): bool
   return written === JSON.stringify(schema) && codec === 'deflate'
 }
 
+/** What files may still take of a process, together: each that is read takes its part. */
+export interface AvroRoom {
+  /** Expanded. */
+  bytes: number
+  records: number
+}
+
+const fileBytesMax = 256 * 1024 * 1024
+
 /** The records as `schema` says, whoever wrote the file. Whatever is wrong with the bytes is an `internal` error. */
-export function decodeAvroFile(schema: AvroRecordSchema, bytes: Uint8Array): unknown[] {
+export function decodeAvroFile(
+  schema: AvroRecordSchema,
+  bytes: Uint8Array,
+  room: AvroRoom = { bytes: fileBytesMax, records: Number.MAX_SAFE_INTEGER },
+): unknown[] {
   try {
-    return decodeFile(schema, Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length))
+    return decodeFile(schema, Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length), room)
   } catch (error) {
     if (isSluiceError(error)) throw error
     throw new SluiceError('internal', 'an avro file cannot be read', { cause: error })
   }
 }
 
-function decodeFile(schema: AvroRecordSchema, file: Buffer): unknown[] {
+function decodeFile(schema: AvroRecordSchema, file: Buffer, room: AvroRoom): unknown[] {
   const { value: head, offset } = header.decode(file, 0)
   check(offset > 0 && magic.equals(head.magic), 'it does not begin with an avro header')
   const { type, project } = readerOf(schema, utf8Text(head.meta['avro.schema'] ?? utf8('')))
@@ -75,7 +88,10 @@ function decodeFile(schema: AvroRecordSchema, file: Buffer): unknown[] {
     const end = size.offset + size.value
     check(count.offset > 0 && size.offset > 0 && size.value >= 0 && end + 16 <= file.length, 'a block is cut')
     check(head.sync.equals(file.subarray(end, end + 16)), 'a block does not end with the sync marker')
-    const expanded = expandBlock(codec, file.subarray(size.offset, end))
+    const expanded = expandBlock(codec, file.subarray(size.offset, end), Math.max(1, room.bytes))
+    room.bytes -= expanded.length
+    room.records -= count.value
+    check(room.bytes >= 0 && room.records >= 0, 'it holds more than there is room for')
     const block = Buffer.from(expanded.buffer, expanded.byteOffset, expanded.length)
     let position = 0
     for (let i = 0; i < count.value; i++) {
@@ -87,6 +103,17 @@ function decodeFile(schema: AvroRecordSchema, file: Buffer): unknown[] {
     at = end + 16
   }
   return records
+}
+
+/** Whether the file says nothing for which `schema` has no place, so that reading it by that schema loses nothing. */
+export function isWithin(schema: AvroRecordSchema, bytes: Uint8Array): boolean {
+  const { 'avro.schema': written = '' } = avroMetadata(bytes) ?? {}
+  if (written.length > schemaLengthMax) return false
+  try {
+    return covers(schema, JSON.parse(written))
+  } catch {
+    return false
+  }
 }
 
 /** Ours as it is, anybody else's by field ids. */

@@ -5,10 +5,18 @@ import type { PartitionSpec } from './partition-spec.ts'
 import { avroType } from './partition-value.ts'
 import type { FormatVersion } from './row-lineage.ts'
 
+/** `ours`: what our files have; `whole`: all that the specification lets an engine say of a data file. */
+export type EntryForm = 'ours' | 'whole'
+
 /** Made once per form: compiling one costs more than encoding a manifest. `types`: Iceberg's, of the spec's values. */
-export function entrySchemaOf(spec: PartitionSpec, types: readonly string[], version: FormatVersion): AvroRecordSchema {
-  const form = JSON.stringify([spec.fields, types, version])
-  const schema = entrySchemas.get(form) ?? entrySchema(spec, types, version)
+export function entrySchemaOf(
+  spec: PartitionSpec,
+  types: readonly string[],
+  version: FormatVersion,
+  kind: EntryForm = 'ours',
+): AvroRecordSchema {
+  const form = JSON.stringify([spec.fields, types, version, kind])
+  const schema = entrySchemas.get(form) ?? entrySchema(spec, types, version, kind === 'whole' ? wholeFields : [])
   if (entrySchemas.size >= formsMax) entrySchemas.clear()
   entrySchemas.set(form, schema)
   return schema
@@ -48,7 +56,26 @@ function partitionFields(spec: PartitionSpec, types: readonly string[]): readonl
   return spec.fields.map((each, i) => optional(each['field-id'], names[i] ?? '', avroType(types[i] ?? '')))
 }
 
-const entrySchema = (spec: PartitionSpec, types: readonly string[], version: FormatVersion): AvroRecordSchema => ({
+/** Of engines' files alone. */
+const wholeFields: readonly AvroField[] = [
+  optional(108, 'column_sizes', byId(117, 118, 'long')),
+  optional(131, 'key_metadata', 'bytes'),
+  optional(132, 'split_offsets', { type: 'array', items: 'long', 'element-id': 133 }),
+  optional(135, 'equality_ids', { type: 'array', items: 'int', 'element-id': 136 }),
+  optional(143, 'referenced_data_file', 'string'),
+  optional(144, 'content_offset', 'long'),
+  optional(145, 'content_size_in_bytes', 'long'),
+]
+
+/** A file that says none of it. */
+export const nothingMore: Readonly<Record<string, null>> = Object.fromEntries(wholeFields.map(({ name }) => [name, null]))
+
+const entrySchema = (
+  spec: PartitionSpec,
+  types: readonly string[],
+  version: FormatVersion,
+  more: readonly AvroField[],
+): AvroRecordSchema => ({
   type: 'record',
   name: 'manifest_entry',
   fields: [
@@ -73,6 +100,7 @@ const entrySchema = (spec: PartitionSpec, types: readonly string[], version: For
         optional(128, 'upper_bounds', byId(129, 130, 'bytes')),
         optional(140, 'sort_order_id', 'int'),
         ...(version === 3 ? [optional(142, 'first_row_id', 'long')] : []),
+        ...more,
       ],
     }),
   ],

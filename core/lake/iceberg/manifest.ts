@@ -5,9 +5,9 @@
  */
 import { assert } from '../../kernel/assert.ts'
 import type { Random } from '../../kernel/random.ts'
-import { avroMetadata, decodeAvroFile, encodeAvroFile, isWrittenWith } from './avro.ts'
+import { type AvroRoom, avroMetadata, decodeAvroFile, encodeAvroFile, isWrittenWith } from './avro.ts'
 import type { ColumnMetrics } from './bounds.ts'
-import { entrySchemaOf, fileSchema, listSchemaOf, partitionNames } from './manifest-schema.ts'
+import { type EntryForm, entrySchemaOf, listSchemaOf, nothingMore, partitionNames } from './manifest-schema.ts'
 import type { PartitionSpec } from './partition-spec.ts'
 import {
   avroValue,
@@ -143,6 +143,8 @@ export interface ManifestEntry {
 }
 
 export interface ManifestDataFile {
+  /** 0: rows. */
+  readonly content: number
   readonly file_path: string
   /** By Avro's name of the field, as avsc has values. */
   readonly partition: Readonly<Record<string, unknown>>
@@ -173,9 +175,11 @@ export function encodeEntries(
 ): Uint8Array {
   const types = partitionTypes(spec, schema)
   const names = partitionNames(spec)
+  const form = entries.some(({ data_file }) => saysMore(data_file)) ? 'whole' : 'ours'
   const widened = entries.map((entry) => ({
     ...entry,
     data_file: {
+      ...nothingMore,
       ...entry.data_file,
       first_row_id: entry.data_file.first_row_id ?? null,
       partition: Object.fromEntries(
@@ -183,7 +187,7 @@ export function encodeEntries(
       ),
     },
   }))
-  return encodeAvroFile(entrySchemaOf(spec, types, formatVersion), widened, {
+  return encodeAvroFile(entrySchemaOf(spec, types, formatVersion, form), widened, {
     random,
     metadata: {
       schema: JSON.stringify(schema),
@@ -196,14 +200,28 @@ export function encodeEntries(
   })
 }
 
-/** Undefined for a file that was not written with the very schema of encodeEntries, for the columns that it says the table had. */
-export function decodeEntries(bytes: Uint8Array, spec: PartitionSpec): readonly ManifestEntry[] | undefined {
+function saysMore(file: object): boolean {
+  const said: Readonly<Record<string, unknown>> = { ...nothingMore, ...file }
+  return Object.keys(nothingMore).some((name) => said[name] !== null)
+}
+
+/** Undefined for a file that was not written with a very schema of encodeEntries, for the columns that it says the table had. */
+export function decodeEntries(bytes: Uint8Array, spec: PartitionSpec, room?: AvroRoom): readonly ManifestEntry[] | undefined {
   const { schema } = avroMetadata(bytes) ?? {}
   const types = schema === undefined ? undefined : knownTypes(spec, schema)
   if (types === undefined) return undefined
-  const written = [entrySchemaOf(spec, types, 2), entrySchemaOf(spec, types, 3)].find((each) => isWrittenWith(each, bytes))
-  return written && (decodeAvroFile(written, bytes) as ManifestEntry[])
+  const written = forms
+    .map(([version, form]) => entrySchemaOf(spec, types, version, form))
+    .find((each) => isWrittenWith(each, bytes))
+  return written && (decodeAvroFile(written, bytes, room) as ManifestEntry[])
 }
+
+const forms: readonly (readonly [FormatVersion, EntryForm])[] = [
+  [2, 'ours'],
+  [3, 'ours'],
+  [2, 'whole'],
+  [3, 'whole'],
+]
 
 function knownTypes(spec: PartitionSpec, schemaText: string): readonly string[] | undefined {
   try {
@@ -253,24 +271,6 @@ export function decodeManifests(bytes: Uint8Array): ManifestFile[] {
   const plain = listSchemaOf(2)
   return decodeAvroFile(isWrittenWith(plain, bytes) ? plain : listSchemaOf(3), bytes) as ManifestFile[]
 }
-
-/** What a manifest of any writer says of a file. */
-export interface ListedFile {
-  readonly status: number
-  readonly data_file: {
-    readonly content: number
-    readonly file_path: string
-    readonly file_format: string
-    readonly record_count: bigint
-    readonly first_row_id: bigint | null
-  }
-}
-
-export const decodeFiles = (bytes: Uint8Array): ListedFile[] => decodeAvroFile(fileSchema, bytes) as ListedFile[]
-
-/** The entries of any writer's manifest, as those of the table's columns now. */
-export const decodeForeignEntries = (bytes: Uint8Array, spec: PartitionSpec, schema: IcebergSchema): readonly ManifestEntry[] =>
-  decodeAvroFile(entrySchemaOf(spec, partitionTypes(spec, schema), 3), bytes) as ManifestEntry[]
 
 export const sortOrderId = 1
 

@@ -1,7 +1,6 @@
 import { expect, test } from 'vitest'
 import {
   appendSnapshot,
-  appendSummary,
   currentSnapshot,
   decodeMetadata,
   emptyMetadata,
@@ -11,6 +10,7 @@ import {
 } from './metadata.ts'
 import { partitionSpec } from './partition-spec.ts'
 import { icebergSchema } from './schema.ts'
+import { appendSummary, totalsIn } from './summary.ts'
 
 let drawn = 0
 const random = { bytes: (count: number) => new Uint8Array(count).fill(++drawn) }
@@ -43,7 +43,7 @@ const empty = () =>
   })
 
 function append(previous: TableMetadata | undefined, number: number, now = 1000): TableMetadata {
-  const summary = appendSummary(previous, { files: 2, rows: 10n, bytes: 100n, partitions: 1 })
+  const summary = appendSummary(totalsIn(previous), { files: 2, rows: 10n, bytes: 100n, partitions: 1 })
   return appendSnapshot(previous === undefined ? { metadata: empty() } : { metadata: previous, uri: `s3://b/v${number - 1}` }, {
     snapshotId: newSnapshotId(previous, random),
     sequence: BigInt(number),

@@ -160,9 +160,26 @@ export function joinSummaries(type: string, a: FieldSummary, b: FieldSummary): F
   }
   return {
     contains_null: a.contains_null || b.contains_null,
-    contains_nan: a.contains_nan === true || b.contains_nan === true,
+    contains_nan: eitherKnown(a.contains_nan, b.contains_nan),
     lower_bound: pick(a.lower_bound, b.lower_bound, -1),
     upper_bound: pick(a.upper_bound, b.upper_bound, 1),
+  }
+}
+
+/** Null: not known. */
+const eitherKnown = (a: boolean | null, b: boolean | null): boolean | null =>
+  a === true || b === true || (a === null || b === null ? null : false)
+
+/** Whether the bytes can bound a value of the type, as it is now or was when it was narrower. */
+export function isBound(type: string, { length }: Uint8Array): boolean {
+  switch (type) {
+    case 'string':
+    case 'binary':
+      return true
+    case 'boolean':
+      return length === 1
+    default:
+      return type.startsWith('decimal') ? length > 0 && length <= 16 : length === 4 || length === 8
   }
 }
 

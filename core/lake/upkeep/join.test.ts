@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import type { DataType } from '../../model/types.ts'
 import { intBound, longBound } from '../iceberg/bounds.ts'
 import type { ManifestDataFile, ManifestEntry } from '../iceberg/manifest.ts'
+import { nothingMore } from '../iceberg/manifest-schema.ts'
 import { partitionSpec } from '../iceberg/partition-spec.ts'
 import { icebergSchema } from '../iceberg/schema.ts'
 import { chooseJoins as choose, joinedFile, placeOf } from './join.ts'
@@ -19,6 +20,7 @@ function entry(
   }: Partial<Omit<ManifestDataFile, 'partition'>> & { bytes?: number; bucket?: number } = {},
 ): ManifestEntry {
   const data_file: ManifestDataFile = {
+    content: 0,
     file_path: fileOf(first),
     partition: { __bucket: bucket },
     record_count: BigInt(rows),
@@ -124,6 +126,8 @@ test('counts of a joined file are the sums, and its bounds the widest', () => {
     upper_bounds: [{ key: 4, value: intBound(7) }],
   })
   expect(joinedFile([a, b], { uri: 's3://b/joined.parquet', bytes: 99 }, types)).toEqual({
+    ...nothingMore,
+    content: 0,
     file_path: 's3://b/joined.parquet',
     first_row_id: null,
     partition: { __bucket: 0 },

@@ -8,7 +8,7 @@ import { assert } from '../../kernel/assert.ts'
 import { viewOf } from '../../kernel/bytes.ts'
 import type { DataType } from '../../model/types.ts'
 import type { ById, ManifestDataFile, ManifestEntry } from '../iceberg/manifest.ts'
-import { partitionNames } from '../iceberg/manifest-schema.ts'
+import { nothingMore, partitionNames } from '../iceberg/manifest-schema.ts'
 import type { PartitionSpec } from '../iceberg/partition-spec.ts'
 import { avroKey, partitionTypes } from '../iceberg/partition-value.ts'
 import { type IcebergSchema, offsetColumn } from '../iceberg/schema.ts'
@@ -89,6 +89,7 @@ export function joinedFile(
   assert(first !== undefined, 'a joined file has sources')
   return {
     ...first,
+    ...nothingMore,
     file_path: written.uri,
     file_size_in_bytes: BigInt(written.bytes),
     record_count: files.reduce((sum, { record_count }) => sum + record_count, 0n),

@@ -2,14 +2,16 @@
  * Manifests merged as commits go on (Iceberg's "commit.manifest-merge"), so that the list of a snapshot stays short: manifests of
  * like many rows gather in levels of ten, and ten of one level become one of the next. So each entry is copied once a level, the
  * list grows by ten with every tenfold of rows, and one commit copies at most `mergeBytesMax`. Entries keep the snapshot and the
- * sequence numbers that they had. Only manifests that are ours are merged, their bytes checked against their names.
+ * sequence numbers that they had. In a lake of ours only manifests that are ours are merged, their bytes checked against their names;
+ * external tables, whose engines say when and how much, read theirs by themselves (core/lake/external/merge.ts).
  */
 import { crc32 } from 'node:zlib'
 import { assert, present } from '../../kernel/assert.ts'
 import { SluiceError } from '../../kernel/errors.ts'
 import { mapAtOnce } from '../../kernel/parallel.ts'
 import type { ObjectStore } from '../../ports/objects.ts'
-import { decodeEntries, decodeForeignEntries, entryStatus, type ManifestEntry, type ManifestFile } from '../iceberg/manifest.ts'
+import { decodeForeignEntries } from '../iceberg/foreign-manifest.ts'
+import { decodeEntries, entryStatus, type ManifestEntry, type ManifestFile } from '../iceberg/manifest.ts'
 import type { PartitionSpec } from '../iceberg/partition-spec.ts'
 import { type FieldSummary, joinSummaries, partitionTypes } from '../iceberg/partition-value.ts'
 import { inheritRowIds } from '../iceberg/row-lineage.ts'
@@ -29,7 +31,13 @@ const mergedMin = 5
 export const mergeBytesMax = 4 * 1024 * 1024
 const readsAtOnce = 8
 
-/** Undefined where there is nothing to merge. Errors: `internal` where a manifest is damaged. */
+/** When manifests merge, and how much of them at once. */
+export interface MergeLimits extends Pick<UpkeepLimits, 'levelManifests'> {
+  /** Of the manifests that become one, default 4 MiB. */
+  readonly bytesMax?: number
+}
+
+/** Of a lake of ours. Undefined where there is nothing to merge. Errors: `internal` where a manifest is damaged. */
 export async function readMerge(
   objects: ObjectStore,
   tableId: string,
@@ -37,15 +45,19 @@ export async function readMerge(
   manifests: readonly ManifestFile[],
   limits: UpkeepLimits = upkeepLimits,
 ): Promise<Merge | undefined> {
-  const chosen = chooseMerge(
-    manifests.filter((each) => isOurs(each) && each.partition_spec_id === spec['spec-id'] && each.content === 0),
-    limits,
-  )
-  const read = await mapAtOnce(chosen, readsAtOnce, async (from) => ({
-    from,
-    entries: await readEntries(objects, tableId, spec, from),
-  }))
-  const merged = read.flatMap(({ from, entries }) => (entries === undefined ? [] : [{ from, entries }]))
+  const ours = manifests.filter((each) => isOurs(each) && each.partition_spec_id === spec['spec-id'] && each.content === 0)
+  return readChosen(ours, limits, (from) => readEntries(objects, tableId, spec, from))
+}
+
+/** `read`: the entries of one as they go into another; undefined: it stays as it is. */
+export async function readChosen(
+  manifests: readonly ManifestFile[],
+  limits: MergeLimits,
+  read: (from: ManifestFile) => Promise<readonly ManifestEntry[] | undefined>,
+): Promise<Merge | undefined> {
+  const chosen = chooseMerge(manifests, limits)
+  const found = await mapAtOnce(chosen, readsAtOnce, async (from) => ({ from, entries: await read(from) }))
+  const merged = found.flatMap(({ from, entries }) => (entries === undefined ? [] : [{ from, entries }]))
   if (merged.length < Math.min(mergedMin, limits.levelManifests)) return undefined
   return { from: merged.map(({ from }) => from), entries: merged.flatMap(({ entries }) => entries) }
 }
@@ -53,7 +65,7 @@ export async function readMerge(
 /** The newest of the lowest level that is full, as many as a commit may copy. `manifests`: in the order of their commits. */
 export function chooseMerge(
   manifests: readonly ManifestFile[],
-  { levelManifests }: UpkeepLimits = upkeepLimits,
+  { levelManifests, bytesMax = mergeBytesMax }: MergeLimits = upkeepLimits,
 ): readonly ManifestFile[] {
   const levels = new Map<number, ManifestFile[]>()
   for (const manifest of manifests) {
@@ -67,7 +79,7 @@ export function chooseMerge(
     let bytes = 0n
     for (const manifest of level.slice(-levelManifests).reverse()) {
       bytes += manifest.manifest_length
-      if (bytes <= mergeBytesMax) chosen.unshift(manifest)
+      if (bytes <= bytesMax) chosen.unshift(manifest)
     }
     if (chosen.length >= Math.min(mergedMin, levelManifests)) return chosen
   }
@@ -115,7 +127,7 @@ export function listedManifest(
   }
 }
 
-const isOurs = ({ manifest_path }: ManifestFile): boolean => manifestCrc(manifest_path) !== undefined
+export const isOurs = ({ manifest_path }: ManifestFile): boolean => manifestCrc(manifest_path) !== undefined
 
 /**
  * Those that are live, with the numbers that they inherit from the list. Undefined where another build or an engine wrote it, with
@@ -139,22 +151,28 @@ export async function readManifest(
   schema?: IcebergSchema,
 ): Promise<readonly ManifestEntry[] | undefined> {
   const bytes = await objects.read(key)
+  checkCrc(key, bytes)
+  const found = decodeEntries(bytes, spec) ?? (schema && decodeForeignEntries(bytes, spec, schema))
+  return found && liveEntries(found, manifest, key)
+}
+
+export function checkCrc(key: string, bytes: Uint8Array): void {
   const crc = manifestCrc(key)
   if (crc !== undefined && crc !== crc32(bytes)) {
     throw new SluiceError('internal', `${key} is damaged: its checksum differs`, { action: 'retry', facts: { key } })
   }
-  const found = decodeEntries(bytes, spec) ?? (schema && decodeForeignEntries(bytes, spec, schema))
-  const live = found?.filter(({ status }) => status !== entryStatus.deleted)
-  const entries =
-    live &&
-    inheritRowIds(live, manifest).map((entry) => ({
-      ...entry,
-      status: entryStatus.existing,
-      snapshot_id: entry.snapshot_id ?? manifest.added_snapshot_id,
-      sequence_number: entry.sequence_number ?? manifest.sequence_number,
-      file_sequence_number: entry.file_sequence_number ?? manifest.sequence_number,
-    }))
-  if (entries === undefined) return undefined
+}
+
+/** Those of a manifest that are live, as existing ones with what they inherit from the list. */
+export function liveEntries(found: readonly ManifestEntry[], manifest: ManifestFile, key: string): readonly ManifestEntry[] {
+  const live = found.filter(({ status }) => status !== entryStatus.deleted)
+  const entries = inheritRowIds(live, manifest).map((entry) => ({
+    ...entry,
+    status: entryStatus.existing,
+    snapshot_id: entry.snapshot_id ?? manifest.added_snapshot_id,
+    sequence_number: entry.sequence_number ?? manifest.sequence_number,
+    file_sequence_number: entry.file_sequence_number ?? manifest.sequence_number,
+  }))
   assert(
     rowsOf(entries) === manifest.added_rows_count + manifest.existing_rows_count,
     'a manifest has the rows that its list says',

@@ -5,12 +5,12 @@
  */
 import type { Label } from '../../kernel/ids.ts'
 import type { Table } from '../../model/table.ts'
-import { type CommitPlan, type CommitWorld, hasFiles, type LakeBase, named, newSnapshot, planCommit } from '../append.ts'
-import { encodeEntries, entryStatus, type ManifestDataFile, type ManifestEntry } from '../iceberg/manifest.ts'
-import { type FileCounts, replaceSummary, type TableMetadata } from '../iceberg/metadata.ts'
-import { manifestKey } from '../layout.ts'
+import { type CommitPlan, type CommitWorld, hasFiles, type LakeBase, mergedManifest, newSnapshot, planCommit } from '../append.ts'
+import { entryStatus, type ManifestDataFile, type ManifestEntry } from '../iceberg/manifest.ts'
+import type { TableMetadata } from '../iceberg/metadata.ts'
+import { type FileCounts, replaceSummary, totalsIn } from '../iceberg/summary.ts'
 import type { UpkeepLimits } from './limits.ts'
-import { listedManifest, type Merge } from './merge.ts'
+import type { Merge } from './merge.ts'
 
 export interface Joined {
   /** Among the entries of the merge. */
@@ -49,23 +49,18 @@ export function planReplace(
       sources.has(entry) ? { ...entry, status: entryStatus.deleted, snapshot_id: snapshot.snapshotId } : entry,
     ),
   ]
-  const bytes = encodeEntries(entries, { ...snapshot, random: world.random })
-  const manifest = named(manifestKey(table.tableId, label, world.random, bytes), bytes)
-  const placed = { ...snapshot, uri: world.objects.uri(manifest.key), bytes: bytes.length }
+  const merged = mergedManifest(world, table.tableId, { from: merge.from, entries }, { ...snapshot, label })
   return planCommit(world, table, base, {
     ...snapshot,
     label,
     now,
     limits,
-    objects: [manifest],
-    manifests: [
-      ...base.manifests.filter((each) => hasFiles(each) && !merge.from.includes(each)),
-      listedManifest(merge.from, entries, placed),
-    ],
+    objects: [merged.object],
+    manifests: [...base.manifests.filter((each) => hasFiles(each) && !merge.from.includes(each)), merged.listed],
     points: base.placed.points,
     touched: [],
     summary: replaceSummary(
-      base.metadata,
+      totalsIn(base.metadata),
       countsOf(joined.map(({ file }) => file)),
       countsOf([...sources].map(({ data_file }) => data_file)),
     ),

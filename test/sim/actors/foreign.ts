@@ -1,7 +1,8 @@
-/** Engines that commit to the external table meanwhile, each change whole: a snapshot of the same files, a property, an expiry. */
-import { decodeManifests, encodeManifestList } from '../../../core/lake/iceberg/manifest.ts'
+/** Engines that commit to the external table meanwhile, each change whole: a snapshot of the same files, properties, an expiry. */
+import { decodeManifests, encodeManifestList, type ManifestFile } from '../../../core/lake/iceberg/manifest.ts'
 import { assignRowIds } from '../../../core/lake/iceberg/row-lineage.ts'
 import { type ExternalView, keyIn, there, viewOf } from '../checks/external.ts'
+import type { Stores } from '../product.ts'
 import type { Stage } from '../stage.ts'
 
 export async function commitForeign(stage: Stage, isWorking: () => boolean): Promise<void> {
@@ -23,7 +24,9 @@ function snapshotUpdates({ random, stores }: Stage, view: ExternalView, number: 
   const parentId = main?.['snapshot-id']
   const formatVersion = metadata['format-version']
   const before = list === undefined ? [] : decodeManifests(list)
-  const { manifests, rowIds } = assignRowIds(before, metadata['next-row-id'] ?? 0n)
+  const [first, ...others] = before
+  const rewritten = first === undefined || number % 2 > 0 ? before : [renamed(stores, first, number), ...others]
+  const { manifests, rowIds } = assignRowIds(rewritten, metadata['next-row-id'] ?? 0n)
   const bytes = encodeManifestList(manifests, { snapshotId, parentId, sequence, random, formatVersion })
   const uri = `${metadata.location}/metadata/snap-${snapshotId}-foreign.avro`
   stores.objects.create(keyIn(uri), bytes)
@@ -45,8 +48,25 @@ function snapshotUpdates({ random, stores }: Stage, view: ExternalView, number: 
   ]
 }
 
+/** A manifest as the engine's own from here on, so that both kinds merge. */
+function renamed({ objects }: Stores, manifest: ManifestFile, number: number): ManifestFile {
+  const bytes = objects.objects.get(keyIn(manifest.manifest_path))
+  if (bytes === undefined) return manifest
+  const uri = `${manifest.manifest_path.slice(0, manifest.manifest_path.lastIndexOf('/'))}/engine-${number}-m0.avro`
+  objects.create(keyIn(uri), bytes)
+  return { ...manifest, manifest_path: uri }
+}
+
+/** Whether manifests merge, and how soon. */
 const propertyUpdates = (_stage: Stage, _view: ExternalView, number: number): readonly object[] => [
-  { action: 'set-properties', updates: { owner: `engine ${number}` } },
+  {
+    action: 'set-properties',
+    updates: {
+      owner: `engine ${number}`,
+      'commit.manifest-merge.enabled': String(number % 5 < 4),
+      'commit.manifest.min-count-to-merge': String(2 + (number % 3)),
+    },
+  },
 ]
 
 function expireUpdates({ random }: Stage, { metadata, main }: ExternalView): readonly object[] {

@@ -10,7 +10,7 @@ import type { FieldIds } from '../parquet.ts'
 import type { Stores } from '../product.ts'
 import type { BucketLog } from '../reader.ts'
 import { databaseName, tableName } from '../stage.ts'
-import { checkRows, filesOf, type Lake, pointsOf, uriPrefix } from './lake.ts'
+import { checkRowIds, checkRows, filesOf, type Lake, pointsOf, uriPrefix } from './lake.ts'
 
 export const there = { namespace: [databaseName], table: tableName }
 
@@ -105,6 +105,8 @@ export function checkExternal(history: History, stores: Stores, tableId: string,
   try {
     externalReferences(stores)
     lake = readExternal(stores)
+    const next = viewOf(stores)?.metadata['next-row-id']
+    if (lake !== undefined && next !== undefined) checkRowIds(stores, tableId, lake.rows, next)
   } catch (error) {
     return history.break('G10', 'reach', `the external lake: ${error instanceof Error ? error.message : String(error)}`)
   }

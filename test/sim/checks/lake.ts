@@ -94,7 +94,7 @@ export function filesOf(stores: Stores, manifestList: string, references: Set<st
 }
 
 /** Of format version 3: each row has an id of its own, below the next, and keeps it in every file that it is ever in. */
-function checkRowIds(stores: Stores, tableId: string, rows: readonly LakeRow[], next: bigint): void {
+export function checkRowIds(stores: Stores, tableId: string, rows: readonly LakeRow[], next: bigint): void {
   const seen = seenIds.get(stores) ?? new Map<string, bigint>()
   seenIds.set(stores, seen)
   const taken = new Set<bigint>()

@@ -68,4 +68,22 @@ export const externalBugs: readonly PlantedBug[] = [
     scenario: 'partitions',
     seedsMax: 1_000,
   },
+  {
+    id: 'X6',
+    what: 'manifests of the snapshot before a rebase are merged into the commit over the next',
+    file: target,
+    find: 'await planMerge(objects, this.#place, this.#table.tableId, now)',
+    replace: 'await planMerge(objects, this.#place, this.#table.tableId, base)',
+    scenario: 'external',
+    seedsMax: 1_000,
+  },
+  {
+    id: 'X7',
+    what: 'entries are lost when manifests of an external table are merged',
+    file: 'core/lake/external/merge.ts',
+    find: 'liveEntries(found, manifest, key)',
+    replace: 'liveEntries(found, manifest, key).slice(0, 1)',
+    scenario: 'external',
+    seedsMax: 300,
+  },
 ]
