@@ -36,6 +36,22 @@ def expected(*ranges) -> collections.Counter:
     return collections.Counter(f"row {i}" for start, end in ranges for i in range(start, end))
 
 
+_said = ["file_format", "partition", "record_count", "file_size_in_bytes", "column_sizes", "value_counts", "null_value_counts"]
+_said += ["nan_value_counts", "lower_bounds", "upper_bounds", "key_metadata", "split_offsets", "equality_ids", "sort_order_id"]
+
+
+def entries(table) -> dict:
+    """Of the files that are live: whose snapshot, which numbers, and all that is said of the file."""
+    found = {}
+    for manifest in table.current_snapshot().manifests(table.io):
+        for entry in manifest.fetch_manifest_entry(table.io):
+            file = {name: getattr(entry.data_file, name) for name in _said}
+            numbers = (entry.snapshot_id, entry.sequence_number, entry.file_sequence_number)
+            assert entry.data_file.file_path not in found
+            found[entry.data_file.file_path] = (*numbers, {**file, "partition": str(file["partition"])})
+    return found
+
+
 def note(table, text: str) -> None:
     """An engine's append: a row with values for nothing but what must have one."""
     schema = table.schema().as_arrow()
@@ -132,6 +148,35 @@ class RealCatalog(unittest.TestCase):
         table.tier()
         found = catalog().load_table((namespace, "t"))
         self.assertEqual(texts(found), expected((0, 5)) + collections.Counter(["own"]))
+
+    def test_manifests_merge_as_the_table_says_and_entries_of_engines_stay_as_they_were(self):
+        for version in ("2", "3"):
+            table = Table(_columns, options={**_there, "lake.format-version": version})
+            table.produce(rows(0, 10))
+            table.tier()
+            with catalog().load_table(table.identifier).transaction() as change:
+                change.set_properties({"commit.manifest.min-count-to-merge": "3"})
+            engines = 0 if version == "3" else 3  # PyIceberg writes no manifests of version 3.
+            for number in range(engines):
+                note(catalog().load_table(table.identifier), f"engine {number}")
+            there = catalog().load_table(table.identifier)
+            before = entries(there)
+            self.assertEqual(len(before), 1 + engines)
+            lists = {manifest.manifest_path for manifest in there.current_snapshot().manifests(there.io)}
+            for number in range(1, 13):
+                table.produce(rows(10 * number, 10 * number + 10))
+                self.assertEqual(table.tier()["lagRows"], 0)
+            there = catalog().load_table(table.identifier)
+            after = entries(there)
+            self.assertEqual({path: after[path] for path in before}, before)
+            self.assertEqual(len(after), 13 + engines)
+            left = [manifest.manifest_path for manifest in there.current_snapshot().manifests(there.io)]
+            self.assertLess(len(left), 8)
+            self.assertFalse(lists.intersection(left))
+            if engines:
+                self.assertTrue(any(file["column_sizes"] and file["split_offsets"] for *_, file in after.values()))
+            self.assertEqual(texts(there), expected((0, 130)) + collections.Counter(f"engine {i}" for i in range(engines)))
+            self.assertEqual(there.scan(row_filter="id >= 120").to_arrow().num_rows, 10)
 
     def test_commits_and_expiry_of_an_engine_meanwhile_lose_nothing_and_bring_nothing_twice(self):
         table = Table(_columns, options=_there)

@@ -217,6 +217,8 @@ const engineSchema = (more: readonly object[] = []): AvroRecordSchema => {
     optional(125, 'lower_bounds', pairs(126, 127, 'bytes')),
     optional(131, 'key_metadata', 'bytes'),
     optional(132, 'split_offsets', { type: 'array', items: 'long', 'element-id': 133 }),
+    // Longs, as PyIceberg has them, and not the ints of the specification.
+    optional(135, 'equality_ids', { type: 'array', items: 'long', 'element-id': 136 }),
     optional(140, 'sort_order_id', 'int'),
     ...more,
   ]
@@ -266,6 +268,7 @@ async function engineManifest(
       lower_bounds: [{ key: 1, value: Buffer.from(longBound(5n)) }],
       key_metadata: Buffer.from('key'),
       split_offsets: [4n, 2n ** 35n],
+      equality_ids: null,
       sort_order_id: 3,
       ...file,
     },

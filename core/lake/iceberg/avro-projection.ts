@@ -14,7 +14,7 @@ export function projection(to: unknown, from: unknown): Project {
   return project(to, found, { names, depth: 0 })
 }
 
-/** Whether `to` has a place for whatever a file written with `from` says: for each field of it, by id, one as wide or wider. */
+/** Whether `to` has a place for whatever a file written with `from` says: for each field of it, by id, one that takes its values. */
 export function covers(to: unknown, from: unknown): boolean {
   const names = new Map<string, Node>()
   return isCovered(to, resolved(from, names), { names, depth: 0 })
@@ -45,7 +45,7 @@ function project(to: unknown, from: unknown, context: Context): Project {
     return (value) => (value as unknown[]).map(item)
   }
   if (wanted === given || (wanted === 'bytes' && given === 'fixed')) return same
-  if (wanted === 'int' && given === 'long') return (value) => Number(value)
+  if (wanted === 'int' && given === 'long') return (value) => intOf(value as bigint)
   if (wanted === 'long' && given === 'int') return (value) => BigInt(value as number)
   throw unreadable(`it has ${given} for ${wanted}`)
 }
@@ -77,7 +77,7 @@ function isCovered(to: unknown, from: unknown, context: Context): boolean {
   if (Array.isArray(from)) return isCovered(inner, withoutNull(from), deeper)
   const wanted = kindOf(inner)
   const given = kindOf(from, context.names)
-  if (wanted !== given) return (wanted === 'bytes' && given === 'fixed') || (wanted === 'long' && given === 'int')
+  if (wanted !== given) return readAs[wanted] === given
   if (wanted === 'fixed') return Number(nodeOf(from, context.names)['size']) <= Number(nodeOf(inner)['size'])
   if (wanted === 'array') return isCovered(nodeOf(inner)['items'], nodeOf(from, context.names)['items'], deeper)
   if (wanted !== 'record') return true
@@ -90,6 +90,9 @@ function isCovered(to: unknown, from: unknown, context: Context): boolean {
     return place !== undefined && isCovered(place['type'], field['type'], deeper)
   })
 }
+
+/** Some write longs where the specification has ints. */
+const readAs: Readonly<Record<string, string>> = { bytes: 'fixed', long: 'int', int: 'long' }
 
 /** Collects the types that have a name; a name stands for its type everywhere after. */
 function resolved(type: unknown, names: Map<string, Node>): unknown {
@@ -163,6 +166,11 @@ const orNull =
   (inner: Project): Project =>
   (value) =>
     value === null ? null : inner(value)
+
+function intOf(value: bigint): number {
+  if (BigInt.asIntN(32, value) !== value) throw unreadable('it has a number that is no int where one must be')
+  return Number(value)
+}
 
 const same: Project = (value) => value
 const isNode = (value: unknown): value is Node => typeof value === 'object' && value !== null && !Array.isArray(value)

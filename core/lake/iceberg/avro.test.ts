@@ -5,7 +5,7 @@ import { isSluiceError } from '../../kernel/errors.ts'
 import { type Codec, foreignAvro } from '../engine.case.ts'
 import { type AvroField, type AvroRecordSchema, decodeAvroFile } from './avro.ts'
 import { expandSnappy } from './avro-codec.ts'
-import { projection } from './avro-projection.ts'
+import { covers, projection } from './avro-projection.ts'
 
 const random = { bytes: (count: number) => new Uint8Array(count).fill(7) }
 const field = (id: number, name: string, type: unknown) => ({ name, type, 'field-id': id })
@@ -55,6 +55,44 @@ test('records that name each other again and again are looked at once', () => {
     })),
   })
   expect(() => projection(ours, { ...theirs, fields: [...theirs.fields, field(7, 'many', level(12))] })).not.toThrow()
+})
+
+const known = record(...theirs.fields.filter(({ name }) => name !== 'unknown'))
+
+test.each<[string, AvroRecordSchema, boolean]>([
+  ['what we know', known, true],
+  ['what we write ourselves', ours, true],
+  ['a field of another id', theirs, false],
+  ['a field without an id', record(...known.fields, { name: 'x', type: 'int' } as unknown as AvroField), false],
+  ['two fields of one id', record(...known.fields, field(1, 'x', 'string')), false],
+  ['another type', record(field(1, 'path', 'bytes'), field(2, 'rows', 'long')), false],
+  [
+    'a field deep within',
+    record(
+      field(1, 'path', 'string'),
+      field(2, 'rows', 'long'),
+      field(3, 'p', { type: 'array', items: record(field(4, 'low', 'bytes'), field(5, 'at', 'int'), field(77, 'x', 'int')) }),
+    ),
+    false,
+  ],
+])('whether reading a file loses something is told by its schema: %s', (_, schema, whole) => {
+  expect(covers(ours, schema)).toBe(whole)
+})
+
+test('a long that is no int where one must be is refused, not cut', () => {
+  const file = foreignAvro(theirs, [written(1), { ...written(2), p: [{ b: 2n ** 31n, a: Buffer.of(1) }] }], 'deflate', random)
+  expect(() => decodeAvroFile(ours, file)).toThrow(/no int/)
+})
+
+test('files take their part of one room, and the one for which none is left is refused', () => {
+  const file = foreignAvro(theirs, [written(1), written(2)], 'deflate', random)
+  const room = { bytes: 1_000, records: 5 }
+  expect(decodeAvroFile(ours, file, room)).toHaveLength(2)
+  expect(room).toMatchObject({ bytes: expect.any(Number), records: 3 })
+  expect(room.bytes).toBeLessThan(1_000)
+  decodeAvroFile(ours, file, room)
+  expect(() => decodeAvroFile(ours, file, room)).toThrow(/room/)
+  expect(() => decodeAvroFile(ours, file, { bytes: 10, records: 5 })).toThrow('an avro file cannot be read')
 })
 
 test('snappy: literals of every length, copies that overlap themselves', () => {

@@ -11,7 +11,17 @@ import {
   manifestFile,
 } from './manifest.ts'
 import { partitionSpec } from './partition-spec.ts'
-import { avroKey, avroType, avroValue, mayHave, partitionTypes, partitionValues, summarize } from './partition-value.ts'
+import {
+  avroKey,
+  avroType,
+  avroValue,
+  isBound,
+  joinSummaries,
+  mayHave,
+  partitionTypes,
+  partitionValues,
+  summarize,
+} from './partition-value.ts'
 import { icebergSchema } from './schema.ts'
 
 const random = { bytes: (count: number) => new Uint8Array(count).fill(7) }
@@ -174,4 +184,21 @@ test('names that Avro cannot have are made plain, and stay apart', () => {
   const bytes = encodeManifest([file], context)
   const [entry] = decodeEntries(bytes, spec) ?? []
   expect(entry?.data_file.partition).toEqual({ a_x2Eb: 1, a_x2Eb__1001: 2, _9: 3, gr_xF6_xDFe: 4, __bucket: 0 })
+})
+
+test('of two manifests it is known that there is no NaN only where both say so', () => {
+  const summary = (contains_nan: boolean | null) => ({ ...summarize('double', []), contains_nan })
+  const joined = (a: boolean | null, b: boolean | null) => joinSummaries('double', summary(a), summary(b)).contains_nan
+  expect([joined(false, false), joined(false, null), joined(null, false), joined(null, null)]).toEqual([false, null, null, null])
+  expect([joined(true, null), joined(false, true)]).toEqual([true, true])
+})
+
+test('bytes bound a value of a type by their number', () => {
+  const bounds = (type: string): readonly number[] =>
+    [0, 1, 4, 8, 16, 17].filter((length) => isBound(type, new Uint8Array(length)))
+  expect(bounds('long')).toEqual([4, 8])
+  expect(bounds('double')).toEqual([4, 8])
+  expect(bounds('boolean')).toEqual([1])
+  expect(bounds('decimal(9, 2)')).toEqual([1, 4, 8, 16])
+  expect(bounds('string')).toEqual([0, 1, 4, 8, 16, 17])
 })
