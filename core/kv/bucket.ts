@@ -7,7 +7,6 @@
 import type { Head } from '../format/items/head.ts'
 import type { Snapshot } from '../format/items/kv.ts'
 import type { KeyState } from '../format/run/block.ts'
-import { textAfter } from '../format/run/text.ts'
 import { present } from '../kernel/assert.ts'
 import { isSluiceError, SluiceError } from '../kernel/errors.ts'
 import type { Offset } from '../kernel/ids.ts'
@@ -22,8 +21,8 @@ import { findKeys } from './find.ts'
 import { readKvItem } from './item.ts'
 import { type Keep, Kept } from './keep.ts'
 import { keyFormOf } from './key.ts'
-import { learnRuns, readsAtOnce, recordsOf, runsOf, type SnapshotReading, superseded } from './snapshot.ts'
-import { inLists, merged } from './sorted.ts'
+import { findPrefixes } from './prefixes.ts'
+import { learnRuns, readsAtOnce, runsOf, type SnapshotReading, superseded } from './snapshot.ts'
 import { type Committed, readTail, Tail } from './tail.ts'
 
 export interface KvReading {
@@ -137,30 +136,14 @@ export class KvBucket {
    * the one offset that is `end` now. Errors: that of `keep.room`.
    */
   findPrefixes<T>(table: Table, prefixes: readonly string[], rowsMax: number, keep: Keep<T>): Promise<Found<readonly T[]>> {
-    const sorted = [...prefixes].sort()
     return this.#reading(table, keep, async (reading, kept) => {
       const { snapshot, end, changed } = await this.#alone(async () => {
         const { snapshot, tail } = this.#whole()
-        return { snapshot, end: tail.end, changed: tail.states.beginningWith(sorted) }
+        const changed = tail.states.beginningWith(prefixes, rowsMax, (rows) => kept.foresee(rows))
+        if (tail.bytes > this.#pinned) this.#grown()
+        return { snapshot, end: tail.end, changed }
       })
-      const runs = await runsOf(reading, snapshot)
-      const found: (readonly T[])[] = []
-      for (const [i, prefix] of prefixes.entries()) {
-        const values: T[] = []
-        const after = textAfter(prefix)
-        const stored = recordsOf(reading, runs, { from: prefix, to: after })
-        for await (const records of merged([inLists(changed.get(prefix) ?? []), stored])) {
-          const inside = records.filter(({ key }) => key.startsWith(prefix))
-          const rows = inside.filter(({ row }) => row !== undefined).slice(0, rowsMax - values.length)
-          await kept.take(
-            rows.map((record) => [i, record]),
-            (_, value) => void values.push(value),
-          )
-          if (inside.length < records.length || values.length >= rowsMax) break
-        }
-        found.push(values)
-      }
-      return { end, kept: found }
+      return { end, kept: await findPrefixes(reading, await runsOf(reading, snapshot), { prefixes, rowsMax, changed }, kept) }
     })
   }
 

@@ -19,6 +19,8 @@ export interface Keep<T> {
   readonly learn?: (states: readonly KeyState[]) => Promise<void>
   /** `sought`: which of the keys, or of the prefixes that keys begin with. `bytes`: as the room counts. */
   readonly of: (sought: number, state: KeyState) => { readonly value: T; readonly bytes: number }
+  /** Of a live row, as the room counts. */
+  readonly rowBytesMin: number
 }
 
 /** The states of one attempt, so that another one may begin anew. */
@@ -43,6 +45,11 @@ export class Kept<T> {
     }
   }
 
+  /** Errors: that of the room, which so many live rows would never go into. */
+  foresee(rows: number): void {
+    this.#keep.room.foresee(rows * this.#keep.rowBytesMin)
+  }
+
   giveUp(): void {
     this.#isGivenUp = true
     this.#keep.room.give(this.#bytes)
@@ -54,6 +61,7 @@ export class Kept<T> {
 export const keepOffsets = (room: Room): Keep<bigint | undefined> => ({
   room,
   of: (_, { offset, row }) => ({ value: row === undefined ? undefined : offset, bytes: 0 }),
+  rowBytesMin: 0,
 })
 
 /** Whole states. */
@@ -65,6 +73,7 @@ export function keepStates(room: Room): Keep<KeyState> {
       const bytes = lengthOfSpan(row)
       return { value: { offset, schemaId, row: row && arena.at(arena.put(row), bytes) }, bytes }
     },
+    rowBytesMin: 0,
   }
 }
 
@@ -100,6 +109,7 @@ export function keepAnswers(
       const { value, stored } = of(state)
       return { value, bytes: value === undefined ? 0 : heldBytes(stored, width) * timesOf(sought) }
     },
+    rowBytesMin: heldBytes(0, width),
   }
 }
 

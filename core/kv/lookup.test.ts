@@ -4,7 +4,10 @@ import { MemoryObjects } from '../../stores/objects/memory.ts'
 import type { Plain } from '../format/arrow/batch.case.ts'
 import { batchOf } from '../format/arrow/batch.case.ts'
 import type { ByteRange } from '../ports/objects.ts'
+import { KvBuckets } from './buckets.ts'
+import { KvCache } from './cache.ts'
 import { levelLimits } from './fold/levels.ts'
+import { lookup, lookupPrefix } from './lookup.ts'
 import { doneOf, foldNow, keyedBody, keyedTable, plainOf, testKv, testWorld, upsertOf } from './world.case.ts'
 
 class WatchedObjects extends MemoryObjects {
@@ -29,6 +32,14 @@ async function world() {
   const objects = new WatchedObjects()
   const made = testWorld({ objects })
   return { objects, world: made, table: await keyedTable(made) }
+}
+
+/** Keys of two columns, one bucket. */
+async function pairs() {
+  const objects = new WatchedObjects()
+  const made = testWorld({ objects })
+  const columns = ['a', 'b', 'note'].map((name) => ({ name, type: 'string', nullable: name === 'note' }))
+  return { objects, made, table: await keyedTable(made, { columns, primaryKey: ['a', 'b'], buckets: { key: ['a'] } }) }
 }
 
 test('of large rows the columns that are asked for are counted, and no more is read than may be answered', async () => {
@@ -113,6 +124,66 @@ test('all prefixes of a bucket are answered at the one offset that is said, what
   }
 })
 
+test('of a prefix the first rows are answered that are left of the stored and the changed ones', async () => {
+  const { made, table } = await pairs()
+  const writer = testKv(made)
+  const named = (name: string, from: number, to: number, step = 1) =>
+    Array.from({ length: Math.ceil((to - from) / step) }, (_, i) => ['x', `${100 + from + i * step}`, name])
+  doneOf(await writer.kv.upsert(table, upsertOf(table, [...named('stored', 0, 60), ['w', '0', 'below'], ['y', '0', 'above']])))
+  await foldNow(made, writer, table)
+  doneOf(await writer.kv.upsert(table, { ...upsertOf(table, named('', 0, 40)), op: 'delete' }))
+  doneOf(await writer.kv.upsert(table, upsertOf(table, [...named('new', 35, 90, 5), ['z', '0', 'new']])))
+  const left = [...named('new', 35, 40, 5), ...named('stored', 40, 60), ...named('new', 60, 90, 5)].map(([a, b, name]) => [
+    a,
+    b,
+    name === 'stored' && Number(b) % 5 === 0 ? 'new' : name,
+  ])
+  const keys = batchOf(table.schema.columns.slice(0, 1), [['z'], ['x'], ['v']])
+  for (const rowsMax of [1, 2, 10, 25, 100]) {
+    const { rows } = await testKv(made).kv.lookupPrefix(table, keys, { ...options, rowsMax })
+    expect(rows.map((own) => own.map(plainOf))).toEqual([[['z', '0', 'new']], left.slice(0, rowsMax), []])
+  }
+})
+
+test('more changed rows under prefixes than may be answered are refused before a stored one is read', async () => {
+  const { objects, made, table } = await pairs()
+  const writer = testKv(made)
+  const rows = Array.from({ length: 200 }, (_, i) => ['x', `${i}`, ''])
+  doneOf(await writer.kv.upsert(table, upsertOf(table, rows)))
+  await foldNow(made, writer, table)
+  doneOf(await writer.kv.upsert(table, upsertOf(table, rows)))
+  const look = (bytesMax: number) => {
+    objects.bytesRead = 0
+    const keys = batchOf(table.schema.columns.slice(0, 1), [['x']])
+    return testKv(made).kv.lookupPrefix(table, keys, { stale: false, bytesMax, rowsMax: 1_000 })
+  }
+  await expect(look(200 * 39)).rejects.toMatchObject({ code: 'too-large' })
+  const read = objects.bytesRead
+  expect((await look(200 * 40)).rows[0]).toHaveLength(200)
+  expect(objects.bytesRead).toBeGreaterThan(read)
+})
+
+test('the order of changed keys that a prefix lookup needs is counted with them', async () => {
+  const { made, table } = await pairs()
+  const { log, kv } = testKv(made)
+  doneOf(
+    await kv.upsert(
+      table,
+      upsertOf(
+        table,
+        Array.from({ length: 500 }, (_, i) => ['x', `${i}`, '']),
+      ),
+    ),
+  )
+  const cache = new KvCache(1 << 20)
+  const context = { world: made, log, buckets: new KvBuckets({ reading: log.reading, cache }) }
+  const of = (columns: number, row: readonly string[]) => batchOf(table.schema.columns.slice(0, columns), [row])
+  await lookup(context, table, of(2, ['x', '1']), options)
+  const before = cache.pinnedBytes
+  await lookupPrefix(context, table, of(1, ['x']), { ...options, rowsMax: 5 })
+  expect(cache.pinnedBytes).toBe(before + 4 * 500)
+})
+
 test('a null is not nothing: rows of many columns without values are counted as they are held', async () => {
   const made = testWorld()
   const columns = Array.from({ length: 200 }, (_, i) => ({ name: `c${i}`, type: 'int' }))
@@ -128,10 +199,7 @@ test('a null is not nothing: rows of many columns without values are counted as 
 })
 
 test('a prefix lookup reads no further than its prefix, however much was deleted behind it', async () => {
-  const objects = new WatchedObjects()
-  const made = testWorld({ objects })
-  const columns = ['a', 'b', 'note'].map((name) => ({ name, type: 'string', nullable: name === 'note' }))
-  const table = await keyedTable(made, { columns, primaryKey: ['a', 'b'], buckets: { key: ['a'] } })
+  const { objects, made, table } = await pairs()
   const one = testKv(made, 1 << 26)
   const behind = Array.from({ length: 5_000 }, (_, i) => ['y', `${i}`.padStart(6, '0'), note(50)])
   doneOf(await one.kv.upsert(table, upsertOf(table, [['x', '0', 'one'], ['zz', '0', 'last'], ...behind])))

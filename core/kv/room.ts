@@ -15,6 +15,11 @@ export class Room {
     this.#bytes += bytes
   }
 
+  /** Errors: what the room was made with, where it would not have so much even if it were empty. */
+  foresee(bytes: number): void {
+    if (bytes > this.#bytesMax) throw this.#full()
+  }
+
   give(bytes: number): void {
     this.#bytes -= bytes
   }

@@ -150,6 +150,7 @@ function tailOf({ world, log, cache }: ScanContext, table: Table, { at, place, s
     const head = await readHead(world, table.tableId, idOf(at))
     if (head === undefined || head.start > snapshot.upTo) throw expired()
     await readTail({ reading: log.reading, table, at, form: keyFormOf(table) }, tail, { head, end: place.at })
+    tail.states.sort()
     return { value: tail, bytes: tail.bytes }
   })
 }

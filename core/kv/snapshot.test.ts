@@ -32,7 +32,7 @@ test('room that an attempt gave up is not taken by reads that still ran when it 
   } as unknown as ObjectStore
   const reading = { objects, cache: new KvCache(1 << 24), tableId: 't' }
   const room = new Room(1_000_000, () => new Error('full'))
-  const kept = new Kept({ room, of: () => ({ value: 1, bytes: 600_000 }) })
+  const kept = new Kept({ room, of: () => ({ value: 1, bytes: 600_000 }), rowBytesMin: 0 })
   const other = findInRuns(reading, [runs[0].run], { keys: ['a'], sought: [0] }, async () => undefined)
   await new Promise((resolve) => setTimeout(resolve, 5))
   const mine = findInRuns(

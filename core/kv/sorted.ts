@@ -79,10 +79,12 @@ class List {
   }
 }
 
-/** Those that are rows. */
-export async function* live(lists: Sorted): Sorted {
+export async function* filtered(lists: Sorted, isWanted: (record: RunRecord) => boolean): Sorted {
   for await (const list of lists) {
-    const rows = list.filter(({ row }) => row !== undefined)
-    if (rows.length > 0) yield rows
+    const wanted = list.filter(isWanted)
+    if (wanted.length > 0) yield wanted
   }
 }
+
+/** Those that are rows. */
+export const live = (lists: Sorted): Sorted => filtered(lists, ({ row }) => row !== undefined)

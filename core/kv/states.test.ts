@@ -1,7 +1,7 @@
 /** A map of keys to their newest states in large arrays is a map. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import type { KeyState } from '../format/run/block.ts'
+import type { KeyState, RunRecord } from '../format/run/block.ts'
 import { bytesOfSpan, lengthOfSpan, spanOf } from '../kernel/bytes.ts'
 
 import { hashOf, KeyStates, secretOf } from './states.ts'
@@ -59,10 +59,11 @@ test('whatever is put in and left behind, it holds what a map would, in order, b
         expect([...states.sorted(key)].map((record) => record.key)).toEqual(
           inOrder.map((record) => record.key).filter((own) => own >= key),
         )
-        const found = states.beginningWith([key]).get(key) ?? []
-        expect(found.map((record) => record.key)).toEqual(
-          inOrder.map((record) => record.key).filter((own) => own.startsWith(key)),
-        )
+        const live = inOrder.filter((record) => record.row !== undefined && record.key.startsWith(key))
+        for (const most of [1, 3, 1_000]) {
+          const records = [...states.beginningWith([key], most).rows(0)]
+          expect(plain(records.map(({ key, ...state }) => [key, state]))).toEqual(live.slice(0, most))
+        }
       }
     }),
     { numRuns: 100 },
@@ -75,6 +76,69 @@ test('a row that was given out stays what it was, whatever comes after it', () =
   const before = states.get('a')
   for (let i = 1; i < 100_000; i++) states.put('a', BigInt(i), 0, spanOf(Uint8Array.of(i, i, i)))
   expect(before?.row && bytesOfSpan(before.row)).toEqual(Uint8Array.of(1, 2, 3))
+})
+
+const textsOf = (records: Iterable<RunRecord>): string[] =>
+  [...records].map(({ key, offset, row }) => `${key} ${offset} ${row && Buffer.from(bytesOfSpan(row)).toString('latin1')}`)
+const putText = (states: KeyStates, key: string, offset: bigint, row: string | undefined): void =>
+  states.put(key, offset, 0, row === undefined ? undefined : spanOf(Buffer.from(row)))
+
+test('what begins with a prefix stays what it was, whatever is put in, deleted and left behind before it is read', () => {
+  fc.assert(
+    fc.property(fc.array(fc.tuple(fc.nat(40), fc.boolean()), { maxLength: 80 }), fc.nat(80), (steps, at) => {
+      const states = new KeyStates(secret)
+      const put = (from: number, to: number): void => {
+        for (const [i, [key, isLive]] of steps.slice(from, to).entries())
+          putText(states, `k${key}`, BigInt(from + i), isLive ? `row ${from + i}` : undefined)
+      }
+      put(0, at)
+      const expected = textsOf(states.sorted()).filter((text) => !text.endsWith('undefined'))
+      const known = new Set([...states.sorted()].map(({ key }) => key))
+      const found = states.beginningWith(['k'], 100)
+      put(at, steps.length)
+      for (let i = 0; i < 200; i++) putText(states, `k more ${i}`, 1_000n, 'another row')
+      states.retain((offset) => offset >= at)
+      putText(states, 'k0', 2_000n, 'last')
+      expect(textsOf(found.rows(0))).toEqual(expected)
+      for (let key = 0; key <= 40; key++) expect(found.has(`k${key}`)).toBe(known.has(`k${key}`))
+      expect(found.has('k more 1')).toBe(false)
+    }),
+    { numRuns: 100 },
+  )
+})
+
+test('of prefixes no more rows are taken than each may have, deleted keys are none, and too many are refused first', () => {
+  const states = new KeyStates(secret)
+  for (let i = 0; i < 100; i++)
+    for (const prefix of ['a', 'b']) putText(states, `${prefix}${100 + i}`, BigInt(i), i % 2 ? 'row' : undefined)
+  const told: number[] = []
+  const found = states.beginningWith(['b', 'none', 'a'], 3, (rows) => void told.push(rows))
+  expect(told).toEqual([3, 3, 6])
+  expect([0, 1, 2].map((prefix) => textsOf(found.rows(prefix)))).toEqual([
+    ['b101 1 row', 'b103 3 row', 'b105 5 row'],
+    [],
+    ['a101 1 row', 'a103 3 row', 'a105 5 row'],
+  ])
+  expect(() =>
+    states.beginningWith(['a'], 3, () => {
+      throw new Error('too many')
+    }),
+  ).toThrow('too many')
+})
+
+test('the order takes four bytes a key once it is asked for, and goes on with new keys and over compactions', () => {
+  const states = new KeyStates(secret)
+  const keys = Array.from({ length: 3_000 }, (_, i) => `${(i * 7) % 3_000}`.padStart(4, '0'))
+  for (const key of keys) putText(states, key, 0n, 'r'.repeat(50))
+  const before = states.bytes
+  states.sort()
+  expect(states.bytes).toBe(before + 4 * keys.length)
+  // Replaced rows are left behind on the way.
+  for (let i = 1; i <= 5; i++) for (const key of keys) putText(states, key, BigInt(i), 'r'.repeat(50))
+  for (const key of ['0000+', '!', '~', '1500+']) putText(states, key, 9n, 'new')
+  expect([...states.sorted()].map(({ key }) => key)).toEqual([...keys, '0000+', '!', '~', '1500+'].sort())
+  states.retain((offset) => offset === 9n)
+  expect([...states.sorted('0001')].map(({ key }) => key)).toEqual(['1500+', '~'])
 })
 
 test('a key that is written a hundred thousand times takes little more than one, and many keys little more than their rows', () => {

@@ -1,28 +1,17 @@
 /**
  * The newest state of each key, in a few large arrays: no object a key, so that millions are no work of a garbage collector, and what
  * they take is known to the byte. A key is found by a hash whose secret is of this process, so that nobody can choose keys that collide.
- * Bytes that were written are never written again: a row that was given out stays what it was.
+ * Bytes that were written are never written again: a row that was given out stays what it was. Who reads in order pays for the order
+ * once; from then on only for keys that are new.
  */
 import type { KeyState, RunRecord } from '../format/run/block.ts'
-import { compareText, putText, textOf } from '../format/run/text.ts'
+import { putText } from '../format/run/text.ts'
 import { lengthOfSpan, putBytes, type Span, viewOf } from '../kernel/bytes.ts'
 import type { Random } from '../kernel/random.ts'
-import { Arena } from './arena.ts'
+import { Entries } from './entries.ts'
+import { orderOf } from './order.ts'
 
 const slotsMin = 16
-/**
- * An entry lies together, so that a look at it is one look into memory: hash, length of key, schema, length of row (-1: deleted), places
- * of key and row, offset.
- */
-const entryInts = 10
-const entryWords = entryInts / 2
-const hashAt = 0
-const keyLengthAt = 1
-const schemaIdAt = 2
-const rowLengthAt = 3
-const keyPlaceAt = 2
-const rowPlaceAt = 3
-const offsetAt = 4
 /** Replaced rows are left behind when they take more than those that count, and more than this. */
 const deadBytesMax = 64 * 1024
 
@@ -47,15 +36,23 @@ export function hashOf(key: string, { basis, factor }: Secret): number {
   return hash ^ (hash >>> 16)
 }
 
+/** As it was when it was made, whatever was put in since. */
+export interface Beginning {
+  /** Of the prefix at this index, the first live ones in key order. */
+  rows(prefix: number): Iterable<RunRecord>
+  /** The key has a state. */
+  has(key: string): boolean
+}
+
 export class KeyStates {
   readonly #secret: Secret
   /** Of an entry, plus 1; 0: free. */
   #slots = new Int32Array(0)
   #entries = new Entries(0)
   #size = 0
-  /** Keys and rows. */
-  #arena = new Arena()
   #deadBytes = 0
+  /** Of the first entries, as many as it has, by key. Never written again. */
+  #order = new Uint32Array(0)
 
   constructor(secret: Secret) {
     this.#secret = secret
@@ -67,12 +64,12 @@ export class KeyStates {
 
   /** In memory. */
   get bytes(): number {
-    return 4 * this.#slots.length + this.#entries.bytes + this.#arena.bytes
+    return this.#slots.byteLength + this.#entries.bytes + this.#order.byteLength
   }
 
   get(key: string): KeyState | undefined {
     const entry = this.#find(key, hashOf(key, this.#secret))
-    return entry < 0 ? undefined : this.#stateAt(entry)
+    return entry < 0 ? undefined : this.#entries.state(entry)
   }
 
   /** Copies the row. Undefined: deleted. */
@@ -82,11 +79,11 @@ export class KeyStates {
     if (entry >= 0) this.#deadBytes += Math.max(0, this.#entries.rowLength(entry))
     else {
       entry = this.#enter(hash, key.length)
-      const place = this.#entries.keyPlace(entry)
-      putText(this.#arena.chunkOf(place), Arena.startOf(place), key)
+      const { bytes, start } = this.#entries.keySpan(entry)
+      putText(bytes, start, key)
     }
-    this.#set(entry, offset, schemaId, row)
-    if (this.#deadBytes > deadBytesMax && 2 * this.#deadBytes > this.#arena.bytes) this.retain(() => true)
+    this.#entries.set(entry, offset, schemaId, row)
+    if (this.#deadBytes > deadBytesMax && 2 * this.#deadBytes > this.#entries.arenaBytes) this.retain(() => true)
   }
 
   /** Leaves behind what `keeps` does not want, and what was replaced. */
@@ -96,104 +93,102 @@ export class KeyStates {
     for (let from = 0; from < this.#size; from++) {
       const offset = entries.offset(from)
       if (!keeps(offset)) continue
-      const { bytes, start, end } = this.#keySpan(from)
-      const entry = next.#enter(entries.hash(from), end - start)
-      const place = next.#entries.keyPlace(entry)
-      putBytes(next.#arena.chunkOf(place), Arena.startOf(place), bytes, start, end)
-      next.#set(entry, offset, entries.schemaId(from), this.#rowAt(from))
+      const key = entries.keySpan(from)
+      const entry = next.#enter(entries.hash(from), lengthOfSpan(key))
+      const { bytes, start } = next.#entries.keySpan(entry)
+      putBytes(bytes, start, key.bytes, key.start, key.end)
+      next.#entries.set(entry, offset, entries.schemaId(from), entries.row(from))
     }
+    // Where all are kept they have their numbers.
+    if (next.#size < this.#size) this.#order = next.#order
     this.#slots = next.#slots
     this.#entries = next.#entries
     this.#size = next.#size
-    this.#arena = next.#arena
     this.#deadBytes = 0
   }
 
-  /** In key order, from the first that is not below `from`. */
+  /** Their order is known from here on, and counted in `bytes`. */
+  sort(): void {
+    const order = this.#order
+    if (order.length === this.#size) return
+    const more = orderOf((entry) => this.#entries.keySpan(entry), order.length, this.#size)
+    if (order.length === 0) {
+      this.#order = more
+      return
+    }
+    const both = new Uint32Array(this.#size)
+    let from = 0
+    for (const [i, entry] of more.entries()) {
+      const to = this.#lowerBound(this.#entries.key(entry), from)
+      both.set(order.subarray(from, to), from + i)
+      both[to + i] = entry
+      from = to
+    }
+    both.set(order.subarray(from), from + more.length)
+    this.#order = both
+  }
+
+  /** In key order, from the first that is not below `from`. Nothing is put in meanwhile. */
   *sorted(from = ''): Iterable<RunRecord> {
-    const order: number[] = []
-    for (let entry = 0; entry < this.#size; entry++) if (this.#compare(entry, from) >= 0) order.push(entry)
-    const heads = this.#headsOf(order)
-    order.sort((a, b) => (heads[a] as number) - (heads[b] as number) || this.#compare(a, this.#keyAt(b)))
-    for (const entry of order) yield this.#recordAt(entry)
+    this.sort()
+    for (let at = this.#lowerBound(from); at < this.#size; at++) yield this.#entries.record(this.#order[at] as number)
   }
 
-  /** By entry, the six bytes of its key behind what the keys of all begin with: numbers are compared sooner than keys. */
-  #headsOf(order: readonly number[]): Float64Array {
-    const first = this.#keySpan(order[0] ?? 0)
-    let shared = lengthOfSpan(first)
-    for (const entry of order) {
-      const { bytes, start, end } = this.#keySpan(entry)
-      let same = 0
-      while (same < shared && start + same < end && bytes[start + same] === first.bytes[first.start + same]) same++
-      shared = same
+  /**
+   * Of each prefix, of which none begins with another, at most `rowsMax`. `foresee` is told how many live ones there are so far, and
+   * refuses too many: nothing is made of them before.
+   */
+  beginningWith(prefixes: readonly string[], rowsMax: number, foresee: (rows: number) => void = () => undefined): Beginning {
+    this.sort()
+    const found: number[] = []
+    const ends: number[] = []
+    for (const prefix of prefixes) {
+      const end = found.length + rowsMax
+      for (let at = this.#lowerBound(prefix); at < this.#size && found.length < end; at++) {
+        const entry = this.#order[at] as number
+        if (!this.#entries.beginsWith(entry, prefix)) break
+        if (this.#entries.rowLength(entry) >= 0) found.push(entry)
+      }
+      foresee(found.length)
+      ends.push(found.length)
     }
-    const heads = new Float64Array(this.#size)
-    for (const entry of order) {
-      const { bytes, start, end } = this.#keySpan(entry)
-      let head = 0
-      for (let at = start + shared; at < start + shared + 6; at++) head = head * 256 + (at < end ? (bytes[at] as number) : 0)
-      heads[entry] = head
-    }
-    return heads
+    const live = this.#entries.only(found)
+    return { rows: (prefix) => recordsIn(live, ends[prefix - 1] ?? 0, ends[prefix] ?? 0), has: this.#membership() }
   }
 
-  /** By prefix, in key order. `sorted`: prefixes of which none begins with another. */
-  beginningWith(sorted: readonly string[]): ReadonlyMap<string, readonly RunRecord[]> {
-    const found = new Map(sorted.map((prefix): [string, RunRecord[]] => [prefix, []]))
-    for (let entry = 0; entry < this.#size; entry++) {
-      const prefix = this.#greatestUpTo(sorted, entry)
-      if (prefix !== undefined && this.#beginsWith(entry, prefix)) found.get(prefix)?.push(this.#recordAt(entry))
+  /** What comes later has a greater number, or lies in other arrays. */
+  #membership(): (key: string) => boolean {
+    const [slots, entries, size, secret] = [this.#slots, this.#entries, this.#size, this.#secret]
+    return (key) => {
+      const entry = findIn(slots, entries, key, hashOf(key, secret))
+      return entry >= 0 && entry < size
     }
-    for (const own of found.values()) own.sort((a, b) => (a.key < b.key ? -1 : 1))
-    return found
   }
 
-  #greatestUpTo(sorted: readonly string[], entry: number): string | undefined {
-    let low = 0
-    let high = sorted.length
+  /** Where in the order the first is that is not below `key`, at or behind `from`. */
+  #lowerBound(key: string, from = 0): number {
+    let low = from
+    let high = this.#order.length
     while (low < high) {
       const middle = (low + high) >>> 1
-      if (this.#compare(entry, sorted[middle] as string) >= 0) low = middle + 1
+      if (this.#entries.compare(this.#order[middle] as number, key) < 0) low = middle + 1
       else high = middle
     }
-    return sorted[low - 1]
-  }
-
-  #beginsWith(entry: number, prefix: string): boolean {
-    const { bytes, start, end } = this.#keySpan(entry)
-    return end - start >= prefix.length && compareText(bytes, start, start + prefix.length, prefix) === 0
+    return low
   }
 
   /** -1: nowhere. */
   #find(key: string, hash: number): number {
-    if (this.#size === 0) return -1
-    const mask = this.#slots.length - 1
-    for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
-      const entry = (this.#slots[slot] as number) - 1
-      if (entry < 0 || (this.#entries.hash(entry) === hash && this.#compare(entry, key) === 0)) return entry
-    }
-  }
-
-  /** Above zero: the entry's key is the greater. */
-  #compare(entry: number, key: string): number {
-    const place = this.#entries.keyPlace(entry)
-    const at = Arena.startOf(place)
-    return compareText(this.#arena.chunkOf(place), at, at + this.#entries.keyLength(entry), key)
+    return findIn(this.#slots, this.#entries, key, hash)
   }
 
   /** A new one, with room for its key. */
   #enter(hash: number, keyLength: number): number {
     if (this.#size === this.#entries.count) this.#grow()
     const entry = this.#size++
-    this.#entries.enter(entry, hash, this.#arena.reserve(keyLength), keyLength)
+    this.#entries.enter(entry, hash, keyLength)
     this.#link(entry, hash)
     return entry
-  }
-
-  #set(entry: number, offset: bigint, schemaId: number, row: Span | undefined): void {
-    const length = row === undefined ? -1 : lengthOfSpan(row)
-    this.#entries.set(entry, offset, schemaId, length, row === undefined ? 0 : this.#arena.put(row))
   }
 
   #link(entry: number, hash: number): void {
@@ -206,90 +201,21 @@ export class KeyStates {
   /** At most three quarters of the slots are in use. */
   #grow(): void {
     const slots = Math.max(slotsMin, 2 * this.#slots.length)
-    this.#entries = new Entries((slots / 4) * 3, this.#entries)
+    this.#entries = this.#entries.grown((slots / 4) * 3)
     this.#slots = new Int32Array(slots)
     for (let entry = 0; entry < this.#size; entry++) this.#link(entry, this.#entries.hash(entry))
   }
+}
 
-  #keySpan(entry: number): Span {
-    return this.#arena.at(this.#entries.keyPlace(entry), this.#entries.keyLength(entry))
-  }
-
-  #keyAt(entry: number): string {
-    const { bytes, start, end } = this.#keySpan(entry)
-    return textOf(bytes, start, end)
-  }
-
-  #rowAt(entry: number): Span | undefined {
-    const length = this.#entries.rowLength(entry)
-    return length < 0 ? undefined : this.#arena.at(this.#entries.rowPlace(entry), length)
-  }
-
-  #stateAt(entry: number): KeyState {
-    return { offset: this.#entries.offset(entry), schemaId: this.#entries.schemaId(entry), row: this.#rowAt(entry) }
-  }
-
-  #recordAt(entry: number): RunRecord {
-    return { key: this.#keyAt(entry), ...this.#stateAt(entry) }
+function findIn(slots: Int32Array, entries: Entries, key: string, hash: number): number {
+  if (slots.length === 0) return -1
+  const mask = slots.length - 1
+  for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
+    const entry = (slots[slot] as number) - 1
+    if (entry < 0 || (entries.hash(entry) === hash && entries.compare(entry, key) === 0)) return entry
   }
 }
 
-class Entries {
-  readonly count: number
-  readonly #ints: Int32Array
-  readonly #places: Float64Array
-  readonly #offsets: BigInt64Array
-
-  constructor(count: number, before?: Entries) {
-    this.count = count
-    this.#ints = new Int32Array(count * entryInts)
-    if (before !== undefined) this.#ints.set(before.#ints)
-    this.#places = new Float64Array(this.#ints.buffer)
-    this.#offsets = new BigInt64Array(this.#ints.buffer)
-  }
-
-  get bytes(): number {
-    return this.#ints.byteLength
-  }
-
-  enter(entry: number, hash: number, keyPlace: number, keyLength: number): void {
-    this.#ints[entry * entryInts + hashAt] = hash
-    this.#ints[entry * entryInts + keyLengthAt] = keyLength
-    this.#places[entry * entryWords + keyPlaceAt] = keyPlace
-  }
-
-  set(entry: number, offset: bigint, schemaId: number, rowLength: number, rowPlace: number): void {
-    this.#ints[entry * entryInts + schemaIdAt] = schemaId
-    this.#ints[entry * entryInts + rowLengthAt] = rowLength
-    this.#places[entry * entryWords + rowPlaceAt] = rowPlace
-    this.#offsets[entry * entryWords + offsetAt] = offset
-  }
-
-  hash(entry: number): number {
-    return this.#ints[entry * entryInts + hashAt] as number
-  }
-
-  keyLength(entry: number): number {
-    return this.#ints[entry * entryInts + keyLengthAt] as number
-  }
-
-  schemaId(entry: number): number {
-    return this.#ints[entry * entryInts + schemaIdAt] as number
-  }
-
-  rowLength(entry: number): number {
-    return this.#ints[entry * entryInts + rowLengthAt] as number
-  }
-
-  keyPlace(entry: number): number {
-    return this.#places[entry * entryWords + keyPlaceAt] as number
-  }
-
-  rowPlace(entry: number): number {
-    return this.#places[entry * entryWords + rowPlaceAt] as number
-  }
-
-  offset(entry: number): bigint {
-    return this.#offsets[entry * entryWords + offsetAt] as bigint
-  }
+function* recordsIn(entries: Entries, from: number, to: number): Iterable<RunRecord> {
+  for (let entry = from; entry < to; entry++) yield entries.record(entry)
 }
