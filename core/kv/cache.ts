@@ -1,8 +1,9 @@
 /**
- * What a process keeps of snapshots, under one budget of bytes: manifests, metas and blocks, those longest unused leave first. What is
- * pinned elsewhere (changelog tails) takes of the same budget. All that is kept here is immutable, so nothing kept is ever wrong.
- * Who asks for what another is reading waits for that. Memory of blocks that are borrowed is let go once they have left and were given
- * back, instead of waiting for a collector; what was not only borrowed is left to that.
+ * What a process keeps of snapshots, under one budget of bytes: manifests, metas, blocks and tails of scans, those longest unused leave
+ * first, and none is kept that takes more than half. What is pinned elsewhere (changelog tails) takes of the same budget. All that is
+ * kept here is immutable, so nothing kept is ever wrong. Who asks for what another is reading waits for that. Memory of blocks that are
+ * borrowed is let go once they have left and were given back, instead of waiting for a collector; what was not only borrowed is left to
+ * that.
  */
 import { giveBack, type Memory } from '../log/read/memory.ts'
 
@@ -101,7 +102,7 @@ export class KvCache {
   }
 
   #keep(kept: Kept, values: readonly unknown[]): void {
-    if (kept.bytes > this.#bytesMax / 4 || kept.ids.some((id) => this.#byId.has(id))) return
+    if (kept.bytes > this.#bytesMax / 2 || kept.ids.some((id) => this.#byId.has(id))) return
     for (const [i, id] of kept.ids.entries()) this.#byId.set(id, { value: values[i], kept })
     this.#order.add(kept)
     this.#keptBytes += kept.bytes

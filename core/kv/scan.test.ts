@@ -137,6 +137,29 @@ test('a page of large rows reads little more than the page has', async () => {
   expect(objects.bytesRead).toBeLessThan(2_000_000)
 })
 
+test('a changelog of nearly half the budget is read once, however many pages and scans of its end there are', async () => {
+  const objects = new CountedObjects()
+  const world = testWorld({ objects })
+  const table = await keyedTable(world)
+  const writer = testKv(world)
+  const keys = keysOf(1_000)
+  const rows = keys.map((k) => [k, 1n, 'n'.repeat(100)])
+  doneOf(await writer.kv.upsert(table, upsertOf(table, rows)))
+  const { kv } = testKv(world, 500_000)
+  const scanned: unknown[] = []
+  const page = async (place?: ScanPlace) => {
+    const { rows, place: next, isDone } = await kv.scan(table, at, place, { rowsMax: 90, bytesMax: 1 << 20 })
+    scanned.push(...rows.map(({ row }) => plainOf(row[0])))
+    return isDone ? undefined : next
+  }
+  let place = await page()
+  objects.bytesRead = 0
+  for (; place !== undefined; place = await page(place));
+  for (place = await page(); place !== undefined; place = await page(place));
+  expect(scanned).toEqual([...keys, ...keys])
+  expect(objects.bytesRead).toBe(0)
+})
+
 test('a scan at its end gives way to another one, the oldest first, and one that goes on to none', async () => {
   const { world, table } = await aged()
   const { kv } = testKv(world)

@@ -10,7 +10,7 @@ import { isSluiceError, SluiceError } from '../kernel/errors.ts'
 import { type Offset, randomId } from '../kernel/ids.ts'
 import { limits } from '../kernel/limits.ts'
 import { readHead } from '../log/head/birth.ts'
-import { type BucketRef, idOf } from '../model/partition.ts'
+import { type BucketRef, bucketKey, idOf } from '../model/partition.ts'
 import type { Table } from '../model/table.ts'
 import type { KvCache } from './cache.ts'
 import { readKvItem } from './item.ts'
@@ -143,9 +143,10 @@ async function resumeScan(context: ScanContext, table: Table, at: BucketRef, pla
   return { at, place, snapshot: lease }
 }
 
-/** Of the changelog between the snapshot and the scan's offset; kept, because every part needs it. */
+/** Of the changelog between the snapshot and the scan's offset, in order; kept, because every part of every such scan needs it. */
 function tailOf({ world, log, cache }: ScanContext, table: Table, { at, place, snapshot }: Scan): Promise<Tail> {
-  return cache.get(`scan#${table.tableId}#${place.lease}#${table.schema.schemaId}`, async () => {
+  const span = `${bucketKey(idOf(at))}#${snapshot.upTo}-${place.at}`
+  return cache.get(`scan#${table.tableId}#${span}#${table.schema.schemaId}`, async () => {
     const tail = new Tail(snapshot.upTo, world.random)
     const head = await readHead(world, table.tableId, idOf(at))
     if (head === undefined || head.start > snapshot.upTo) throw expired()
