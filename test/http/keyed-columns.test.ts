@@ -35,7 +35,7 @@ async function readsOf({ client }: Site, path: string): Promise<Record<string, u
   }
 }
 
-const row = (town: string, day: number, total: string, note: string | null, more: string | null) => ({
+const row = (town: string, day: number, total: string | null, note: string | null, more: string | null) => ({
   town,
   day,
   total,
@@ -89,5 +89,29 @@ test('rows of before have the columns of now wherever they are read, and go on b
   expect(await readsOf(cold, path)).toEqual(expected)
   expect([...site.defects, ...cold.defects]).toEqual([])
   await cold.close()
+  await site.close()
+})
+
+test('who knows the columns of before goes on writing parts of rows: a renamed one is found, a dropped one is passed over', async () => {
+  const site = await memorySite()
+  const path = await makeTable(site.client, 'parts', body)
+  const send = (row: object, query: string) =>
+    site.client.send('POST', `${path}/records?${query}`, { body: lines([row]), headers: ndjson })
+  await send({ city: 'oslo', day: 1, n: 1, gone: 'g', note: 'old' }, '')
+  expect((await site.client.send('PATCH', path, { json: change })).status).toBe(200)
+  expect((await send({ city: 'oslo', day: 1, n: 2, gone: 'g' }, 'columns=city,day,n,gone')).status).toBe(200)
+  expect((await send({ city: 'oslo', day: 1, gone: 'g' }, 'columns=city,day,gone')).json.buckets).toMatchObject([
+    { baseOffset: '3', endOffset: '3' },
+  ])
+  expect((await send({ city: 'rome', day: 0, gone: 'g' }, 'columns=city,day,gone')).status).toBe(200)
+  expect((await send({ city: 'oslo', day: 1, n: 1 }, 'columns=city,day,n,total')).json.error).toMatchObject({
+    code: 'bad-request',
+    message: 'columns: "total" is named twice',
+    effect: 'none',
+  })
+  expect(readLines((await site.client.get(`${path}/rows`)).text)).toEqual([
+    row('oslo', 1, '3', 'old', null),
+    row('rome', 0, null, null, null),
+  ])
   await site.close()
 })

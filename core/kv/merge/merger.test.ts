@@ -149,6 +149,33 @@ describe('partial updates and deletes', () => {
     expect(() => targetsOf(some, names)).toThrow(mention)
   })
 
+  describe('columns= with names of before', () => {
+    const key = { id: 4, name: 'key', type: { kind: 'int' }, nullable: false } as const
+    const c = { id: 5, name: 'c', type: { kind: 'string' }, nullable: true } as const
+    const now: MergedTable = {
+      ...table,
+      schema: { schemaId: 2, columns: [key, c] },
+      primaryKey: ['key'],
+      formerNames: { id: 4, a: 5, b: 6, constructor: 5 },
+    }
+
+    test.each([
+      ['a column that was renamed is found', ['id', 'a'], [true, true], false],
+      ['one that was dropped is passed over', ['key', 'b', 'c'], [true, true], false],
+      ['where all were dropped the key is left', ['id', 'b'], [true, false], true],
+    ])('%s', (_, names, isTarget, isKeyOnly) => {
+      expect(targetsOf(now, names)).toEqual({ isTarget, isKeyOnly })
+    })
+
+    test.each([
+      ['by both of its names', ['id', 'a', 'c'], 'columns: "c" is named twice'],
+      ['a name that no column ever had', ['id', 'toString'], 'the table has no column "toString"'],
+      ['without the key', ['a'], '"key" of the primaryKey is missing'],
+    ])('%s is refused', (_, names, mention) => {
+      expect(() => targetsOf(now, names)).toThrow(mention)
+    })
+  })
+
   test('a drawn column that cannot be null is no obstacle', () => {
     expect(targetsOf(counted, ['id', 'a'])).toEqual({ isTarget: [true, true, false], isKeyOnly: false })
   })

@@ -5,7 +5,7 @@ import type { Column, Table } from '../../model/table.ts'
 import type { Row } from '../values.ts'
 
 /** What of a table decides how rows merge. */
-export type MergedTable = Pick<Table, 'schema' | 'primaryKey' | 'options'>
+export type MergedTable = Pick<Table, 'schema' | 'primaryKey' | 'options' | 'formerNames'>
 
 export interface Operation {
   readonly kind: 'upsert' | 'delete'
@@ -23,22 +23,18 @@ export interface Targets {
 }
 
 /**
- * Of `?columns=`. Errors: `unknown-field`, `bad-request` (the merge engine takes rows as a whole, the key is missing, a column that
- * rows do not bring, columns that cannot be null).
+ * Of `?columns=`, by the names of now or, as rows are taken, by those of before: a column that was dropped is passed over. Errors:
+ * `unknown-field`, `bad-request` (the merge engine takes rows as a whole, the key is missing, a column that rows do not bring, columns
+ * that cannot be null).
  */
 export function targetsOf(table: MergedTable, names: readonly string[]): Targets {
   const engine = table.options.keyed?.mergeEngine
   if (engine === 'first-row' || engine === 'versioned')
     throw refused(`columns: merge-engine=${engine} takes rows as a whole: leave columns out`)
-  const known = table.schema.columns.map(({ name }) => name)
-  const unknown = names.find((name) => !known.includes(name))
-  if (unknown !== undefined)
-    throw new SluiceError('unknown-field', `columns: the table has no column ${quoted(unknown)}${suggestion(unknown, known)}`, {
-      facts: { field: unknown.slice(0, 256) },
-    })
-  const twice = names.find((name, i) => names.indexOf(name) !== i)
+  const own = names.flatMap((name) => nameNow(table, name) ?? [])
+  const twice = own.find((name, i) => own.indexOf(name) !== i)
   if (twice !== undefined) throw refused(`columns: ${quoted(twice)} is named twice`, twice)
-  const targets = new Set(names)
+  const targets = new Set(own)
   const absent = table.primaryKey?.find((name) => !targets.has(name))
   if (absent !== undefined) throw refused(`columns: the column ${quoted(absent)} of the primaryKey is missing: add it`, absent)
   const drawn = table.schema.columns.find(({ name, autoIncrement }) => autoIncrement === true && targets.has(name))
@@ -51,6 +47,16 @@ export function targetsOf(table: MergedTable, names: readonly string[]): Targets
       whole.name,
     )
   return targetsNamed(table, targets)
+}
+
+/** Undefined: the column was dropped. Errors: `unknown-field`. */
+function nameNow({ schema, formerNames = {} }: MergedTable, name: string): string | undefined {
+  const known = schema.columns.map((column) => column.name)
+  if (known.includes(name)) return name
+  if (Object.hasOwn(formerNames, name)) return schema.columns.find(({ id }) => id === formerNames[name])?.name
+  throw new SluiceError('unknown-field', `columns: the table has no column ${quoted(name)}${suggestion(name, known)}`, {
+    facts: { field: name.slice(0, 256) },
+  })
 }
 
 /** Of names that were given in an older schema of the same table: the columns may have other names since, or be gone. */
