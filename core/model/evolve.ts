@@ -80,8 +80,7 @@ function checkKnown(table: Table, name: string): void {
 /** Keys that are stored are read as what they were written as: their columns keep their place and type. Undefined: there is no key. */
 function primaryKeyUnder(table: Table, { renameColumns = {}, widenColumns = {} }: SchemaChange): Table['primaryKey'] {
   const widened = Object.keys(widenColumns).find((name) => table.primaryKey?.includes(name) === true)
-  if (widened !== undefined)
-    throw invalid(`the column ${quoted(widened)} is in the primaryKey and cannot be widened`, { column: widened })
+  if (widened !== undefined) throw staysAsItIs(widened, 'is in the primaryKey', 'widened')
   return table.primaryKey?.map((name) => (Object.hasOwn(renameColumns, name) ? (renameColumns[name] ?? name) : name))
 }
 
@@ -108,27 +107,21 @@ function keyedUnder(
 
 function checkDrop(table: Table, name: string, alsoChanged: boolean): void {
   if (alsoChanged) throw invalid(`the column ${quoted(name)} is dropped and changed at once`, { column: name })
-  if (table.partitionBy.includes(name))
-    throw invalid(`the column ${quoted(name)} partitions the table and cannot be dropped`, { column: name })
-  if (table.primaryKey?.includes(name) === true)
-    throw invalid(`the column ${quoted(name)} is in the primaryKey and cannot be dropped`, { column: name })
-  if (table.options.keyed?.versionColumn === name)
-    throw invalid(`the column ${quoted(name)} is merge-engine.version-column and cannot be dropped`, { column: name })
-  if (table.buckets.key?.includes(name) === true)
-    throw invalid(`the column ${quoted(name)} is in buckets.key and cannot be dropped`, { column: name })
+  if (table.partitionBy.includes(name)) throw staysAsItIs(name, 'partitions the table', 'dropped')
+  if (table.primaryKey?.includes(name) === true) throw staysAsItIs(name, 'is in the primaryKey', 'dropped')
+  if (table.options.keyed?.versionColumn === name) throw staysAsItIs(name, 'is merge-engine.version-column', 'dropped')
+  if (table.buckets.key?.includes(name) === true) throw staysAsItIs(name, 'is in buckets.key', 'dropped')
 }
 
 /** Its name is in the names of the partitions. */
 function checkRename(table: Table, name: string): void {
-  if (table.partitionBy.includes(name))
-    throw invalid(`the column ${quoted(name)} partitions the table and cannot be renamed`, { column: name })
+  if (table.partitionBy.includes(name)) throw staysAsItIs(name, 'partitions the table', 'renamed')
 }
 
 /** A float's text changes with its width, and the text is in the names of the partitions. */
 function checkWidening(table: Table, name: string): void {
   const type = table.schema.columns.find((column) => column.name === name)?.type
-  if (type?.kind === 'float' && table.partitionBy.includes(name))
-    throw invalid(`the column ${quoted(name)} partitions the table and cannot be widened`, { column: name })
+  if (type?.kind === 'float' && table.partitionBy.includes(name)) throw staysAsItIs(name, 'partitions the table', 'widened')
 }
 
 function widened(column: Column, text: string | undefined): Column {
@@ -169,6 +162,11 @@ function formerNames(table: Table, columns: readonly Column[]): Readonly<Record<
   const all = [...Object.entries(table.formerNames ?? {}).filter(([name]) => !gone.some(([other]) => other === name)), ...gone]
   return Object.fromEntries(all.filter(([name]) => !taken.has(name)).slice(-limits.columnsMax))
 }
+
+const staysAsItIs = (name: string, role: string, change: 'dropped' | 'renamed' | 'widened'): SluiceError =>
+  invalid(`the column ${quoted(name)} ${role} and cannot be ${change}: create another table with the columns that you want`, {
+    column: name,
+  })
 
 const invalid = (message: string, facts: Readonly<Record<string, unknown>> = {}): SluiceError =>
   new SluiceError('invalid-schema', message, { facts })

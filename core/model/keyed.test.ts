@@ -168,7 +168,13 @@ describe('schema changes', () => {
     ['a column of the key is not dropped', table, { dropColumns: ['sub'] }, 'in the primaryKey'],
     ['the partition is not dropped', table, { dropColumns: ['dt'] }, 'partitions the table'],
     ['the version is not dropped', versioned, { dropColumns: ['v'] }, 'merge-engine.version-column'],
-    ['a column of the key is not widened', table, { widenColumns: { sub: 'bigint' } }, 'cannot be widened'],
+    [
+      'the partition is not renamed',
+      table,
+      { renameColumns: { dt: 'day' } },
+      'the column "dt" partitions the table and cannot be renamed: create another table with the columns that you want',
+    ],
+    ['a column of the key is not widened', table, { widenColumns: { sub: 'bigint' } }, 'cannot be widened: create another table'],
     [
       'none that counts is added',
       table,
