@@ -1,6 +1,7 @@
 /** Lookups by key and by prefix: at which offset they are, and how much of the rows they hold. */
 import { expect, test } from 'vitest'
 import { MemoryObjects } from '../../stores/objects/memory.ts'
+import { alterTable } from '../catalog/tables.ts'
 import type { Plain } from '../format/arrow/batch.case.ts'
 import { batchOf } from '../format/arrow/batch.case.ts'
 import type { ByteRange } from '../ports/objects.ts'
@@ -196,6 +197,25 @@ test('a null is not nothing: rows of many columns without values are counted as 
   expect((await kv.lookup(table, asked, { stale: false, bytesMax: 100_000, columns: ['c1', 'k'] })).rows.map(plainOf)).toEqual(
     keys.map(([k]) => [null, k]),
   )
+})
+
+test('who knows the columns of before is answered in them while its rows have no newer ones, then told that they have changed', async () => {
+  const { world: made, table } = await world()
+  const writer = testKv(made)
+  doneOf(await writer.kv.upsert(table, upsertOf(table, [['a', 1n, 'old']])))
+  await foldNow(made, writer, table)
+  const change = { dropColumns: ['v'], renameColumns: { note: 'text' } }
+  const newer = await alterTable(made, 'd', 't', change)
+  const ask = (k: string, asked = {}) =>
+    testKv(made).kv.lookup(table, batchOf(table.schema.columns, [[k, null, null]]), { ...options, ...asked })
+  expect((await ask('a')).rows.map(plainOf)).toEqual([['a', 1n, 'old']])
+  expect((await ask('a', { columns: ['note', 'v'] })).rows.map(plainOf)).toEqual([['old', 1n]])
+  doneOf(await writer.kv.upsert(newer, upsertOf(newer, [['b', 'new']])))
+  const changed = { code: 'changed', action: 'refresh', effect: 'none', facts: { schemaId: 2 } }
+  await expect(ask('a')).rejects.toMatchObject(changed)
+  await foldNow(made, writer, newer)
+  expect((await ask('a')).rows.map(plainOf)).toEqual([['a', 1n, 'old']])
+  await expect(ask('b')).rejects.toMatchObject(changed)
 })
 
 test('a prefix lookup reads no further than its prefix, however much was deleted behind it', async () => {

@@ -1,11 +1,11 @@
 /**
- * Random tables with a primary key for naive.test.ts: keys and columns of any type, merge engines, images, what a delete does,
- * partitions, a column whose values are drawn.
+ * Random tables with a primary key: keys and columns of any type, merge engines, images, what a delete does, partitions, a column whose
+ * values are drawn.
  */
 import fc from 'fast-check'
-import type { TableBody } from '../model/spec.ts'
-import { printType } from '../model/type-text.ts'
-import { anyType, scalarType } from '../model/types.case.ts'
+import type { TableBody } from '../../model/spec.ts'
+import { printType } from '../../model/type-text.ts'
+import { anyType, scalarType } from '../../model/types.case.ts'
 
 export type Draw = fc.GeneratorValue
 
@@ -30,13 +30,8 @@ const aggregates: Readonly<Record<string, readonly string[] | undefined>> = {
   rbm32: ['binary'],
   rbm64: ['binary'],
 }
-export const widerThan: Readonly<Record<string, string>> = {
-  tinyint: 'smallint',
-  smallint: 'bigint',
-  int: 'bigint',
-  float: 'double',
-  'decimal(4,1)': 'decimal(20,1)',
-}
+/** What columns can be widened from. */
+export const widenable = ['tinyint', 'smallint', 'int', 'float', 'decimal(4,1)']
 
 const keyType = scalarType.filter(({ kind }) => kind !== 'float' && kind !== 'double')
 const bucketKeyType = keyType.filter(({ kind }) => kind !== 'boolean')
@@ -65,7 +60,7 @@ export function drawTable(g: Draw): Drawn {
   const values = Array.from({ length: number(g, 0, 4) }, (_, i) => {
     const name = `v${i}`
     if (engine !== 'aggregation')
-      return { name, type: chance(g, 4) ? oneOf(g, Object.keys(widerThan)) : printType(g(anyTypes)), nullable: isNullable }
+      return { name, type: chance(g, 4) ? oneOf(g, widenable) : printType(g(anyTypes)), nullable: isNullable }
     const agg = oneOf(g, Object.keys(aggregates))
     const types = aggregates[agg]
     if (chance(g, 9)) aggs.set(name, agg)
