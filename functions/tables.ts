@@ -3,28 +3,39 @@
  * a table that is gone is refused, and the caller forgets it and looks again. Absence is never kept.
  */
 import { getTable } from '../core/catalog/tables.ts'
-import { isSluiceError } from '../core/kernel/errors.ts'
+import { type ErrorCode, isSluiceError } from '../core/kernel/errors.ts'
 import type { Table } from '../core/model/table.ts'
 import type { World } from '../core/ports/world.ts'
 
-/** A read: when it turns out that the table it knew is gone or has other columns by now, it looks again, once. */
+/**
+ * When it turns out that the table that was known is gone, or has other columns than an answer or a refusal rests on, it is looked at
+ * again, once. `isOld`: an answer that says so.
+ */
 export async function withTable<T>(
   tables: TableCache,
   { db, table: name }: { readonly db: string; readonly table: string },
-  read: (table: Table) => Promise<T>,
+  use: (table: Table) => Promise<T>,
+  isOld: (answer: T) => boolean = () => false,
 ): Promise<T> {
   const first = await tables.get(db, name)
-  try {
-    return await read(first)
-  } catch (error) {
-    const isStale = isSluiceError(error, 'gone') || isSluiceError(error, 'not-found') || isSluiceError(error, 'changed')
-    if (!isStale) throw error
-    tables.forget(db, name)
-    const second = await tables.get(db, name)
-    if (second.tableId === first.tableId && second.schema.schemaId === first.schema.schemaId) throw error
-    return read(second)
-  }
+  const answer = use(first)
+  const isSettled = await answer.then(
+    (value) => !isOld(value),
+    (error: unknown) => !mayBeOld(error),
+  )
+  if (isSettled) return answer
+  tables.forget(db, name)
+  const second = await tables.get(db, name)
+  const isSame = second.tableId === first.tableId && second.schema.schemaId === first.schema.schemaId
+  return isSame ? answer : use(second)
 }
+
+/** A name, a value or a filter that the columns of before do not have; or rows, heads that are not of this table any more. */
+export const mayBeOld = (error: unknown): boolean =>
+  isSluiceError(error) && (staleCodes.includes(error.code) || (judgedCodes.includes(error.code) && error.effect === 'none'))
+
+const staleCodes: readonly ErrorCode[] = ['gone', 'not-found', 'changed']
+const judgedCodes: readonly ErrorCode[] = ['bad-request', 'unknown-field', 'invalid-rows', 'invalid-filter']
 
 export const tableKeptMs = 1_000
 const tablesMax = 10_000

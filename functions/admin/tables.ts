@@ -38,12 +38,21 @@ async function checkLakeCatalog(world: World, database: string, name: string, sp
 }
 
 export const alter: Handler<'alterTable'> = async ({ params, headers, value }, world) => {
+  const before = await getTable(world, params.db, params.table)
   const table = await alterTable(world, params.db, params.table, value, schemaIdOf(headers['if-match']))
   if (value.setOptions?.['lake.freshness'] !== undefined) await markSooner(world, table)
   if (ttlOptions.some((name) => value.setOptions?.[name] !== undefined)) await markRetention(world, table)
   await createFirst(world, table)
   world.tables.forget(params.db, params.table)
+  // For so long another process may put what comes under the name into the column that had it.
+  if (givesNameAway(before, table)) await world.clock.sleep(tableKeptMs)
   return tableReply(200, table)
+}
+
+/** A name is that of another column now. */
+function givesNameAway({ schema, formerNames = {} }: Table, after: Table): boolean {
+  const ids = new Map([...Object.entries(formerNames), ...schema.columns.map(({ name, id }) => [name, id] as const)])
+  return after.schema.columns.some(({ name, id }) => (ids.get(name) ?? id) !== id)
 }
 
 /**

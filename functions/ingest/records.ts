@@ -1,12 +1,13 @@
 /**
  * POST …/records: rows in, where they are out. The table may be a second old: heads are fenced by its id, so a refusal
- * for a table that was dropped (effect none) makes us look again, once. A retry by the client is what repairs `partial`.
+ * for a table that was dropped or has other columns (effect none) makes us look again, once. A retry by the client is what
+ * repairs `partial`.
  */
 import { media } from '../../contract/media.ts'
 import type { Batch } from '../../core/format/arrow/column.ts'
 import { readArrowStream } from '../../core/format/arrow/read.ts'
 import { decodeRows } from '../../core/format/json/decode.ts'
-import { type ErrorCode, SluiceError } from '../../core/kernel/errors.ts'
+import { SluiceError } from '../../core/kernel/errors.ts'
 import { targetsOf } from '../../core/kv/merge/operation.ts'
 import { readRecords } from '../../core/kv/records.ts'
 import { producerOf } from '../../core/log/producer.ts'
@@ -19,19 +20,14 @@ import { columnNames } from '../columns.ts'
 import { expandBuffer } from '../http/encoding.ts'
 import { rowsMediaOf } from '../http/negotiate.ts'
 import { jsonReply } from '../http/reply.ts'
+import { mayBeOld, withTable } from '../tables.ts'
 import type { FunctionWorld } from '../world.ts'
 import { producedReply } from './produced.ts'
 import { type ProducerHeaders, readProducerHeaders } from './producer-headers.ts'
 
 export const records: Handler<'produce'> = async (call, world) => {
   const producer = readProducerHeaders(call.headers)
-  const first = await world.tables.get(call.params.db, call.params.table)
-  const appended = await appendTo(first, call, producer, world)
-  if (!isStale(appended)) return replyOf(appended)
-  world.tables.forget(call.params.db, call.params.table)
-  const second = await world.tables.get(call.params.db, call.params.table)
-  if (second.tableId === first.tableId && second.schema.schemaId === first.schema.schemaId) return replyOf(appended)
-  return replyOf(await appendTo(second, call, producer, world))
+  return replyOf(await withTable(world.tables, call.params, (table) => appendTo(table, call, producer, world), isStale))
 }
 
 type Query = Parameters<Handler<'produce'>>[0]['query']
@@ -125,15 +121,13 @@ function rowsOf(request: AppendRequest): number {
   return rows
 }
 
-/** Every bucket refused because the table that we knew is gone, or has other columns by now. */
+/** Every bucket refused, maybe because the table that we knew is gone, or has other columns by now. */
 function isStale(appended: readonly BucketAppended[]): boolean {
   return (
     appended.length > 0 &&
-    appended.every(({ outcome }) => !outcome.done && outcome.error.effect === 'none' && staleCodes.includes(outcome.error.code))
+    appended.every(({ outcome }) => !outcome.done && outcome.error.effect === 'none' && mayBeOld(outcome.error))
   )
 }
-
-const staleCodes: readonly ErrorCode[] = ['gone', 'not-found', 'changed']
 
 function replyOf(appended: readonly BucketAppended[]): Reply {
   return appended.length === 0 ? jsonReply(200, { buckets: [], duplicate: false }) : producedReply(appended)
