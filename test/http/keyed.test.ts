@@ -2,23 +2,10 @@
 import { tableFromIPC } from 'apache-arrow'
 import { describe, expect, test } from 'vitest'
 import { diskSite, lines, makeTable, ndjson, readLines, siteOfFile } from './harness.ts'
+import { arrow, callsOf, keyed, oslo, rome } from './keyed-flights.ts'
 
 const site = await siteOfFile()
-
-const columns = [
-  { name: 'city', type: 'string' },
-  { name: 'day', type: 'date' },
-  { name: 'flights', type: 'bigint' },
-  { name: 'note', type: 'string' },
-]
-const keyed = { columns, primaryKey: ['city', 'day'], buckets: { count: 4, key: ['city'] } }
-const arrow = 'application/vnd.apache.arrow.stream'
-
-const send = (path: string, rows: readonly object[], query = '') =>
-  site.client.send('POST', `${path}/records${query}`, { body: lines(rows), headers: ndjson })
-const lookup = (path: string, body: object) => site.client.send('POST', `${path}/lookup`, { json: body })
-const oslo = { city: 'oslo', day: '2026-11-21' }
-const rome = { city: 'rome', day: '2026-11-21' }
+const { lookup, send } = callsOf(site)
 
 test('rows are put, put again, deleted and found, and the changelog tells it', async () => {
   const path = await makeTable(site.client, 'life', { ...keyed, buckets: { count: 1, key: ['city'] } })
@@ -82,139 +69,6 @@ test('a changelog is piped into another table, and makes the same rows', async (
   expect((await site.client.get(`${to}/rows?count=true`)).json).toEqual({ count: a?.headers['sluice-rows'] })
 })
 
-test('rows come a page at a time, each bucket at one offset while rows change, filtered and chosen', async () => {
-  const path = await makeTable(site.client, 'pages', keyed)
-  const all = Array.from({ length: 60 }, (_, i) => ({
-    city: `c${i % 9}`,
-    day: `2026-10-${String(10 + (i % 20))}`,
-    flights: i,
-    note: null,
-  }))
-  await send(path, all)
-  const seen: Record<string, unknown>[] = []
-  for (let cursor = ''; ; ) {
-    const { text, headers } = await site.client.get(`${path}/rows?limit=7${cursor}`)
-    seen.push(...readLines(text))
-    if (headers['sluice-cursor'] === undefined) break
-    await send(path, all.slice(0, 20), '?op=delete')
-    await send(path, all.slice(0, 20))
-    cursor = `&cursor=${String(headers['sluice-cursor'])}`
-  }
-  const keyOf = ({ city, day }: Record<string, unknown>) => `${String(city)} ${String(day)}`
-  const newest = new Map(all.map((row) => [keyOf(row), { ...row, flights: `${row.flights}` }]))
-  expect(new Map(seen.map((row) => [keyOf(row), row]))).toEqual(newest)
-  expect(seen.length).toBe(newest.size)
-  const some = await site.client.get(`${path}/rows?columns=flights&where=${encodeURIComponent("city = 'c3' and flights > 20")}`)
-  expect(readLines(some.text).map(({ flights }) => Number(flights))).toEqual(
-    [...newest.values()]
-      .filter(({ city, flights }) => city === 'c3' && Number(flights) > 20)
-      .sort((a, b) => (a.day < b.day ? -1 : 1))
-      .map(({ flights }) => Number(flights)),
-  )
-  expect((await site.client.get(`${path}/rows?cursor=abc`)).json.error.code).toBe('bad-cursor')
-})
-
-test('rows are read as often as one likes: a scan that came to its end takes no place', async () => {
-  const path = await makeTable(site.client, 'often', { ...keyed, buckets: { count: 2, key: ['city'] } })
-  await send(path, [{ ...oslo }, { ...rome }])
-  for (let i = 0; i < 20; i++) expect((await site.client.get(`${path}/rows`)).status).toBe(200)
-  const one = await makeTable(site.client, 'exactly', { ...keyed, buckets: { count: 1, key: ['city'] } })
-  await send(one, [{ ...oslo }, { ...rome }])
-  for (let i = 0; i < 20; i++) {
-    const { status, headers } = await site.client.get(`${one}/rows?limit=2`)
-    expect([status, headers['sluice-cursor']]).toEqual([200, undefined])
-  }
-})
-
-test('scans of several pages that came to their end take no place, and the last page can be asked for again', async () => {
-  const path = await makeTable(site.client, 'through', { ...keyed, buckets: { count: 1, key: ['city'] } })
-  await send(path, [{ ...oslo }, { ...rome }])
-  for (let i = 0; i < 9; i++) {
-    const first = await site.client.get(`${path}/rows?limit=1`)
-    expect([first.status, readLines(first.text)]).toMatchObject([200, [{ city: 'oslo' }]])
-    const cursor = encodeURIComponent(first.headers['sluice-cursor'] ?? '')
-    for (let repeat = 0; repeat < 2; repeat++) {
-      const last = await site.client.get(`${path}/rows?limit=1&cursor=${cursor}`)
-      expect([last.status, last.headers['sluice-cursor'], readLines(last.text)]).toMatchObject([
-        200,
-        undefined,
-        [{ city: 'rome' }],
-      ])
-    }
-  }
-})
-
-test('scans that are not followed take eight places of a bucket, and the answer says until when', async () => {
-  const path = await makeTable(site.client, 'left', { ...keyed, buckets: { count: 1, key: ['city'] } })
-  await send(path, [{ ...oslo }, { ...rome }])
-  const first = await site.client.get(`${path}/rows?limit=1`)
-  for (let i = 0; i < 7; i++) expect((await site.client.get(`${path}/rows?limit=1`)).status).toBe(200)
-  const { status, json, headers } = await site.client.get(`${path}/rows?limit=1`)
-  expect([status, json.error.code]).toEqual([429, 'throttled'])
-  expect(headers['retry-after']).toBe(String(json.error.facts.retryAfterSeconds))
-  expect(json.error.facts.retryAfterSeconds).toBeGreaterThan(500)
-  const cursor = encodeURIComponent(first.headers['sluice-cursor'] ?? '')
-  const rest = await site.client.get(`${path}/rows?limit=1&cursor=${cursor}`)
-  expect(readLines(rest.text)).toMatchObject([{ city: 'rome' }])
-})
-
-test('a scan that its reader ends gives its place back, and has no more rows', async () => {
-  const path = await makeTable(site.client, 'ended', { ...keyed, buckets: { count: 1, key: ['city'] } })
-  await send(path, [{ ...oslo }, { ...rome }])
-  for (let i = 0; i < 10; i++) {
-    const first = await site.client.get(`${path}/rows?limit=1`)
-    expect(first.status).toBe(200)
-    const cursor = encodeURIComponent(first.headers['sluice-cursor'] ?? '')
-    for (let repeat = 0; repeat < 2; repeat++) {
-      const { status, text, headers } = await site.client.get(`${path}/rows?cursor=${cursor}&end=true`)
-      expect([status, text, headers['sluice-rows'], headers['sluice-cursor']]).toEqual([200, '', '0', undefined])
-    }
-    expect((await site.client.get(`${path}/rows?cursor=${cursor}`)).status).toBe(410)
-  }
-})
-
-test('partitions whose names sort otherwise as UTF-16 are paged once each', async () => {
-  const p = { name: 'p', type: 'string' }
-  const path = await makeTable(site.client, 'orders', {
-    columns: [...columns, p],
-    primaryKey: ['city', 'day', 'p'],
-    partitionBy: ['p'],
-  })
-  const names = ['a', '～', '😀']
-  await send(
-    path,
-    names.flatMap((name) => [1, 2, 3].map((day) => ({ city: 'x', day: `2026-11-0${day}`, p: name }))),
-  )
-  const seen: string[] = []
-  for (let cursor = '', pages = 0; pages < 20; pages++) {
-    const { text, headers } = await site.client.get(`${path}/rows?limit=2${cursor}`)
-    seen.push(...readLines(text).map((row) => `${row.p} ${row.day}`))
-    if (headers['sluice-cursor'] === undefined) break
-    cursor = `&cursor=${encodeURIComponent(headers['sluice-cursor'])}`
-  }
-  expect(seen).toHaveLength(9)
-  expect(new Set(seen).size).toBe(9)
-})
-
-test('a key is the number that was written, also where a double would be another one', async () => {
-  const path = await makeTable(site.client, 'exact', { columns: [{ name: 'x', type: 'decimal(38,20)' }], primaryKey: ['x'] })
-  const ask = (numbers: readonly string[], insert = false) =>
-    site.client.send('POST', `${path}/lookup`, {
-      body: `{"keys":[${numbers.map((x) => `{"x":${x}}`).join()}],"insert":${insert}}`,
-      headers: { 'Content-Type': 'application/json' },
-    })
-  await send(path, [{ x: '0.1' }, { x: '12345678901234568' }])
-  const numbers = ['0.10000000000000001', '0.1', '10e-2', '12345678901234567.89', '12345678901234568.0', '1e-20']
-  const shown = { tenth: { x: '0.10000000000000000000' }, large: { x: '12345678901234568.00000000000000000000' } }
-  expect((await ask(numbers)).json.rows).toEqual([null, shown.tenth, shown.tenth, null, shown.large, null])
-  expect((await ask(['0.10000000000000001'], true)).json.rows).toEqual([{ x: '0.10000000000000001000' }])
-  expect((await ask(numbers)).json.rows.slice(0, 2)).toEqual([{ x: '0.10000000000000001000' }, shown.tenth])
-  for (const x of ['1e400', '1e-400']) {
-    const { status, json } = await ask(['0', x])
-    expect([status, json.error.code, json.error.facts]).toEqual([400, 'invalid-rows', { key: 1, field: 'x' }])
-  }
-})
-
 test('parts add up to no row that is larger than a row may be', async () => {
   const parts = Array.from({ length: 4 }, (_, i) => ({ name: `c${i}`, type: 'string' }))
   const path = await makeTable(site.client, 'large', { columns: [{ name: 'k', type: 'int' }, ...parts], primaryKey: ['k'] })
@@ -223,66 +77,6 @@ test('parts add up to no row that is larger than a row may be', async () => {
   const { status, json } = await send(path, [{ k: 1, c2: text }], '?columns=k,c2')
   expect([status, json.error.code, json.error.effect, json.error.facts.column]).toEqual([400, 'invalid-rows', 'none', 'c0'])
   expect((await lookup(path, { keys: [{ k: 1 }], columns: ['c2'] })).json.rows).toEqual([{ c2: null }])
-})
-
-test('rows with the bucket key are found in key order, as JSON and as Arrow', async () => {
-  const path = await makeTable(site.client, 'prefix', keyed)
-  const days = ['2026-11-03', '2026-11-01', '2026-11-02']
-  await send(
-    path,
-    days.map((day, i) => ({ city: 'oslo', day, flights: i })),
-  )
-  await send(path, [{ city: 'os', day: days[0], flights: 7 }])
-  const prefix = (body: object, headers = {}) => site.client.send('POST', `${path}/lookup/prefix`, { json: body, headers })
-  const { json } = await prefix({ keys: [{ city: 'oslo' }, { city: 'nowhere' }], columns: ['day', 'flights'] })
-  expect(json).toEqual({
-    rows: [
-      [
-        { day: '2026-11-01', flights: '1' },
-        { day: '2026-11-02', flights: '2' },
-        { day: '2026-11-03', flights: '0' },
-      ],
-      [],
-    ],
-    buckets: expect.arrayContaining([{ partition: '', bucket: expect.any(Number), offset: expect.any(String) }]),
-  })
-  expect((await prefix({ keys: [{ city: 'oslo' }], limit: 2, columns: ['flights'] })).json.rows[0]).toEqual([
-    { flights: '1' },
-    { flights: '2' },
-  ])
-  const table = tableFromIPC((await prefix({ keys: [{ city: 'x' }, { city: 'oslo' }] }, { Accept: arrow })).bytes)
-  expect([...(table.getChild('__key') ?? [])]).toEqual([1, 1, 1])
-  expect(table.schema.metadata.get('sluice.buckets')).toMatch(/^\[\{"partition":"","bucket":\d+,"offset":"\d+"\}/)
-  expect((await prefix({ keys: [oslo] })).json.error.code).toBe('unknown-field')
-})
-
-test('what is folded into a snapshot is found again by a server that knows nothing, with few reads, and counted with none of the rows', async () => {
-  const first = await diskSite()
-  const path = await makeTable(first.client, 'folded', { ...keyed, buckets: { count: 1, key: ['city'] } })
-  const put = (rows: readonly object[]) => first.client.send('POST', `${path}/records`, { body: lines(rows), headers: ndjson })
-  for (let i = 0; i < 40; i++)
-    await put([
-      { ...oslo, flights: i, note: 'x'.repeat(200) },
-      { city: `c${i}`, day: oslo.day, flights: i, note: 'x'.repeat(200) },
-    ])
-  await expect
-    .poll(async () => (await first.client.get('/metrics')).text, { timeout: 15_000 })
-    .toMatch(/sluice_snapshots_published_total [1-9]/)
-  await put([{ city: 'c3', day: oslo.day, __op: 'D' }])
-  await first.running.stop()
-  const second = await first.reopen()
-  const count = await second.client.get(`${path}/rows?count=true`)
-  expect(count.json).toEqual({ count: '40' })
-  // The run alone is larger than what is kept among the items.
-  expect(count.headers['sluice-requests']).not.toContain('objects.')
-  const keys = [oslo, { city: 'c3', day: oslo.day }, { city: 'c7', day: oslo.day }]
-  const answer = await second.client.send('POST', `${path}/lookup`, { json: { keys, columns: ['flights'] } })
-  expect(answer.json.rows).toEqual([{ flights: '39' }, null, { flights: '7' }])
-  expect(Number(/items\.get=(\d+)/.exec(answer.headers['sluice-requests'] ?? '')?.[1])).toBeLessThan(20)
-  expect(answer.headers['sluice-requests']).toContain('objects.read=')
-  expect([...first.defects, ...second.defects]).toEqual([])
-  await second.close()
-  await first.close()
 })
 
 test('two servers that write to one bucket lose races, say how many, and lose no row', async () => {
@@ -414,24 +208,4 @@ describe('what is refused, with nothing changed', () => {
     expect((await lookup(path, { keys: [] })).json).toEqual({ rows: [], buckets: [] })
     expect((await lookup('/v1/databases/d/tables/none', { keys: [oslo] })).status).toBe(404)
   })
-})
-
-test('rows without values under long names are answered in pages of 4 MiB, and a lookup of too many is refused', async () => {
-  const wide = Array.from({ length: 300 }, (_, i) => ({ name: `${'名'.repeat(150)}${i}`, type: 'int' }))
-  const path = await makeTable(site.client, 'names', { columns: [{ name: 'k', type: 'int' }, ...wide], primaryKey: ['k'] })
-  const keys = Array.from({ length: 200 }, (_, k) => ({ k }))
-  await send(path, keys)
-  const seen: unknown[] = []
-  for (let cursor = ''; ; ) {
-    const { bytes, headers } = await site.client.raw('GET', `${path}/rows?${cursor}`)
-    expect(bytes.length).toBeLessThanOrEqual(4 * 2 ** 20)
-    seen.push(...readLines(bytes.toString()).map(({ k }) => k))
-    if (headers['sluice-cursor'] === undefined) break
-    cursor = `cursor=${headers['sluice-cursor']}`
-  }
-  expect(seen).toEqual(keys.map(({ k }) => k))
-  const lookup = (body: object) => site.client.send('POST', `${path}/lookup`, { json: body })
-  const { status, json } = await lookup({ keys })
-  expect([status, json.error.code, json.error.effect]).toEqual([413, 'too-large', 'none'])
-  expect((await lookup({ keys, columns: ['k'] })).json.rows).toEqual(keys)
 })
