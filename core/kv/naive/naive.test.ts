@@ -1,7 +1,7 @@
 /**
- * Tables of any keys, partitions, columns, merge engine and image under any requests in any order, of several processes at once, also of
- * writers and readers that know older columns, with folds, restarts and changes of their columns in between: lookups, prefixes, scans,
- * counts and the changelog at every offset are those of a naive map.
+ * Tables of any keys, partitions, columns, merge engine and image under any requests in any order (rows, parts of rows, deletes, inserts of
+ * keys), of several processes at once, also of writers and readers that know older columns, with folds, restarts and changes of their
+ * columns in between: lookups, prefixes, scans, counts and the changelog at every offset are those of a naive map.
  */
 import fc from 'fast-check'
 import { test } from 'vitest'

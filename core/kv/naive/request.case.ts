@@ -9,6 +9,7 @@ import { producerWith } from '../../log/world.case.ts'
 import { changes, opColumn } from '../../model/changelog.ts'
 import type { Column, Table } from '../../model/table.ts'
 import type { UpsertRequest } from '../kv.ts'
+import type { WrittenColumns } from '../upsert/operations.ts'
 import { chance, type Draw, number, oneOf, smallNumber } from './table.case.ts'
 
 export interface Sent {
@@ -36,14 +37,15 @@ export const keyValueOf = (keyIds: readonly number[], key: readonly Plain[], id:
 
 export function drawRequest(g: Draw, table: Table, { named, pool, keyIds, aggOf, sequence }: Requested): Sent {
   const { columns } = table.schema
-  const names = table.primaryKey ?? []
   const engine = table.options.keyed?.mergeEngine
-  const isKey = ({ name }: Column): boolean => names.includes(name)
-  const mayBePartial =
-    (engine === 'last-row' || engine === 'aggregation') && columns.every((each) => isKey(each) || each.nullable)
+  const isKey = ({ name }: Column): boolean => table.primaryKey?.includes(name) === true
+  const isOfKeyAlone = columns.every((each) => isKey(each) || each.nullable)
+  // As a lookup that inserts what it does not find, with any engine.
+  const isInsert = isOfKeyAlone && chance(g, 1)
+  const mayBePartial = isOfKeyAlone && !isInsert && (engine === 'last-row' || engine === 'aggregation')
   const rows = Array.from({ length: number(g, 1, 6) }, () => {
     const key = oneOf(g, pool)
-    const isDelete = chance(g, 3)
+    const isDelete = !isInsert && chance(g, 3)
     const row = columns.map(
       (column) => keyValueOf(keyIds, key, column.id) ?? drawValue(g, column, aggOf(column.id), column.nullable && isDelete),
     )
@@ -53,11 +55,12 @@ export function drawRequest(g: Draw, table: Table, { named, pool, keyIds, aggOf,
   const isWritten = ({ name, autoIncrement }: Column): boolean =>
     named.primaryKey?.includes(name) === true || (autoIncrement !== true && chance(g, 5))
   const written = mayBePartial && chance(g, 4) ? named.schema.columns.filter(isWritten) : undefined
-  const partial = written && { targets: written.map(({ name }) => name) }
+  const names: WrittenColumns | undefined = isInsert ? 'key' : written?.map(({ name }) => name)
+  const ids = isInsert ? keyIds : written?.map(({ id }) => id)
   const producer = chance(g, 5) ? producerWith(`p${sequence}`, sequence) : undefined
   const parts = routeRows(table, [batch], { rotate: () => 0 })
-  const request = { op: 'upsert' as const, parts, ...partial, ...(producer && { producer }) }
-  return { table, request, ...(written && { targets: new Set(written.map(({ id }) => id)) }) }
+  const request = { op: 'upsert' as const, parts, ...(names && { targets: names }), ...(producer && { producer }) }
+  return { table, request, ...(ids && { targets: new Set(ids) }) }
 }
 
 function drawValue(g: Draw, { type, nullable, autoIncrement }: Column, agg: string | undefined, isEmpty: boolean): Plain {
