@@ -44,15 +44,13 @@ export async function runJob(world: FunctionWorld, job: Job, time: JobTime): Pro
       return
     }
     case 'compact': {
-      const { deadlineMs } = time
-      const { items, bytes } = await compact(world, job, { deadlineMs })
+      const { items, bytes } = await compact(world, job, time)
       world.meter.add('items.joined', items)
       world.meter.add('bytes.joined', bytes)
       return
     }
     case 'fold': {
-      const { deadlineMs } = time
-      const { publications, bytes } = await fold(world, world.log, job, { deadlineMs })
+      const { publications, bytes } = await fold(world, world.log, job, time)
       world.meter.add('snapshots.published', publications)
       world.meter.add('bytes.folded', bytes)
       return
