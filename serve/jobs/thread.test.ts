@@ -89,3 +89,12 @@ test('a thread that cannot open its stores fails its jobs, and the next job star
   await thread.close()
   await it.thread.run(foldOf(table))
 })
+
+test('once it is closed no job starts a thread, not even one that was cut and comes again', async () => {
+  const it = await here()
+  const table = await unfolded(it)
+  const cut = it.thread.run(foldOf(table))
+  const again = cut.catch(() => it.thread.run(foldOf(table)))
+  await Promise.all([it.thread.close(), expect(cut).rejects.toThrow('ended'), expect(again).rejects.toThrow('has stopped')])
+  expect(await readKvItem(it.world, table.tableId, at)).toBeUndefined()
+})

@@ -11,6 +11,9 @@ import type { ServeConfig } from '../config.ts'
 import type { FromJobs, ToJobs } from './messages.ts'
 import type { JobRunner } from './runner.ts'
 
+/** A thread that has not ended by then, because something holds it up, is cut. */
+const closeMsMax = 5_000
+
 interface Waiting {
   readonly resolve: () => void
   readonly reject: (error: Error) => void
@@ -23,6 +26,7 @@ export class JobsThread implements JobRunner {
   #worker: Worker | undefined
   #jobs = 0
   #isHurried = false
+  #isClosed = false
 
   /** `config`: what the server's own stores were opened with. */
   constructor(world: FunctionWorld, config: ServeConfig) {
@@ -30,11 +34,12 @@ export class JobsThread implements JobRunner {
     this.#config = config
   }
 
-  run(job: Job): Promise<void> {
+  async run(job: Job): Promise<void> {
+    if (this.#isClosed) throw new SluiceError('unavailable', 'the server has stopped', { action: 'stop' })
     const worker = this.#worker ?? this.#start()
     this.#worker = worker
     const run = ++this.#jobs
-    return new Promise((resolve, reject) => {
+    await new Promise<void>((resolve, reject) => {
       this.#running.set(run, { resolve, reject })
       worker.postMessage({ run, job } satisfies ToJobs)
     })
@@ -46,12 +51,15 @@ export class JobsThread implements JobRunner {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true
     const worker = this.#worker
     if (worker === undefined) return
     if (this.#running.size > 0) return void (await worker.terminate())
     const gone = new Promise((resolve) => worker.once('exit', resolve))
     worker.postMessage('close' satisfies ToJobs)
+    const late = setTimeout(() => void worker.terminate(), closeMsMax)
     await gone
+    clearTimeout(late)
   }
 
   #start(): Worker {
