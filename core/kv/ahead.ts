@@ -20,20 +20,22 @@ export interface Ahead {
 
 /** Undefined before the first fold or scan of the bucket. */
 export async function readAhead(world: World, tableId: string, at: BucketId): Promise<Ahead | undefined> {
-  const [item, copied] = await Promise.all([readKvItem(world, tableId, at), world.items.get(manifestCopyKey(tableId, at))])
+  const [item, copy] = await Promise.all([readKvItem(world, tableId, at), readCopy(world, tableId, at).catch(unlessDamaged)])
   if (item === undefined) return undefined
-  const copy = copied && decodeManifestCopy(copied)
   const isOfThis = item.manifest !== undefined && copy?.name === nameOf(item.manifest.object)
-  return { item, runs: isOfThis ? undamaged(copy) : undefined }
+  return { item, runs: isOfThis ? await runsIn(copy).catch(unlessDamaged) : undefined }
 }
 
-function undamaged({ name, bytes }: ManifestCopy): readonly RunRef[] | undefined {
-  try {
-    return decodeManifest(bytes, name)
-  } catch (error) {
-    if (isSluiceError(error, 'internal')) return undefined
-    throw error
-  }
+async function readCopy(world: World, tableId: string, at: BucketId): Promise<ManifestCopy | undefined> {
+  const item = await world.items.get(manifestCopyKey(tableId, at))
+  return item && decodeManifestCopy(item)
+}
+
+const runsIn = async ({ name, bytes }: ManifestCopy): Promise<readonly RunRef[]> => decodeManifest(bytes, name)
+
+/** Nobody needs the copy. */
+function unlessDamaged(error: unknown): undefined {
+  if (!isSluiceError(error, 'internal')) throw error
 }
 
 /** One that is newer stays. Nothing happens where the table or the partition is gone. */

@@ -139,6 +139,7 @@ async function coldLookup(stores: Stores, table: Table, key: string) {
 test.each([
   ['of an older manifest', { o: { value: '00/000000000001-0123456789abcdef' } }],
   ['that is damaged', { b: { value: new Uint8Array(40) } }],
+  ['that is no copy of one', { b: { value: 'none' } }],
 ])('a copy of a manifest %s is not looked at, and the next fold brings a new one', async (_, set) => {
   const { stores, world, table } = await folded()
   await stores.items.update({ key: manifestCopyKey(table.tableId, bucket), set })
