@@ -1,9 +1,12 @@
 /** When a fold is sent, and what it writes, leaves and saves. */
 import { expect, test } from 'vitest'
+import { MemoryItems } from '../../../stores/items/memory.ts'
 import { sweep } from '../../jobs/sweep.ts'
 import { present } from '../../kernel/assert.ts'
+import { SluiceError } from '../../kernel/errors.ts'
 import { unpartitioned } from '../../model/partition.ts'
 import type { Table } from '../../model/table.ts'
+import type { Update, UpdateResult } from '../../ports/items.ts'
 import type { Job } from '../../ports/queue.ts'
 import type { World } from '../../ports/world.ts'
 import { KvCache } from '../cache.ts'
@@ -89,4 +92,24 @@ test('rows are counted by a process that knows nothing without a read of a run: 
   expect(await testKv(world).kv.count(table, at)).toBe(4_998n)
   // The manifest and two records; a block of a run is 16 KiB.
   expect(objects.bytesRead).toBeLessThan(3_000)
+})
+
+test('a fold whose copy of the manifest cannot be written is done all the same, and the next one need not wait for its lease', async () => {
+  class NoCopies extends MemoryItems {
+    override async update(update: Update): Promise<UpdateResult> {
+      if (update.key.sort === 'm') throw new SluiceError('throttled', 'too many writes')
+      return super.update(update)
+    }
+  }
+  const world = testWorld({ items: new NoCopies() })
+  const table = await keyedTable(world)
+  const one = testKv(world)
+  for (const [key, publications] of [
+    ['a', 1],
+    ['b', 2],
+  ] as const) {
+    doneOf(await one.kv.upsert(table, upsertOf(table, [[key, 1n, 'x']])))
+    const later = { ...world, clock: { ...world.clock, now: () => world.clock.now() + 30_000 } }
+    expect(await foldOf(later, one, jobOf(table))).toMatchObject({ state: 'folded', publications })
+  }
 })

@@ -164,12 +164,16 @@ async function foldClaimed(run: FoldRun, at: BucketRef, head: Head, claimed: KvI
   return mine
 }
 
-/** Once for all that a fold publishes: an older copy is no copy of the newest manifest, and nobody takes it for that. */
+/** Once for all that a fold publishes: an older copy is no copy of the newest manifest, and nobody takes it for that. None is no failure. */
 async function copyManifest({ world, table }: FoldRun, at: BucketRef, mine: KvItem, reading: SnapshotReading): Promise<void> {
   const { manifest, version } = mine
-  const bytes = briefManifest(await runsOf(reading, mine))
-  if (manifest !== undefined && bytes !== undefined)
-    await putManifestCopy(world, table, at, { name: nameOf(manifest.object), version, bytes })
+  try {
+    const bytes = briefManifest(await runsOf(reading, mine))
+    if (manifest !== undefined && bytes !== undefined)
+      await putManifestCopy(world, table, at, { name: nameOf(manifest.object), version, bytes })
+  } catch (error) {
+    if (!isSluiceError(error)) throw error
+  }
 }
 
 async function foldSlice(
