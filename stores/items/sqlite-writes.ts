@@ -14,6 +14,11 @@ import { checkSize } from './validate.ts'
 
 /** Another process may hold the lock for so long, ms. */
 const lockTimeoutMs = 10_000
+/**
+ * Between two looks whether it has let go, ms. SQLite's own waits grow to a tenth of a second, and one that writes without a pause lets
+ * go for the fraction of a millisecond between two transactions: whoever looks seldom waits for seconds.
+ */
+const lockLookMs = 0.2
 
 export type Write =
   | { readonly create: Item }
@@ -58,9 +63,12 @@ export const plainError = ({ code, message, effect, action, facts }: SluiceError
 /** A database whose layout is in place (sqlite.ts). */
 export function openWrites(path: string): SqliteWrites {
   const database = new DatabaseSync(path, { timeout: lockTimeoutMs })
-  database.exec('PRAGMA synchronous = FULL; PRAGMA cache_size = -32768')
+  database.exec('PRAGMA synchronous = FULL; PRAGMA cache_size = -32768; PRAGMA busy_timeout = 0')
   return new SqliteWrites(database)
 }
+
+/** Nobody wakes it. */
+const sleeping = new Int32Array(new SharedArrayBuffer(4))
 
 export class SqliteWrites {
   readonly #database: DatabaseSync
@@ -82,7 +90,7 @@ export class SqliteWrites {
   run({ held, writes }: WriteBatch): BatchResult {
     let committing = false
     try {
-      this.#database.exec('BEGIN IMMEDIATE')
+      this.#begin()
       const overtaken = held.find((item) => !this.#makeHeld(item))
       if (overtaken !== undefined) {
         this.#rollback()
@@ -101,6 +109,18 @@ export class SqliteWrites {
 
   close(): void {
     this.#database.close()
+  }
+
+  #begin(): void {
+    const until = performance.now() + lockTimeoutMs
+    for (;;) {
+      try {
+        return this.#database.exec('BEGIN IMMEDIATE')
+      } catch (error) {
+        if (!isBusy(error) || performance.now() > until) throw error
+      }
+      Atomics.wait(sleeping, 0, 0, lockLookMs)
+    }
   }
 
   #makeHeld({ key, attributes }: Item): boolean {
