@@ -5,12 +5,12 @@ import type { RunRef } from '../format/run/manifest.ts'
 import { RunWriter } from '../format/run/run.ts'
 import { concat, spanOf } from '../kernel/bytes.ts'
 import { SluiceError } from '../kernel/errors.ts'
-import { labelOf } from '../kernel/ids.ts'
+import { labelOf, offsetOf } from '../kernel/ids.ts'
 import type { ObjectStore } from '../ports/objects.ts'
 import { KvCache } from './cache.ts'
 import { Kept } from './keep.ts'
 import { Room } from './room.ts'
-import { findInRuns } from './snapshot.ts'
+import { findInRuns, learnRuns, runsOf } from './snapshot.ts'
 
 function runOf(key: string): { readonly run: RunRef; readonly bytes: Uint8Array } {
   const writer = new RunWriter()
@@ -52,4 +52,20 @@ test('room that an attempt gave up is not taken by reads that still ran when it 
   second?.resolve()
   expect(await failed).toBeUndefined()
   expect(() => room.take(1_000_000)).not.toThrow()
+})
+
+test('whoever knows a manifest is none the worse where another who reads it fails', async () => {
+  const gate = Promise.withResolvers<Uint8Array>()
+  const objects = { read: () => gate.promise } as unknown as ObjectStore
+  const reading = { objects, cache: new KvCache(1 << 24), tableId: 't' }
+  const object = { label: labelOf(1_700_000_000_000), random: 'a'.repeat(16), inline: false, directory: 0 }
+  const snapshot = { manifest: { object, bytes: 100, crc: 1 }, upTo: offsetOf(1), rows: 1n }
+  const other = runsOf(reading, snapshot)
+  learnRuns(reading, snapshot, [])
+  gate.reject(new SluiceError('unavailable', 'the store is down'))
+  await expect(other).rejects.toThrow('down')
+  // A rejection that nobody handles ends the process.
+  await new Promise((resolve) => setImmediate(resolve))
+  learnRuns(reading, snapshot, [])
+  expect(await runsOf(reading, snapshot)).toEqual([])
 })

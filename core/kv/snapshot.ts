@@ -41,10 +41,11 @@ export async function runsOf(reading: SnapshotReading, { manifest }: Snapshot): 
   )
 }
 
-/** What is known of the snapshot's manifest is not read. */
+/** What is known of the snapshot's manifest is not read, unless another is reading it: who needs it then meets his error. */
 export function learnRuns(reading: SnapshotReading, { manifest }: Snapshot, value: readonly RunRef[]): void {
   if (manifest === undefined) return
-  void reading.cache.get(objectKey(reading.tableId, manifest.object), async () => ({ value, bytes: 4 * manifest.bytes }))
+  const known = async () => ({ value, bytes: 4 * manifest.bytes })
+  reading.cache.get(objectKey(reading.tableId, manifest.object), known).catch(() => undefined)
 }
 
 /** A block in which keys may lie. */
