@@ -77,17 +77,20 @@ test('a job that fails says why, and the thread goes on', async () => {
   expect(await readKvItem(it.world, table.tableId, at)).toMatchObject({ upTo: 33n })
 })
 
-test('a thread that cannot open its stores fails its jobs, and the next job starts another', async () => {
+test('a thread that cannot open its stores fails its jobs, and the next job but a moment later starts another', async () => {
   const it = await here()
   const table = await unfolded(it)
   const file = join(it.config.dataDirectory, 'a-file')
   await writeFile(file, '')
-  const config = { ...it.config, dataDirectory: file }
-  const thread = new JobsThread(it.world, config)
+  const slept: number[] = []
+  const clock = { ...it.world.clock, sleep: async (ms: number) => void slept.push(ms) }
+  const thread = new JobsThread({ ...it.world, clock }, { ...it.config, dataDirectory: file })
   await expect(thread.run(foldOf(table))).rejects.toThrow('the thread that does the jobs ended: data directory')
-  await expect(thread.run(foldOf(table))).rejects.toThrow('the thread that does the jobs ended: data directory')
+  expect(slept).toEqual([])
+  await rm(file)
+  await thread.run(foldOf(table))
+  expect(slept).toHaveLength(1)
   await thread.close()
-  await it.thread.run(foldOf(table))
 })
 
 test('once it is closed no job starts a thread, not even one that was cut and comes again', async () => {

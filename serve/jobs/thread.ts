@@ -1,7 +1,7 @@
 /**
  * A JobRunner in a thread of its own, so that folding, tiering and compaction do not hold up those who are served. The thread opens the
- * server's stores for itself, as another process would; it starts with the first job. One that dies fails the jobs that it had, and the
- * next job starts another. What it asks of the stores is counted as this process's, four times a second and before a job ends.
+ * server's stores for itself, as another process would; it starts with the first job. One that dies fails the jobs that it had, and,
+ * a moment later, the next job starts another. What it asks of the stores is counted as this process's, four times a second and before a job ends.
  */
 import { Worker } from 'node:worker_threads'
 import { SluiceError } from '../../core/kernel/errors.ts'
@@ -13,6 +13,8 @@ import type { JobRunner } from './runner.ts'
 
 /** A thread that has not ended by then, because something holds it up, is cut. */
 const closeMsMax = 5_000
+/** After one that died: one that cannot start, or a job that kills it, would take a processor. */
+const restMs = 2_000
 
 interface Waiting {
   readonly resolve: () => void
@@ -27,6 +29,8 @@ export class JobsThread implements JobRunner {
   #jobs = 0
   #isHurried = false
   #isClosed = false
+  /** When the last one died, ms since 1970. */
+  #lostAt: number | undefined
 
   /** `config`: what the server's own stores were opened with. */
   constructor(world: FunctionWorld, config: ServeConfig) {
@@ -35,6 +39,7 @@ export class JobsThread implements JobRunner {
   }
 
   async run(job: Job): Promise<void> {
+    if (this.#worker === undefined && this.#lostAt !== undefined) await this.#rest(this.#lostAt)
     if (this.#isClosed) throw new SluiceError('unavailable', 'the server has stopped', { action: 'stop' })
     const worker = this.#worker ?? this.#start()
     this.#worker = worker
@@ -60,6 +65,12 @@ export class JobsThread implements JobRunner {
     const late = setTimeout(() => void worker.terminate(), closeMsMax)
     await gone
     clearTimeout(late)
+  }
+
+  async #rest(lostAt: number): Promise<void> {
+    const { clock } = this.#world
+    const since = clock.now() - lostAt
+    if (since >= 0 && since < restMs) await clock.sleep(restMs - since)
   }
 
   #start(): Worker {
@@ -89,6 +100,7 @@ export class JobsThread implements JobRunner {
     if (this.#worker !== worker) return
     this.#worker = undefined
     const lost = new SluiceError('unavailable', `the thread that does the jobs ended: ${why}`, { effect: 'unknown' })
+    this.#lostAt = this.#world.clock.now()
     for (const { reject } of this.#running.values()) reject(lost)
     this.#running.clear()
   }
