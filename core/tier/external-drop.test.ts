@@ -1,52 +1,27 @@
 /** Partitions of a table whose lake is in an external catalog are dropped with their rows there, in one commit of that catalog. */
 import { expect, test } from 'vitest'
-import { createDatabase } from '../catalog/databases.ts'
 import { createPartition, findPartition } from '../catalog/partitions.ts'
-import { createTable } from '../catalog/tables.ts'
-import type { Plain } from '../format/arrow/batch.case.ts'
 import { encodeManifest, manifestFile } from '../lake/iceberg/manifest.ts'
 import { readLakeItem } from '../lake/item.ts'
 import { dropPartition } from '../log/drop.ts'
 import { purge } from '../log/purge.ts'
-import { type TestWorld, testLog } from '../log/world.case.ts'
-import { parseOptions } from '../model/options.ts'
-import type { Table } from '../model/table.ts'
-import { parseType } from '../model/type-text.ts'
+import { testLog } from '../log/world.case.ts'
 import type { LakeCatalog } from '../ports/lake-catalog.ts'
 import {
-  appendRows,
   type ExternalWorld,
   externalRows,
   externalWorld,
   foreignCommit,
+  foreignTable,
   loaded,
+  partitioned,
+  put,
   rowCommits,
   there,
   unknown,
 } from './external.case.ts'
 import { lakePoints } from './state.ts'
 import { tier, tierJobOf } from './tier.case.ts'
-
-async function partitioned(world: TestWorld, type = 'string', more: Readonly<Record<string, string>> = {}): Promise<Table> {
-  await createDatabase(world, 'd')
-  const spec = {
-    columns: [
-      { name: 'v', type: parseType('bigint'), nullable: false },
-      { name: 'k', type: parseType(type), nullable: true },
-    ],
-    partitionBy: ['k'],
-    buckets: { count: 1 },
-    options: parseOptions({ 'lake.format': 'iceberg', 'lake.catalog': 'other', ...more }),
-  }
-  return (await createTable(world, 'd', 't', spec)).table
-}
-
-const put = (world: TestWorld, table: Table, ...rows: readonly (readonly [number, Plain])[]): Promise<void> =>
-  appendRows(
-    world,
-    table,
-    rows.map(([v, k]) => [BigInt(v), k]),
-  )
 
 /** `k:v` of every row there, in order. */
 async function rowsThere(world: ExternalWorld): Promise<string[]> {
@@ -211,20 +186,6 @@ test('a drop that died at any call is finished, by hand or by its purge', async 
     expect(calls).toBeGreaterThan(20)
   }
 }, 120_000)
-
-const foreignTable = (world: ExternalWorld, partitions: readonly object[], keyType = 'string'): void => {
-  const fields = [
-    { id: 1, name: 'v', required: true, type: 'long' },
-    { id: 2, name: 'k', required: false, type: keyType },
-    { id: 3, name: '__bucket', required: false, type: 'int' },
-  ]
-  const request = {
-    schema: { type: 'struct', fields },
-    'partition-spec': { fields: partitions },
-    properties: { 'format-version': '2' },
-  }
-  if (world.state.create(there, request) === 'exists') throw new Error('it is there')
-}
 
 test('partition fields that an engine named are told by what they hold, not by their names', async () => {
   const world = externalWorld()

@@ -15,6 +15,7 @@ import { routeRows } from '../log/route.ts'
 import { requestOf, specOfBuckets, type TestWorld, testLog, testWorld } from '../log/world.case.ts'
 import { parseOptions } from '../model/options.ts'
 import type { Table } from '../model/table.ts'
+import { parseType } from '../model/type-text.ts'
 import type { CatalogAnswer, CatalogChange, CatalogTable, LakeCatalog } from '../ports/lake-catalog.ts'
 import { withFetch } from './tier.case.ts'
 
@@ -81,7 +82,8 @@ export async function foreignCommit(
 ): Promise<void> {
   const table = loaded(world)
   const store = world.catalog.objectsAt(table.location)
-  const key = table.main?.manifestList.slice(table.location.length + 1)
+  const uri = table.main?.manifestList
+  const key = typeof uri === 'string' ? uri.slice(table.location.length + 1) : undefined
   const manifests = [...(key === undefined ? [] : decodeManifests(await store.read(key))), ...added]
   const [snapshotId, sequence] = [randomSnapshotId(table.snapshots, world.random), table.lastSequence + 1n]
   const list = `metadata/snap-${snapshotId}-0-foreign.avro`
@@ -137,4 +139,44 @@ export async function appendRows(world: TestWorld, table: Table, rows: readonly 
   world.time.now += 10
   const parts = routeRows(table, [batchOf(table.schema.columns, rows)], { rotate: () => 0 })
   for (const { outcome } of await testLog(world).append(table, { parts })) if (!outcome.done) throw outcome.error
+}
+
+export async function partitioned(
+  world: TestWorld,
+  type = 'string',
+  more: Readonly<Record<string, string>> = {},
+): Promise<Table> {
+  await createDatabase(world, 'd')
+  const spec = {
+    columns: [
+      { name: 'v', type: parseType('bigint'), nullable: false },
+      { name: 'k', type: parseType(type), nullable: true },
+    ],
+    partitionBy: ['k'],
+    buckets: { count: 1 },
+    options: parseOptions({ 'lake.format': 'iceberg', 'lake.catalog': 'other', ...more }),
+  }
+  return (await createTable(world, 'd', 't', spec)).table
+}
+
+/** A `v` and a `k` each. */
+export const put = (world: TestWorld, table: Table, ...rows: readonly (readonly [number, Plain])[]): Promise<void> =>
+  appendRows(
+    world,
+    table,
+    rows.map(([v, k]) => [BigInt(v), k]),
+  )
+
+export function foreignTable(world: ExternalWorld, partitions: readonly object[], keyType = 'string', version = 2): void {
+  const fields = [
+    { id: 1, name: 'v', required: true, type: 'long' },
+    { id: 2, name: 'k', required: false, type: keyType },
+    { id: 3, name: '__bucket', required: false, type: 'int' },
+  ]
+  const request = {
+    schema: { type: 'struct', fields },
+    'partition-spec': { fields: partitions },
+    properties: { 'format-version': String(version) },
+  }
+  if (world.state.create(there, request) === 'exists') throw new Error('it is there')
 }

@@ -39,7 +39,7 @@ export class CatalogState {
   create(table: CatalogTable, request: JsonObject): CatalogAnswer | 'exists' {
     if (this.#tables.has(nameOf(table))) return 'exists'
     const { 'format-version': version, ...properties } = (request['properties'] ?? {}) as Record<string, string>
-    require(version === '2' || version === '3', 'format-version must be 2 or 3')
+    require(/^[123]$/.test(version ?? ''), 'format-version must be 1, 2 or 3')
     const { schema, spec, order, lastColumnId, lastPartitionId } = freshIds(request)
     const metadata = {
       'format-version': Number(version),
@@ -203,9 +203,12 @@ function addSchema(metadata: Metadata, schema: JsonObject): void {
 function addSnapshot(metadata: Metadata, snapshot: JsonObject): void {
   const { summary, ...ids } = snapshot
   require(!metadata.snapshots.some((each) => each['snapshot-id'] === ids['snapshot-id']), 'a snapshot of this id is there')
-  require(ids['sequence-number'] === metadata['last-sequence-number'] + 1, 'the sequence number is not the next')
+  const isOf1 = metadata['format-version'] === 1
+  const next = isOf1 ? undefined : metadata['last-sequence-number'] + 1
+  require(ids['sequence-number'] === next, 'the sequence number is not the next')
   require(typeof (summary as JsonObject | undefined)?.['operation'] === 'string', 'a summary names its operation')
-  require(String(ids['manifest-list']).startsWith(`${metadata.location}/`), 'the manifest list is outside of the table')
+  const lists = isOf1 && Array.isArray(ids['manifests']) ? ids['manifests'] : [ids['manifest-list']]
+  require(lists.every((each) => String(each).startsWith(`${metadata.location}/`)), 'the manifest list is outside of the table')
   const parent = ids['parent-snapshot-id'] ?? -1n
   require(parent === -1n || metadata.snapshots.some((each) => each['snapshot-id'] === parent), 'the parent is not there')
   require(metadata.schemas.some((each) => each['schema-id'] === ids['schema-id']), 'no such schema')
@@ -215,6 +218,6 @@ function addSnapshot(metadata: Metadata, snapshot: JsonObject): void {
     require(typeof added === 'bigint' && added >= 0n, 'a snapshot of version 3 has added-rows')
     metadata['next-row-id'] = first + added
   }
-  metadata['last-sequence-number'] += 1
+  metadata['last-sequence-number'] = next ?? 0
   metadata.snapshots.push(snapshot)
 }

@@ -149,6 +149,40 @@ class RealCatalog(unittest.TestCase):
         found = catalog().load_table((namespace, "t"))
         self.assertEqual(texts(found), expected((0, 5)) + collections.Counter(["own"]))
 
+    def test_a_table_that_was_made_with_format_version_1_takes_rows_beside_its_own_once_it_is_upgraded(self):
+        namespace = f"first-{os.getpid()}"
+        catalog().create_namespace(namespace)
+        schema = Schema(NestedField(1, "id", LongType(), required=True), NestedField(2, "text", StringType()))
+        there = catalog().create_table((namespace, "t"), schema, properties={"format-version": "1"})
+        for text in ("own", "row 1", "own"):
+            there.append(pa.table({"id": pa.array([1], pa.int64()), "text": [text]}, schema=schema.as_arrow()))
+        options = {**_there, "lake.namespace": namespace, "lake.table": "t"}
+        with self.assertRaisesRegex(AssertionError, "format version 1.*upgrade it there"):
+            Table(_columns, partitionBy=["text"], options=options)
+        with there.transaction() as change:
+            change.upgrade_table_version(2)
+        before = entries(catalog().load_table((namespace, "t")))
+        self.assertEqual({(sequence, of_file) for _, sequence, of_file, _ in before.values()}, {(0, 0)})
+        table = Table(_columns, partitionBy=["text"], options=options)
+        table.produce(pa.Table.from_pylist([{"id": i, "text": f"row {i % 3}"} for i in range(30)], schema=schema_of(_columns)))
+        self.assertEqual(table.tier()["lagRows"], 0)
+        after = entries(catalog().load_table((namespace, "t")))
+        self.assertEqual({path: after[path] for path in before}, before)
+        table.drop_partition("text=row 1")
+        left = collections.Counter({"own": 2, "row 0": 10, "row 2": 10})
+        self.assertEqual(texts(catalog().load_table((namespace, "t"))), left)
+        with catalog().load_table((namespace, "t")).transaction() as change:
+            change.set_properties({"commit.manifest.min-count-to-merge": "2"})
+        for number in range(6):
+            table.produce(pa.Table.from_pylist([{"id": number, "text": "row 0"}], schema=schema_of(_columns)))
+            table.tier()
+        there = catalog().load_table((namespace, "t"))
+        self.assertEqual(texts(there), left + collections.Counter({"row 0": 6}))
+        own = {path: entry for path, entry in entries(there).items() if path in before}
+        self.assertEqual(own, {path: before[path] for path in own})
+        self.assertEqual(len(own), 2)
+        self.assertLess(len(there.current_snapshot().manifests(there.io)), 6)
+
     def test_manifests_merge_as_the_table_says_and_entries_of_engines_stay_as_they_were(self):
         for version in ("2", "3"):
             table = Table(_columns, options={**_there, "lake.format-version": version})

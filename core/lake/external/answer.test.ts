@@ -100,6 +100,26 @@ test.each([
   expect(() => letterOf(on(1n, [snapshot(1n, 1, undefined, summary)]))).toThrow(why)
 })
 
-test("snapshots that are each other's parents end", () => {
-  expect(() => letterOf(on(1n, [snapshot(1n, 1, 2n), snapshot(2n, 2, 1n)]))).toThrow('their own ancestors')
+test.each([
+  [1, 2],
+  [0, 0],
+])("snapshots that are each other's parents end, with sequence numbers %d and %d", (one, other) => {
+  expect(() => letterOf(on(1n, [snapshot(1n, one, 2n), snapshot(2n, other, 1n)]))).toThrow('their own ancestors')
+})
+
+test('snapshots of format version 1, which have no sequence numbers, are gone through to the first', () => {
+  const of1 = (id: bigint) => ({ ...snapshot(id, 0, id > 1n ? id - 1n : undefined), 'sequence-number': undefined })
+  expect(letterOf(on(3n, [of1(1n), of1(2n), of1(3n)]))).toBeUndefined()
+  expect(letterOf(on(4n, [of1(1n), of1(2n), of1(3n), snapshot(4n, 1, 3n, points('d'))]))).toBe('d')
+})
+
+test.each([
+  ['numbers', [7]],
+  ['a word', 'many'],
+])('manifests of a snapshot without a list that are %s are refused', (_name, manifests) => {
+  expect(() => read(answered({ snapshots: [{ 'snapshot-id': 1n, summary: {}, manifests }] }))).toThrow('is not understood')
+})
+
+test('a table of format version 1 is told to be upgraded', () => {
+  expect(() => read(answered({ 'format-version': 1 }))).toThrow('upgrade it there')
 })

@@ -34,7 +34,8 @@ export interface ExternalSnapshot {
   readonly id: bigint
   readonly parent: bigint | undefined
   readonly sequence: bigint
-  readonly manifestList: string
+  /** Of format version 1: the paths of the manifests, where there is no list. */
+  readonly manifestList: string | readonly string[]
   readonly summary: Readonly<Record<string, string>>
 }
 
@@ -61,7 +62,7 @@ export function tableOf(catalog: LakeCatalog, name: CatalogTable, answer: Catalo
   if (version !== 2 && version !== 3) {
     throw new SluiceError(
       'not-supported',
-      `${nameOf(catalog, name)} has format version ${String(version).slice(0, 20)}, this build writes 2 and 3: use a table of one of them`,
+      `${nameOf(catalog, name)} has format version ${String(version).slice(0, 20)}, this build writes 2 and 3: ${version === 1 ? 'upgrade it there' : 'use a table of one of them'}`,
       { action: 'stop', facts: factsOf(catalog, name) },
     )
   }
@@ -169,14 +170,18 @@ function snapshotOf(entry: Entry): ExternalSnapshot | undefined {
   const id = entry['snapshot-id']
   const parent = entry['parent-snapshot-id'] ?? undefined
   const sequence = entry['sequence-number'] ?? 0
-  const manifestList = entry['manifest-list']
+  const list = entry['manifest-list']
+  const manifestList = typeof list === 'string' ? list : pathsOf(entry['manifests'])
   const summary = textsOf(entry['summary'] ?? {})
   if (typeof id !== 'bigint' || id <= 0n || id >= 2n ** 63n) return undefined
   if (parent !== undefined && typeof parent !== 'bigint') return undefined
   if (typeof sequence !== 'number' || !Number.isSafeInteger(sequence)) return undefined
-  if (typeof manifestList !== 'string' || summary === undefined) return undefined
+  if (manifestList === undefined || summary === undefined) return undefined
   return { id, parent: parent === -1n ? undefined : parent, sequence: BigInt(sequence), manifestList, summary }
 }
+
+const pathsOf = (value: unknown): readonly string[] | undefined =>
+  Array.isArray(value) && value.length <= entriesMax && value.every((each) => typeof each === 'string') ? value : undefined
 
 function schemaOf(entry: Entry | undefined): IcebergSchema | undefined {
   const fields = entry?.['fields']

@@ -74,7 +74,7 @@ const minCount = (count: number) => ({ 'commit.manifest.min-count-to-merge': Str
 async function manifestsOf(world: ExternalWorld): Promise<readonly ManifestFile[]> {
   const { location, main } = loaded(world)
   const store = world.catalog.objectsAt(location)
-  return main === undefined ? [] : decodeManifests(await store.read(main.manifestList.slice(location.length + 1)))
+  return main === undefined ? [] : decodeManifests(await store.read(String(main.manifestList).slice(location.length + 1)))
 }
 
 /** Live ones, with all that they inherit, by the path of their file. */

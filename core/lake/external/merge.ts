@@ -90,12 +90,15 @@ async function readEntries(
   const bytes = await objects.read(key, { start: 0, end: Number(manifest.manifest_length) })
   checkCrc(key, bytes)
   const found = decodeEntries(bytes, table.spec, left) ?? decodeWholeEntries(bytes, table, left)
-  return found?.every(isPlain) === true ? liveEntries(found, manifest, key) : undefined
+  return found?.every((entry) => isPlain(entry, manifest)) === true ? liveEntries(found, manifest, key) : undefined
 }
 
-/** A file of rows; only one that is added has its numbers from the list (spec, "Sequence Number Inheritance"). */
-function isPlain({ status, sequence_number: sequence, file_sequence_number: ofFile, data_file }: ManifestEntry): boolean {
-  const isNumbered = status === entryStatus.added || (sequence !== null && ofFile !== null)
+/** A file of rows; only one that is added, or all of version 1, have their numbers from the list (spec, "Sequence Number Inheritance"). */
+function isPlain(
+  { status, sequence_number: sequence, file_sequence_number: ofFile, data_file }: ManifestEntry,
+  { sequence_number: listed }: ManifestFile,
+): boolean {
+  const isNumbered = status === entryStatus.added || listed === 0n || (sequence !== null && ofFile !== null)
   return data_file.content === 0 && (isNumbered || status === entryStatus.deleted)
 }
 

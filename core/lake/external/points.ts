@@ -19,6 +19,7 @@ export const tableIdProperty = 'sluice.table-id'
 /** Undefined: nothing of the log is in the table. Errors: `internal`, `conflict`. */
 export function pointsRef(table: ExternalTable, tableId: string): ObjectRef | undefined {
   let lowest: ExternalSnapshot | undefined
+  let ofVersion1 = 0
   for (let at = table.main; at !== undefined; ) {
     const named = refIn(at.summary, tableId)
     if (named !== undefined) return named
@@ -26,7 +27,10 @@ export function pointsRef(table: ExternalTable, tableId: string): ObjectRef | un
     if (at.parent === undefined) return undefined
     const parent = table.snapshots.get(at.parent)
     if (parent === undefined) break
-    if (parent.sequence >= at.sequence) throw broken('snapshots that are their own ancestors')
+    // Those of format version 1 have no sequence numbers, so they are counted.
+    const isBelow =
+      at.sequence === 0n ? parent.sequence === 0n && ++ofVersion1 < table.snapshots.size : parent.sequence < at.sequence
+    if (!isBelow) throw broken('snapshots that are their own ancestors')
     at = parent
   }
   return lowest === undefined ? undefined : expired(table, lowest, tableId)

@@ -13,16 +13,16 @@ import type { Table } from '../../model/table.ts'
 import type { ObjectStore } from '../../ports/objects.ts'
 import type { World } from '../../ports/world.ts'
 import type { Aligned } from '../align.ts'
-import { decodeManifests } from '../iceberg/manifest.ts'
 import { commitLakeItem, type LakeOutcome, nextLabel, readLakeItem, releaseLake } from '../item.ts'
 import { createNew, readPoints, readPointsAt } from '../objects.ts'
 import { parquetFields } from '../parquet-columns.ts'
 import type { LakeCommitted, LakeTarget, OpenLake } from '../target.ts'
-import { type ExternalTable, factsOf, keyBelow, nameOf } from './answer.ts'
+import { type ExternalTable, factsOf, nameOf } from './answer.ts'
 import { type ColumnsPlan, planColumns } from './columns.ts'
 import { commitExternal } from './commit.ts'
 import { type DroppedPartition, planWithout } from './drop-partition.ts'
 import { layoutAt } from './layout.ts'
+import { mainManifests } from './manifests.ts'
 import { planMerge } from './merge.ts'
 import { type ExternalBase, type ExternalPlan, planExternal } from './plan.ts'
 import { isBehind, pointsRef, samePoints, setBack, tableIdProperty } from './points.ts'
@@ -185,11 +185,8 @@ class External implements ExternalLake {
     }
   }
 
-  async #manifests(external: ExternalTable): Promise<ExternalBase['manifests']> {
-    const { catalog, name } = this.#place
-    if (external.main === undefined) return []
-    const store = accessible(this.#place, external)
-    return decodeManifests(await store.read(keyBelow(catalog, name, external, external.main.manifestList)))
+  #manifests(external: ExternalTable): Promise<ExternalBase['manifests']> {
+    return mainManifests(accessible(this.#place, external), this.#place, external)
   }
 
   /** Over foreign commits it is planned again, as long as the points are those that it continues from. Undefined: there is nothing to commit. */

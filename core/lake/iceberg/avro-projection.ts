@@ -60,8 +60,10 @@ function projectRecord(to: Node, from: Node, context: Context): Project {
       const key = String(source['name'])
       return { name, read: (record: Node) => read(record[key]) }
     }
-    if (field['default'] === undefined) throw unreadable(`it lacks field ${String(field['field-id'])} (${name})`)
-    return { name, read: () => field['default'] }
+    const { default: otherwise, type } = field
+    if (otherwise === undefined) throw unreadable(`it lacks field ${String(field['field-id'])} (${name})`)
+    const value = otherwise === 0 && kindOf(type) === 'long' ? 0n : otherwise
+    return { name, read: () => value }
   })
   return (value) => {
     const record: Record<string, unknown> = {}

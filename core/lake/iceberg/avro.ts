@@ -20,7 +20,8 @@ export interface AvroField {
   readonly name: string
   readonly type: unknown
   readonly 'field-id': number
-  readonly default?: null
+  /** Of a long too a number. */
+  readonly default?: null | 0
 }
 
 /** `metadata`: the file's key-value pairs beside `avro.schema` and `avro.codec`. */

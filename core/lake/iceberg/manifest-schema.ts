@@ -5,8 +5,11 @@ import type { PartitionSpec } from './partition-spec.ts'
 import { avroType } from './partition-value.ts'
 import type { FormatVersion } from './row-lineage.ts'
 
-/** `ours`: what our files have; `whole`: all that the specification lets an engine say of a data file. */
-export type EntryForm = 'ours' | 'whole'
+/**
+ * `ours`: what our files have; `whole`: all that the specification lets an engine say of a data file; `any`: to read it, of version 1 too,
+ * whose files are of rows and may say what is written no more.
+ */
+export type EntryForm = 'ours' | 'whole' | 'any'
 
 /** Made once per form: compiling one costs more than encoding a manifest. `types`: Iceberg's, of the spec's values. */
 export function entrySchemaOf(
@@ -16,7 +19,7 @@ export function entrySchemaOf(
   kind: EntryForm = 'ours',
 ): AvroRecordSchema {
   const form = JSON.stringify([spec.fields, types, version, kind])
-  const schema = entrySchemas.get(form) ?? entrySchema(spec, types, version, kind === 'whole' ? wholeFields : [])
+  const schema = entrySchemas.get(form) ?? entrySchema(spec, types, version, kind)
   if (entrySchemas.size >= formsMax) entrySchemas.clear()
   entrySchemas.set(form, schema)
   return schema
@@ -44,6 +47,9 @@ const optional = (id: number, name: string, type: unknown): AvroField => ({
   'field-id': id,
 })
 
+/** To read: version 1 has no such field, and 0 is what it would be (spec, "Reading v1 metadata for v2"). */
+const orZero = (id: number, name: string, type: unknown): AvroField => ({ ...field(id, name, type), default: 0 })
+
 /** Avro maps have text keys only; Iceberg's by-id maps are arrays of pairs. */
 const byId = (keyId: number, valueId: number, value: string): object => ({
   type: 'array',
@@ -67,6 +73,14 @@ const wholeFields: readonly AvroField[] = [
   optional(145, 'content_size_in_bytes', 'long'),
 ]
 
+/** Of version 1, deprecated: "Do not write". */
+const formerFields: readonly AvroField[] = [
+  optional(105, 'block_size_in_bytes', 'long'),
+  optional(106, 'file_ordinal', 'int'),
+  optional(107, 'sort_columns', { type: 'array', items: 'int', 'element-id': 112 }),
+  optional(111, 'distinct_counts', byId(123, 124, 'long')),
+]
+
 /** A file that says none of it. */
 export const nothingMore: Readonly<Record<string, null>> = Object.fromEntries(wholeFields.map(({ name }) => [name, null]))
 
@@ -74,7 +88,7 @@ const entrySchema = (
   spec: PartitionSpec,
   types: readonly string[],
   version: FormatVersion,
-  more: readonly AvroField[],
+  form: EntryForm,
 ): AvroRecordSchema => ({
   type: 'record',
   name: 'manifest_entry',
@@ -87,7 +101,7 @@ const entrySchema = (
       type: 'record',
       name: 'r2',
       fields: [
-        field(134, 'content', 'int'),
+        form === 'any' ? orZero(134, 'content', 'int') : field(134, 'content', 'int'),
         field(100, 'file_path', 'string'),
         field(101, 'file_format', 'string'),
         field(102, 'partition', { type: 'record', name: 'r102', fields: partitionFields(spec, types) }),
@@ -100,7 +114,8 @@ const entrySchema = (
         optional(128, 'upper_bounds', byId(129, 130, 'bytes')),
         optional(140, 'sort_order_id', 'int'),
         ...(version === 3 ? [optional(142, 'first_row_id', 'long')] : []),
-        ...more,
+        ...(form === 'ours' ? [] : wholeFields),
+        ...(form === 'any' ? formerFields : []),
       ],
     }),
   ],
@@ -123,6 +138,17 @@ export const fileSchema: AvroRecordSchema = {
         optional(142, 'first_row_id', 'long'),
       ],
     }),
+  ],
+}
+
+/** By their ids, of any version, what counting a manifest takes. */
+export const countSchema: AvroRecordSchema = {
+  type: 'record',
+  name: 'manifest_entry',
+  fields: [
+    field(0, 'status', 'int'),
+    optional(1, 'snapshot_id', 'long'),
+    field(2, 'data_file', { type: 'record', name: 'r2', fields: [field(103, 'record_count', 'long')] }),
   ],
 }
 
@@ -161,3 +187,14 @@ const listFields: readonly AvroField[] = [
 
 const listSchema2: AvroRecordSchema = { type: 'record', name: 'manifest_file', fields: listFields }
 const listSchema3: AvroRecordSchema = { ...listSchema2, fields: [...listFields, optional(520, 'first_row_id', 'long')] }
+
+/** To read a list of any version: what version 1 has no field for is 0, what it may leave out is null. */
+export const anyListSchema: AvroRecordSchema = {
+  ...listSchema3,
+  fields: listSchema3.fields.map((each) => {
+    const { 'field-id': id, name, type } = each
+    if (id >= 515 && id <= 517) return orZero(id, name, type)
+    const isCount = (id >= 503 && id <= 506) || (id >= 512 && id <= 514)
+    return isCount ? optional(id, name, type) : each
+  }),
+}
