@@ -42,8 +42,13 @@ export function unescapePart(text: string): string | undefined {
 
 /** `k=v` of each level, with names and values as they are; null for a null. */
 export function partitionName(levels: readonly { readonly column: string; readonly value: string | null }[]): string {
-  return levels.map(({ column, value }) => `${escapePart(column)}=${value === null ? nullValue : escapePart(value)}`).join('/')
+  return levels.map(({ column, value }) => `${escapePart(column)}=${value === null ? nullValue : escapeValue(value)}`).join('/')
 }
+
+/** A text that is the name of null is another value than null. */
+const escapedNull = `%5F${nullValue.slice(1)}`
+const escapeValue = (text: string): string => (text === nullValue ? escapedNull : escapePart(text))
+const unescapeValue = (text: string): string | undefined => (text === escapedNull ? nullValue : unescapePart(text))
 
 /** The levels of a name; undefined where it is not of the form. */
 export function partitionLevels(name: string): readonly { readonly column: string; readonly value: string | null }[] | undefined {
@@ -51,7 +56,7 @@ export function partitionLevels(name: string): readonly { readonly column: strin
     const equals = level.indexOf('=')
     const column = unescapePart(level.slice(0, Math.max(0, equals)))
     const text = level.slice(equals + 1)
-    const value = text === nullValue ? null : unescapePart(text)
+    const value = text === nullValue ? null : unescapeValue(text)
     return equals > 0 && column !== undefined && value !== undefined ? { column, value } : undefined
   })
   return levels.every((level) => level !== undefined) ? levels : undefined

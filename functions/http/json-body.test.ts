@@ -54,6 +54,8 @@ describe('refused', () => {
     ['a trailing comma', '[1,]'],
     ['a leading zero', '01'],
     ['a control character in a string', '"\n"'],
+    ['half of a surrogate pair', '"\\ud800"'],
+    ['half of a surrogate pair in a key', '{"\\udfff\\ud800":1}'],
     ['half an escape', '"\\u12"'],
     ['nothing', ''],
     ['a byte order mark', '\ufeff{}'],

@@ -80,10 +80,16 @@ function readString(reader: Reader): string {
   stringPattern.lastIndex = reader.at
   const raw = stringPattern.exec(reader.text)?.[0]
   if (raw === undefined) throw malformed(reader, 'a string does not end')
+  const value = unescaped(reader, raw)
+  // What is kept leaves as UTF-8, or as an escape that strict readers refuse.
+  if (!value.isWellFormed()) throw malformed(reader, 'a surrogate stands alone in a string')
+  reader.at += raw.length
+  return value
+}
+
+function unescaped(reader: Reader, raw: string): string {
   try {
-    const value = JSON.parse(raw) as string
-    reader.at += raw.length
-    return value
+    return JSON.parse(raw) as string
   } catch {
     throw malformed(reader, 'a string has a bad escape or a control character')
   }

@@ -23,6 +23,8 @@ test.each<[string, Plain, string]>([
   ['string', 'a/b=c%:é"', 'k=a%2Fb%3Dc%25%3Aé%22'],
   ['string', '', 'k='],
   ['string', null, 'k=__HIVE_DEFAULT_PARTITION__'],
+  ['string', '__HIVE_DEFAULT_PARTITION__', 'k=%5F_HIVE_DEFAULT_PARTITION__'],
+  ['string', '%5F_HIVE_DEFAULT_PARTITION__', 'k=%255F_HIVE_DEFAULT_PARTITION__'],
   ['int', -7, 'k=-7'],
   ['bigint', 2n ** 63n - 1n, 'k=9223372036854775807'],
   ['boolean', true, 'k=true'],
