@@ -100,6 +100,7 @@ export const icebergRoutes = {
     summary: 'Iceberg catalog: list namespaces',
     query: z.strictObject({ parent: z.optional(described('a namespace; none has children')), ...page }),
     answers: { 200: answer('databases in order', namespacesOut) },
+    errors: ['not-found', 'bad-cursor'],
   },
   icebergNamespace: {
     ...base,
@@ -122,6 +123,7 @@ export const icebergRoutes = {
     summary: 'Iceberg catalog: list the tables that have an Iceberg lake',
     query: z.strictObject(page),
     answers: { 200: answer('names in order', tablesOut) },
+    errors: ['not-found', 'bad-cursor'],
   },
   icebergTable: {
     ...base,

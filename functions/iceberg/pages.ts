@@ -2,7 +2,7 @@
  * Pages of the Iceberg REST catalog. A caller that sends neither pageToken nor pageSize knows no pages and gets everything, which is
  * bounded too. A token is the last name of the page before.
  */
-import { SluiceError } from '../../core/kernel/errors.ts'
+import { isSluiceError, SluiceError } from '../../core/kernel/errors.ts'
 import { limits } from '../../core/kernel/limits.ts'
 
 interface Wanted {
@@ -17,13 +17,13 @@ interface Names {
 
 const namesMax = 100_000
 
-/** `nameOf` refuses what no token can be. */
+/** `nameOf` refuses what no token can be. Errors: `bad-cursor`. */
 export async function pageOf(
   { pageToken, pageSize }: Wanted,
   nameOf: (token: string) => string,
   list: (page: { readonly limit: number; readonly after?: string }) => Promise<Names>,
 ): Promise<Names> {
-  const after = pageToken === undefined || pageToken === '' ? {} : { after: nameOf(pageToken) }
+  const after = pageToken === undefined || pageToken === '' ? {} : { after: nameOfToken(pageToken, nameOf) }
   if (pageToken !== undefined || pageSize !== undefined) return list({ limit: pageSize ?? limits.listLimitDefault, ...after })
   const names: string[] = []
   for (let next: string | null = ''; next !== null; ) {
@@ -35,4 +35,14 @@ export async function pageOf(
     }
   }
   return { names, next: null }
+}
+
+/** A token that none of ours can be says nothing about the namespace. */
+function nameOfToken(token: string, nameOf: (token: string) => string): string {
+  try {
+    return nameOf(token)
+  } catch (error) {
+    if (!isSluiceError(error, 'invalid-name')) throw error
+    throw new SluiceError('bad-cursor', 'this is no pageToken of ours: pass next-page-token as it came', { cause: error })
+  }
 }

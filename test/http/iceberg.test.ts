@@ -45,7 +45,10 @@ describe('namespaces are databases', () => {
     expect(await list('?pageToken=&pageSize=2')).toEqual({ namespaces: [['d'], ['e']], 'next-page-token': 'e' })
     expect(await list('?pageToken=e&pageSize=2')).toEqual({ namespaces: [['f']], 'next-page-token': null })
     expect(await list('?parent=d')).toEqual({ namespaces: [], 'next-page-token': null })
-    expect((await site.client.get(`${root}/namespaces?pageToken=__x`)).status).toBe(404)
+    for (const path of ['', '/d/tables']) {
+      const { status, json } = await site.client.get(`${root}/namespaces${path}?pageToken=__x`)
+      expect([status, json.error.type]).toEqual([400, 'BadRequestException'])
+    }
   })
 
   test('one that is there is described, and HEAD says that it is', async () => {
