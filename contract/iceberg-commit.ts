@@ -22,6 +22,7 @@ const snapshotIds = z.array(snapshotId).check(z.maxLength(idsMax, `has more than
 const properties = z.record(text, text)
 const strings = z.array(text)
 const positive = z.optional(z.int().check(z.positive('must be above 0')))
+const positiveInt = z.optional(z.int().check(z.positive('must be above 0'), z.maximum(2 ** 31 - 1, 'must be below 2^31')))
 
 export const requirementShapes = {
   'assert-create': z.object({ type: z.literal('assert-create') }),
@@ -58,7 +59,21 @@ const snapshot = z.looseObject({
   'first-row-id': z.optional(rowNumber),
   'added-rows': z.optional(rowNumber),
 })
-const statistics = z.looseObject({ 'snapshot-id': snapshotId, 'statistics-path': text })
+const size = z.int().check(z.nonnegative('must be 0 or more'))
+// Every field that the specification demands: readers take no table that lacks one.
+const partitionStatistics = z.looseObject({ 'snapshot-id': snapshotId, 'statistics-path': text, 'file-size-in-bytes': size })
+const blob = z.looseObject({
+  type: text,
+  'snapshot-id': snapshotId,
+  'sequence-number': number,
+  fields: z.array(number),
+  properties: z.optional(properties),
+})
+const statistics = z.looseObject({
+  ...partitionStatistics.shape,
+  'file-footer-size-in-bytes': size,
+  'blob-metadata': z.array(blob),
+})
 
 export const updateShapes = {
   'assign-uuid': z.object({ action: z.literal('assign-uuid'), uuid: text }),
@@ -72,7 +87,7 @@ export const updateShapes = {
     'snapshot-id': snapshotId,
     'max-ref-age-ms': positive,
     'max-snapshot-age-ms': positive,
-    'min-snapshots-to-keep': positive,
+    'min-snapshots-to-keep': positiveInt,
   }),
   'remove-snapshots': z.object({ action: z.literal('remove-snapshots'), 'snapshot-ids': snapshotIds }),
   'remove-snapshot-ref': z.object({ action: z.literal('remove-snapshot-ref'), 'ref-name': text }),
@@ -82,7 +97,7 @@ export const updateShapes = {
   'remove-statistics': z.object({ action: z.literal('remove-statistics'), 'snapshot-id': snapshotId }),
   'set-partition-statistics': z.object({
     action: z.literal('set-partition-statistics'),
-    'partition-statistics': statistics,
+    'partition-statistics': partitionStatistics,
   }),
   'remove-partition-statistics': z.object({
     action: z.literal('remove-partition-statistics'),

@@ -85,6 +85,16 @@ describe('refused', () => {
     ['a field of another kind', { action: 'remove-snapshots', 'snapshot-ids': ['1'] }, /updates\[0\].*snapshot-ids/],
     ['an id of 64 bits', { action: 'remove-snapshots', 'snapshot-ids': [2n ** 63n] }, /2\^63 - 1/],
     ['an id that is no whole number', { action: 'remove-snapshots', 'snapshot-ids': [1.5] }, /snapshot id/],
+    [
+      'statistics without what readers demand of them',
+      { action: 'set-statistics', statistics: { 'snapshot-id': 1, 'statistics-path': 's' } },
+      /file-size-in-bytes/,
+    ],
+    [
+      'a number of snapshots that is no int',
+      { action: 'set-snapshot-ref', 'ref-name': 'b', type: 'branch', 'snapshot-id': 1, 'min-snapshots-to-keep': 2 ** 31 },
+      /min-snapshots-to-keep must be below 2\^31/,
+    ],
     ['points', { action: 'set-properties', updates: { 'sluice.points': 'x' } }, /belongs to sluice/],
     ['a prototype', { action: '__proto__' }, /is not known/],
     ['no action', {}, /action/],

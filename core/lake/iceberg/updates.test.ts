@@ -110,6 +110,7 @@ test('what changes nothing gives back the same metadata', () => {
 })
 
 describe('refused', () => {
+  const tag = { action: 'set-snapshot-ref', 'ref-name': 't', type: 'tag', 'snapshot-id': 12n } as const
   const refusals: [string, string, TableUpdate[]][] = [
     ['another uuid', 'bad-request', [{ action: 'assign-uuid', uuid: '00000000-0000-4000-8000-000000000000' }]],
     ['another format', 'bad-request', [{ action: 'upgrade-format-version', 'format-version': 3 }]],
@@ -117,6 +118,13 @@ describe('refused', () => {
     ['a snapshot that is there', 'bad-request', [{ action: 'add-snapshot', snapshot: snapshot({ 'snapshot-id': 12n }) }]],
     ['a schema that is not there', 'bad-request', [{ action: 'add-snapshot', snapshot: snapshot({ 'schema-id': 9 }) }]],
     ['a sequence number that is taken', 'conflict', [{ action: 'add-snapshot', snapshot: snapshot({ 'sequence-number': 3 }) }]],
+    [
+      'a sequence number of far',
+      'bad-request',
+      [{ action: 'add-snapshot', snapshot: snapshot({ 'sequence-number': 2 ** 53 - 1 }) }],
+    ],
+    ['a tag that keeps others', 'bad-request', [{ ...tag, 'min-snapshots-to-keep': 2 }]],
+    ['a tag that keeps others for a time', 'bad-request', [{ ...tag, 'max-snapshot-age-ms': 1 }]],
     ['a time to come', 'bad-request', [{ action: 'add-snapshot', snapshot: snapshot({ 'timestamp-ms': now + 700_000 }) }]],
     ['main going back', 'conflict', [setMain(12n)]],
     ['main at nothing', 'bad-request', [setMain(99n)]],

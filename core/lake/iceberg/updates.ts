@@ -89,6 +89,8 @@ function unchanged(metadata: TableMetadata, what: string, isSame: boolean): Tabl
 const aheadMsMax = 600_000
 /** ms: Iceberg's own tolerance. */
 const behindMsMax = 60_000
+/** Engines take the next one; one that is near the end of all numbers would be the last. */
+const sequenceAheadMax = 1_000
 
 function addSnapshot(metadata: TableMetadata, snapshot: Snapshot, now: number): TableMetadata {
   const id = snapshot['snapshot-id']
@@ -98,6 +100,8 @@ function addSnapshot(metadata: TableMetadata, snapshot: Snapshot, now: number): 
     throw refused(`snapshot ${id} names schema ${snapshot['schema-id']}, which the table does not have`)
   if (snapshot['sequence-number'] <= metadata['last-sequence-number'])
     throw stale(`sequence number ${snapshot['sequence-number']} is taken, the last is ${metadata['last-sequence-number']}`)
+  if (snapshot['sequence-number'] > metadata['last-sequence-number'] + sequenceAheadMax)
+    throw refused(`sequence number ${snapshot['sequence-number']} is far from the last, ${metadata['last-sequence-number']}`)
   if (at > now + aheadMsMax || at < metadata['last-updated-ms'] - behindMsMax)
     throw refused(
       `snapshot ${id} was made at ${at} ms, the table was last changed at ${metadata['last-updated-ms']}: set the clock`,
@@ -125,6 +129,11 @@ function nextRowId(metadata: TableMetadata, snapshot: Snapshot): Pick<TableMetad
 function setRef(metadata: TableMetadata, name: string, ref: SnapshotRef): TableMetadata {
   const id = ref['snapshot-id']
   if (name === '' || name.length > refNameLengthMax) throw refused(`a ref has a name of 1 to ${refNameLengthMax} characters`)
+  // Iceberg's own reader then takes no table that has it.
+  if (ref.type === 'tag' && (ref['min-snapshots-to-keep'] ?? ref['max-snapshot-age-ms']) !== undefined)
+    throw refused(
+      `ref ${name} is a tag, which keeps one snapshot: min-snapshots-to-keep and max-snapshot-age-ms are for branches`,
+    )
   const snapshot = metadata.snapshots.find((each) => each['snapshot-id'] === id)
   if (snapshot === undefined) throw refused(`ref ${name} names snapshot ${id}, which the table does not have`)
   const refs = { ...metadata.refs, [name]: ref }
