@@ -24,6 +24,17 @@ function answered(change: object): unknown {
   return { ...metadata, ...change }
 }
 
+function changed(change: (fields: readonly object[]) => readonly object[]): unknown {
+  const { schemas } = answered({}) as { schemas: readonly { readonly fields: readonly object[] }[] }
+  return answered({ schemas: schemas.map((schema) => ({ ...schema, fields: change(schema.fields) })) })
+}
+
+function deep(levels: number): unknown {
+  let type: unknown = 'int'
+  for (let id = 100; id < 100 + levels; id++) type = { type: 'list', 'element-id': id, element: type }
+  return type
+}
+
 const read = (metadata: unknown) => tableOf(catalog, name, { metadata, metadataLocation: undefined })
 
 test.each([
@@ -54,6 +65,23 @@ test.each([
   ],
   ['no current schema', answered({ 'current-schema-id': 5 }), 'no current schema'],
   ['a schema of words', answered({ schemas: [{ 'schema-id': 0, fields: ['id'] }] }), 'no current schema'],
+  ['an id of a column twice', changed((fields) => fields.map((each) => ({ ...each, id: 1 }))), 'no current schema'],
+  ['a name of a column twice', changed((fields) => fields.map((each) => ({ ...each, name: 'a' }))), 'no current schema'],
+  ['an id past 32 bits', changed(([first]) => [{ ...first, id: 2 ** 31 }]), 'no current schema'],
+  ['a column without a type', changed(([first]) => [{ ...first, type: null }]), 'no current schema'],
+  ['a list of nothing', changed(([first]) => [{ ...first, type: { type: 'list', 'element-id': 90 } }]), 'no current schema'],
+  [
+    'a list without the id of its elements',
+    changed(([first]) => [{ ...first, type: { type: 'list', element: 'int' } }]),
+    'no current schema',
+  ],
+  [
+    'a row with a field that is none',
+    changed(([first]) => [{ ...first, type: { type: 'struct', fields: [null] } }]),
+    'no current schema',
+  ],
+  ['a type of many levels', changed(([first]) => [{ ...first, type: deep(5_000) }]), 'no current schema'],
+  ['a last column id past 32 bits', answered({ 'last-column-id': 2 ** 31 }), 'last-column-id that is past 32 bits'],
   ['no default spec', answered({ 'default-spec-id': 5 }), 'no default partition spec'],
   ['properties of numbers', answered({ properties: { a: 1 } }), 'properties'],
 ])('an answer with %s is refused, and says whose it is', (_name, metadata, why) => {

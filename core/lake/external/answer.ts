@@ -6,6 +6,7 @@ import { SluiceError } from '../../kernel/errors.ts'
 import type { CatalogAnswer, CatalogTable, LakeCatalog } from '../../ports/lake-catalog.ts'
 import type { FormatVersion } from '../iceberg/row-lineage.ts'
 import type { IcebergSchema } from '../iceberg/schema.ts'
+import { isId, schemaOf } from './schema-answer.ts'
 
 export interface ExternalTable {
   readonly uuid: string
@@ -73,8 +74,12 @@ export function tableOf(catalog: LakeCatalog, name: CatalogTable, answer: Catalo
   }
   const number = (field: string): number => {
     const value = metadata[field]
-    if (typeof value !== 'number' || !Number.isSafeInteger(value)) throw lies(`a ${field} that is no number`)
+    if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0) throw lies(`a ${field} that is no number`)
     return value
+  }
+  const int = (field: string): number => {
+    const value = number(field)
+    return isId(value) ? value : lied(lies(`a ${field} that is past 32 bits`))
   }
   const entries = (field: string): readonly Entry[] => {
     const value = metadata[field] ?? []
@@ -89,9 +94,9 @@ export function tableOf(catalog: LakeCatalog, name: CatalogTable, answer: Catalo
     snapshots.set(snapshot.id, snapshot)
   }
   const main = mainOf(metadata, snapshots, lies)
-  const schemaId = number('current-schema-id')
-  const specId = number('default-spec-id')
-  const orderId = number('default-sort-order-id')
+  const schemaId = int('current-schema-id')
+  const specId = int('default-spec-id')
+  const orderId = int('default-sort-order-id')
   const specs = new Map(
     entries('partition-specs').flatMap((entry) => {
       const spec = specOf(entry)
@@ -108,8 +113,10 @@ export function tableOf(catalog: LakeCatalog, name: CatalogTable, answer: Catalo
     lastSequence: BigInt(number('last-sequence-number')),
     formatVersion: version,
     nextRowId: version === 2 ? 0n : (rowIdOf(metadata['next-row-id']) ?? lied(lies('a next-row-id that is no number'))),
-    lastColumnId: number('last-column-id'),
-    schema: schemaOf(entries('schemas').find((each) => each['schema-id'] === schemaId)) ?? lied(lies('no current schema')),
+    lastColumnId: int('last-column-id'),
+    schema:
+      schemaOf(entries('schemas').find((each) => each['schema-id'] === schemaId)) ??
+      lied(lies('no current schema that is understood')),
     spec: specs.get(specId) ?? lied(lies('no default partition spec')),
     specs,
     sortOrderId: orderId,
@@ -183,29 +190,12 @@ function snapshotOf(entry: Entry): ExternalSnapshot | undefined {
 const pathsOf = (value: unknown): readonly string[] | undefined =>
   Array.isArray(value) && value.length <= entriesMax && value.every((each) => typeof each === 'string') ? value : undefined
 
-function schemaOf(entry: Entry | undefined): IcebergSchema | undefined {
-  const fields = entry?.['fields']
-  if (!Array.isArray(fields) || fields.length > columnsMax) return undefined
-  const isField = (field: unknown): boolean => {
-    const { id, name, required, type } = recordOf(field) ?? {}
-    return (
-      typeof id === 'number' &&
-      Number.isSafeInteger(id) &&
-      typeof name === 'string' &&
-      typeof required === 'boolean' &&
-      type !== undefined
-    )
-  }
-  return fields.every(isField) ? (entry as unknown as IcebergSchema) : undefined
-}
-
 function specOf(entry: Entry | undefined): ExternalSpec | undefined {
   const fields = entry?.['fields']
   if (!Array.isArray(fields) || fields.length > columnsMax) return undefined
   const isField = (field: unknown): boolean => {
     const { name, transform, ...ids } = recordOf(field) ?? {}
-    const areNumbers = Number.isSafeInteger(ids['source-id']) && Number.isSafeInteger(ids['field-id'])
-    return areNumbers && typeof name === 'string' && typeof transform === 'string'
+    return isId(ids['source-id']) && isId(ids['field-id']) && typeof name === 'string' && typeof transform === 'string'
   }
   return fields.every(isField) ? (entry as unknown as ExternalSpec) : undefined
 }
