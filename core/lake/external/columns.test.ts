@@ -130,3 +130,56 @@ test('a property that is damaged is refused, not guessed', () => {
     'sluice.columns is damaged',
   )
 })
+
+const notedAs = (ids: Readonly<Record<number, number>>) => ({ 'sluice.columns': JSON.stringify({ 1: 90, 2: 91, 3: 92, ...ids }) })
+
+test('a column that comes back under its name is another one, and the dropped one makes room', () => {
+  const external = externalOf([field(10, 'a', 'int'), field(11, 'a__10', 'int')], notedAs({ 3000: 10 }))
+  const { changed, mapping } = planColumns(tableOf([['a', 'string']]), external, true)
+  expect(changed?.fields).toEqual([
+    field(10, 'a__10__10', 'int'),
+    field(11, 'a__10', 'int'),
+    ...system,
+    field(100, 'a', 'string'),
+  ])
+  expect(JSON.parse(mapping)).toMatchObject({ 4: 100, 3000: 10 })
+  const again = planColumns(
+    tableOf([['a', 'string']]),
+    externalOf(changed?.fields.filter((each) => !system.includes(each)) ?? [], { 'sluice.columns': mapping }),
+    true,
+  )
+  expect(again.changed).toBeUndefined()
+})
+
+test('names that columns pass on to each other, or take from a dropped one, are theirs', () => {
+  const fields = [field(10, 'a', 'int'), field(11, 'b', 'long'), field(12, 'c', 'float'), field(13, 'gone', 'int')]
+  const { changed } = planColumns(
+    tableOf([
+      ['b', 'int'],
+      ['a', 'bigint'],
+      ['gone', 'float'],
+    ]),
+    externalOf(fields, notedAs({ 4: 10, 5: 11, 6: 12, 9: 13 })),
+    true,
+  )
+  expect(changed?.fields.slice(0, 4)).toEqual([
+    field(10, 'b', 'int'),
+    field(11, 'a', 'long'),
+    field(12, 'gone', 'float'),
+    field(13, 'gone__13', 'int'),
+  ])
+})
+
+test('a name that a column of others has is refused', () => {
+  const external = externalOf([field(10, 'a', 'int'), field(11, 'b', 'int')], notedAs({ 4: 10 }))
+  expect(() => planColumns(tableOf([['b', 'int']]), external, true)).toThrow('a name that another column has there')
+})
+
+test('a property that gives two columns one field is damaged', () => {
+  const external = externalOf([field(10, 'a', 'int'), field(11, 'b', 'int')], notedAs({ 4: 10, 5: 10 }))
+  const table = tableOf([
+    ['a', 'int'],
+    ['b', 'int'],
+  ])
+  expect(() => planColumns(table, external, true)).toThrow('sluice.columns is damaged')
+})

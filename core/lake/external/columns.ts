@@ -1,7 +1,7 @@
 /**
  * Our columns in an external table, whose field ids are its own. Columns are found by the ids that we noted in a table property,
  * at first by name; a table that is not ours must have them all, with the same types. Later the external schema follows ours:
- * columns are added, renamed, widened; one that we dropped stays and is null from then on. Pure.
+ * columns are added, renamed, widened; one that we dropped stays, is null from then on, and gives its name to one that wants it. Pure.
  */
 import type { Field } from '../../format/arrow/column.ts'
 import { SluiceError } from '../../kernel/errors.ts'
@@ -32,9 +32,11 @@ export function planColumns(table: Table, external: ExternalTable, isOurs: boole
     ...table.schema.columns.map((column) => ({ ...column, isSystem: false })),
     ...systemColumns.map((column) => ({ ...column, isSystem: true })),
   ]
+  const taken = new Set(Object.values(noted ?? {}))
+  const known = wanted.flatMap(({ id }) => noted?.[id] ?? [])
+  if (new Set(known).size < known.length) throw damaged()
   for (const { id, name, type, nullable, isSystem } of wanted) {
-    const known = noted?.[id]
-    const found = known === undefined ? draft.named(name) : (draft.withId(known) ?? draft.named(name))
+    const found = draft.withId(noted?.[id]) ?? draft.named(name, taken)
     if (found === undefined) {
       if (!isOurs && !isSystem) throw refused(name, 'is not in it: add the column there, or drop it here')
       mapping[id] = draft.add(name, lakeType(type))
@@ -48,11 +50,11 @@ export function planColumns(table: Table, external: ExternalTable, isOurs: boole
     if (found.name !== name) draft.rename(found.id, name)
     mapping[id] = found.id
   }
-  const ours = new Set(wanted.map(({ id }) => mapping[id]))
-  const dropped = new Set(Object.values(noted ?? {}))
+  const ours = new Set(wanted.map(({ id }) => mapping[id] as number))
+  draft.settleNames(ours, taken)
   for (const field of external.schema.fields) {
     if (!field.required || ours.has(field.id)) continue
-    if (!dropped.has(field.id)) throw refused(field.name, 'is required there and is not a column here: make it optional there')
+    if (!taken.has(field.id)) throw refused(field.name, 'is required there and is not a column here: make it optional there')
     draft.makeOptional(field.id)
   }
   const changed = draft.changed()
@@ -70,14 +72,17 @@ function notedIn({ properties }: ExternalTable): Readonly<Record<string, number>
   } catch {
     // As below.
   }
-  throw new SluiceError(
+  throw damaged()
+}
+
+const damaged = (): SluiceError =>
+  new SluiceError(
     'internal',
     `the table's property ${columnsProperty} is damaged: restore it, or remove it to match columns by name`,
     {
       action: 'stop',
     },
   )
-}
 
 /** Our type with the other's ids; undefined where they differ. */
 function matched(ours: DataType, theirs: IcebergType, column: string): DataType | undefined {
@@ -119,16 +124,16 @@ class Draft {
     this.#lastId = lastColumnId
   }
 
-  named(name: string): IcebergField | undefined {
-    return this.#before.find((field) => field.name === name)
+  /** Of none of our columns, also of those that were dropped: a column that comes back under its name is another one. */
+  named(name: string, taken: ReadonlySet<number>): IcebergField | undefined {
+    return this.#before.find((field) => field.name === name && !taken.has(field.id))
   }
 
-  withId(id: number): IcebergField | undefined {
+  withId(id: number | undefined): IcebergField | undefined {
     return this.#before.find((field) => field.id === id)
   }
 
   add(name: string, type: DataType): number {
-    this.#free(name)
     const id = ++this.#lastId
     this.#fields.push({ id, name, required: false, type: icebergType(this.#numbered(type), name) })
     return id
@@ -145,8 +150,19 @@ class Draft {
   }
 
   rename(id: number, name: string): void {
-    this.#free(name)
     this.#replace(id, { name })
+  }
+
+  /** Names are `ours` first: a column that we dropped makes room. */
+  settleNames(ours: ReadonlySet<number>, noted: ReadonlySet<number>): void {
+    const names = new Set(this.#fields.filter(({ id }) => ours.has(id)).map(({ name }) => name))
+    for (const { id, name } of this.#fields) {
+      if (ours.has(id) || !names.has(name)) continue
+      if (!noted.has(id)) throw refused(name, 'would get a name that another column has there: rename that one')
+      let aside = `${name}__${id}`
+      while (this.#fields.some((field) => field.name === aside)) aside += `__${id}`
+      this.#replace(id, { name: aside })
+    }
   }
 
   makeOptional(id: number): void {
@@ -156,11 +172,6 @@ class Draft {
   changed(): ColumnsPlan['changed'] {
     const same = this.#fields.length === this.#before.length && this.#fields.every((field, i) => field === this.#before[i])
     return same ? undefined : { fields: this.#fields, lastColumnId: this.#lastId }
-  }
-
-  #free(name: string): void {
-    if (this.#fields.some((field) => field.name === name))
-      throw refused(name, 'would get a name that another column has there: rename that one')
   }
 
   #replace(id: number, change: Partial<IcebergField>): void {
