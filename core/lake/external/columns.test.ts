@@ -125,11 +125,13 @@ test('the table follows ours: added, renamed, widened, and a dropped column may 
   expect(JSON.parse(mapping)).toMatchObject({ 4: 10, 5: 11, 6: 100, 9: 12 })
 })
 
-test('a property that is damaged is refused, not guessed', () => {
-  expect(() => planColumns(tableOf([['a', 'int']]), externalOf([], { 'sluice.columns': '{"4":"x"}' }), true)).toThrow(
-    'sluice.columns is damaged',
-  )
-})
+test.each(['{', '[1,2]', '{"4":"x"}', '{"4":10}', '{"1":90,"2":91,"3":92,"__proto__":10}'])(
+  'a property %s is damaged and refused, not guessed',
+  (text) => {
+    const external = externalOf([field(10, 'a', 'int')], { 'sluice.columns': text })
+    expect(() => planColumns(tableOf([['a', 'int']]), external, true)).toThrow('sluice.columns is damaged')
+  },
+)
 
 const notedAs = (ids: Readonly<Record<number, number>>) => ({ 'sluice.columns': JSON.stringify({ 1: 90, 2: 91, 3: 92, ...ids }) })
 

@@ -66,13 +66,18 @@ function notedIn({ properties }: ExternalTable): Readonly<Record<string, number>
   if (text === undefined) return undefined
   try {
     const value: unknown = JSON.parse(text)
-    if (typeof value === 'object' && value !== null && Object.values(value).every((id) => Number.isSafeInteger(id))) {
-      return value as Record<string, number>
-    }
+    if (isMapping(value)) return value
   } catch {
     // As below.
   }
   throw damaged()
+}
+
+/** What we note has the columns of the system. */
+function isMapping(value: unknown): value is Readonly<Record<string, number>> {
+  if (typeof value !== 'object' || value === null) return false
+  const areNumbers = Object.entries(value).every(([ours, theirs]) => /^[1-9][0-9]*$/.test(ours) && Number.isSafeInteger(theirs))
+  return areNumbers && systemColumns.every(({ id }) => Object.hasOwn(value, id))
 }
 
 const damaged = (): SluiceError =>
