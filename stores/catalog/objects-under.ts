@@ -1,6 +1,7 @@
 /**
  * The object store of a table that a catalog has placed: keys relative to the table's location. A location in our own store is a
- * folder of it; another place on S3 is opened with the same endpoint and credentials. Anything else is refused by name.
+ * folder of it, and none that holds what is ours; another place on S3 is opened with the same endpoint and credentials. Anything else
+ * is refused by name.
  */
 import type { Pieces } from '../../core/kernel/bytes.ts'
 import { SluiceError } from '../../core/kernel/errors.ts'
@@ -15,10 +16,11 @@ export function objectsUnder(
   const root = own.uri('x').slice(0, -1)
   const opened = new Map<string, ObjectStore>()
   return (location) => {
-    const place = location.replace(/\/+$/, '')
+    const place = location.replace(/^s3a:/, 's3:').replace(/\/+$/, '')
     const known = opened.get(place)
     if (known !== undefined) return known
-    const store = folderOf(own, root, place) ?? elsewhere(place, open)
+    const isOurs = `${place}/`.startsWith(root) || root.startsWith(`${place}/`)
+    const store = isOurs ? folderOf(own, root, place) : elsewhere(place, open)
     if (store === undefined) throw unreachable(location, root)
     if (opened.size < openedMax) opened.set(place, store)
     return store
@@ -28,7 +30,6 @@ export function objectsUnder(
 const openedMax = 1_000
 
 function folderOf(own: ObjectStore, root: string, place: string): ObjectStore | undefined {
-  if (!place.startsWith(root)) return undefined
   const folder = place.slice(root.length)
   // What is below them goes with a table of ours.
   if (/^(lake|t)(\/|$)/.test(folder)) return undefined
@@ -41,7 +42,7 @@ function folderOf(own: ObjectStore, root: string, place: string): ObjectStore | 
 }
 
 function elsewhere(place: string, open: ((bucket: string, prefix: string) => ObjectStore) | undefined): ObjectStore | undefined {
-  const [, bucket, prefix] = /^s3a?:\/\/([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:\/(.*))?$/.exec(place) ?? []
+  const [, bucket, prefix] = /^s3:\/\/([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:\/(.*))?$/.exec(place) ?? []
   return bucket === undefined || open === undefined ? undefined : open(bucket, prefix ?? '')
 }
 

@@ -185,6 +185,17 @@ test('a table elsewhere on S3 is opened by bucket and prefix, once', () => {
   expect(() => at('gs://bucket/t')).toThrow('where this deployment cannot write')
 })
 
+test.each(['s3://own/lakes/t/x', 's3a://own/lakes/lake/x', 's3://own/lakes', 's3://own', 's3a://own/'])(
+  'a table at %s, where our own objects are on S3, is refused',
+  (location) => {
+    const own = Object.assign(new MemoryObjects(), { uri: (key: string) => `s3://own/lakes/${key}` })
+    const at = objectsUnder(own, () => new MemoryObjects())
+    expect(() => at(location)).toThrow('where this deployment cannot write')
+    expect(at('s3a://own/lakes/warehouse/t').uri('x')).toBe('s3://own/lakes/warehouse/t/x')
+    expect(() => at('s3://own/other/t')).not.toThrow()
+  },
+)
+
 test.each([
   's3://elsewhere/t',
   'file:///etc',

@@ -96,6 +96,12 @@ test.each(['memory:///w/other/m.avro', 'memory:///w/tt/m.avro', 'memory:///w/t/.
   },
 )
 
+test('an object below the table is found under either name of its store', () => {
+  const table = read(answered({ location: 's3a://b/t' }))
+  expect(keyBelow(catalog, name, table, 's3://b/t/metadata/m.avro')).toBe('metadata/m.avro')
+  expect(keyBelow(catalog, name, table, 's3a://b/t/metadata/m.avro')).toBe('metadata/m.avro')
+})
+
 const tableId = '0123456789abcdef'
 const points = (letter: string, id = tableId) => ({
   'sluice.points': `lake/${id}/points/${'0'.repeat(12)}-${letter.repeat(16)}.json`,

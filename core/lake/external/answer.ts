@@ -126,8 +126,9 @@ export function tableOf(catalog: LakeCatalog, name: CatalogTable, answer: Catalo
   }
 }
 
-/** The key of an object that the catalog names, below the table's location. */
-export function keyBelow(catalog: LakeCatalog, name: CatalogTable, { location }: ExternalTable, uri: string): string {
+/** The key of an object that the catalog names, below the table's location; `s3a` is Hadoop's name of `s3`. */
+export function keyBelow(catalog: LakeCatalog, name: CatalogTable, table: ExternalTable, spelled: string): string {
+  const [location, uri] = [table.location, spelled].map((each) => each.replace(/^s3a:/, 's3:')) as [string, string]
   if (!uri.startsWith(`${location}/`) || uri.split('/').includes('..')) {
     throw hostile(catalog, name, `an object outside of the table's location: ${JSON.stringify(uri.slice(0, 200))}`)
   }
