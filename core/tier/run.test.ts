@@ -182,6 +182,29 @@ test('damage of what the last commit wrote is noticed and shown', async () => {
   expect(await tier(world, table)).toMatchObject({ state: 'committed', rows: 1n })
 })
 
+test('points that are gone or damaged are shown before a run fails of them', async () => {
+  const world = testWorld()
+  const log = testLog(world)
+  const table = await testTable(world, 1, 'iceberg')
+  await produce(world, table, [1])
+  await tier(world, table)
+  const key = (await readLakeItem(world.items, table.tableId))?.committed?.points.key ?? ''
+  const whole = await world.objects.read(key)
+  const broken = { state: 'failing', lagRows: 1, failures: 0, nextAttemptAt: null, buckets: [{ tierPoint: null }] }
+  await world.objects.replace(key, whole.slice(0, -1))
+  expect(await tierState(world, log, table)).toMatchObject({
+    ...broken,
+    lastError: { message: expect.stringContaining('damaged') },
+  })
+  await world.objects.delete([key])
+  expect(await tierState(world, log, table)).toMatchObject({
+    ...broken,
+    lastError: { message: expect.stringContaining('absent') },
+  })
+  await world.objects.create(key, whole)
+  expect(await tierState(world, log, table)).toMatchObject({ state: 'idle', lastError: null })
+})
+
 async function offsetsOf(world: World, table: Table): Promise<Record<number, bigint>> {
   const { points } = await lakePoints(world, table)
   return Object.fromEntries([...(points.get('') ?? [])].map(([bucket, { offset }]) => [bucket, offset]))

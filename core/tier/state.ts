@@ -1,6 +1,7 @@
 /** Where a table's lake is, for people and for the offsets of the log: read only, strong, never blocks a worker. */
 import type { LakeItem } from '../format/items/lake.ts'
 import { type Points, pointAt } from '../format/items/points.ts'
+import { isSluiceError } from '../kernel/errors.ts'
 import { limits } from '../kernel/limits.ts'
 import { readLakeItem } from '../lake/item.ts'
 import { currentPoints } from '../lake/points.ts'
@@ -90,7 +91,7 @@ const bytesBehind = (heads: readonly BucketOffsets[], points: Points): number =>
 function failureOf(lake: LakeItem | undefined): Pick<TierState, 'lastError' | 'failures' | 'nextAttemptAt'> {
   if (lake?.lastError === undefined) return { lastError: null, failures: 0, nextAttemptAt: null }
   const { message, at, count } = lake.lastError
-  return { lastError: { message, at }, failures: count, nextAttemptAt: nextAttemptAt(lake) ?? null }
+  return { lastError: { message, at }, failures: count, nextAttemptAt: (count > 0 ? nextAttemptAt(lake) : undefined) ?? null }
 }
 
 /** The part of the state that takes no look at the log, for GET …/offsets. */
@@ -105,11 +106,16 @@ async function readLake(world: World, table: Table): Promise<{ readonly lake: La
   return found ?? { lake: undefined, points: new Map() }
 }
 
-/** Where points cannot be read and runs fail of it, the failure is the answer: no row is known to be in the lake. */
+/**
+ * Where points are gone, damaged, or runs fail of them, the failure is the answer: no row is known to be in the lake. A store that does not
+ * answer is its caller's error, as elsewhere.
+ */
 async function failing(world: World, { tableId }: Table, error: unknown) {
   const lake = await readLakeItem(world.items, tableId)
-  if (lake?.lastError === undefined) throw error
-  return { lake, points: new Map() as Points }
+  const points: Points = new Map()
+  if (lake?.lastError !== undefined) return { lake, points }
+  if (lake === undefined || !(isSluiceError(error, 'not-found') || isSluiceError(error, 'internal'))) throw error
+  return { lake: { ...lake, lastError: { message: error.message, at: world.clock.now(), count: 0 } }, points }
 }
 
 function stateOf(lake: LakeItem | undefined, now: number): TierState['state'] {
