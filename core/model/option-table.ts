@@ -56,7 +56,7 @@ export const optionTable = {
   },
   'lake.namespace': { takes: text('names apart by points'), about: 'in lake.catalog; the database if absent', isFixed: true },
   'lake.table': {
-    takes: text('a name of at most 200 characters'),
+    takes: text('a name of at most 200 characters, neither . nor ..'),
     about: 'in lake.catalog, one that may be there; if absent a new one of the name of the table',
     isFixed: true,
   },

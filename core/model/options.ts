@@ -126,7 +126,8 @@ const readers: Readonly<Record<Plain, Reader>> = {
   },
   'lake.catalog': lakeCatalog('name', /^[A-Za-z0-9_-]{1,64}$/),
   'lake.namespace': lakeCatalog('namespace', /^[^\p{Cc}.]{1,200}(\.[^\p{Cc}.]{1,200}){0,7}$/u),
-  'lake.table': lakeCatalog('table', /^\P{Cc}{1,200}$/u),
+  // A segment of a path, where these two would name another one.
+  'lake.table': lakeCatalog('table', /^(?!\.{1,2}$)\P{Cc}{1,200}$/u),
   'lake.freshness': (options, value, key) => ({
     ...options,
     lakeFreshnessMs: value === null ? defaultOptions.lakeFreshnessMs : amountOf(value, key, parseDuration),

@@ -109,6 +109,7 @@ test.each([
     'where this deployment cannot write: give it a location below memory:///',
   ],
   ['a namespace without a catalog', { options: { 'lake.format': 'iceberg', 'lake.namespace': 'n' } }, 400, 'name a catalog'],
+  ['a table by the name of another path', lakeIn('other', { 'lake.table': '..' }), 400, 'option lake.table'],
   ['a catalog without a lake', { options: { 'lake.catalog': 'other' } }, 400, 'lake.format=iceberg'],
   ['an option that is misspelt', { options: { 'lake.catalogue': 'other' } }, 400, 'did you mean \\"lake.catalog\\"?'],
 ])('%s is refused at create', async (_name, more, status, message) => {
