@@ -1,9 +1,10 @@
 /** Manifest lists that other writers made, and bytes that nobody should have made. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { utf8 } from '../../kernel/bytes.ts'
 import { isSluiceError } from '../../kernel/errors.ts'
 import { type Codec, foreignAvro } from '../engine.case.ts'
-import { type AvroField, type AvroRecordSchema, decodeAvroFile } from './avro.ts'
+import { type AvroField, type AvroRecordSchema, avroMetadata, decodeAvroFile } from './avro.ts'
 import { expandSnappy } from './avro-codec.ts'
 import { covers, projection } from './avro-projection.ts'
 
@@ -43,6 +44,32 @@ test('a record of no fields beside others is read, as the partition of a table w
   const [to, from] = [ours, theirs].map(({ fields, ...schema }) => ({ ...schema, fields: [...fields, field(7, 'of', none)] }))
   const file = foreignAvro(from as AvroRecordSchema, [{ ...written(1), of: {} }], 'deflate', random)
   expect(decodeAvroFile(to as AvroRecordSchema, file)).toEqual([{ ...read(1), of: {} }])
+})
+
+describe('a count of more items than there are bytes ends at once', () => {
+  // Of 2^31 - 1: for more of an array the codec has an error of its own.
+  const many = [0xfe, 0xff, 0xff, 0xff, 0x0f]
+  const unreadable = /an avro file cannot be read/
+  test('in the header', () => {
+    const file = Uint8Array.from([...utf8('Obj\u0001'), ...many, ...new Array(64).fill(0xff)])
+    expect(() => decodeAvroFile(ours, file)).toThrow(unreadable)
+    expect(avroMetadata(file)).toBeUndefined()
+  })
+
+  test.each([
+    ['an array', 3, [...many, 2, 2, 2]],
+    ['an array that says its size', 3, [0xfd, 0xff, 0xff, 0xff, 0x0f, 2, 2, 2]],
+    ['a map', 9, [...many, 2, 97, 2, 97]],
+  ])('in %s', (_what, id, bytes) => {
+    const one = record(...theirs.fields.filter((each) => each['field-id'] === id))
+    const empty = foreignAvro(one, [{ p: [], unknown: {} }], 'null', random)
+    // The block is a count, a size, the empty array or map, and the sync marker.
+    const head = empty.subarray(0, -19)
+    const file = Uint8Array.from([...head, 2, 2 * bytes.length, ...bytes, ...empty.subarray(-16)])
+    const wanted = record({ ...field(8, 'late', ['null', 'long']), default: null })
+    expect(() => decodeAvroFile(wanted, file)).toThrow(unreadable)
+    expect(decodeAvroFile(wanted, empty)).toEqual([{ late: null }])
+  })
 })
 
 test('records that name each other again and again are looked at once', () => {

@@ -8,6 +8,7 @@ import { utf8, utf8Text } from '../../kernel/bytes.ts'
 import { isSluiceError, SluiceError } from '../../kernel/errors.ts'
 import type { Random } from '../../kernel/random.ts'
 import { expandBlock } from './avro-codec.ts'
+import { typeHook } from './avro-counts.ts'
 import { covers, projection } from './avro-projection.ts'
 
 export interface AvroRecordSchema {
@@ -87,7 +88,7 @@ function decodeFile(schema: AvroRecordSchema, file: Buffer, room: AvroRoom): unk
     const count = long.decode(file, at)
     const size = long.decode(file, count.offset)
     const end = size.offset + size.value
-    check(count.offset > 0 && size.offset > 0 && size.value >= 0 && end + 16 <= file.length, 'a block is cut')
+    check(count.offset > 0 && count.value >= 0 && size.offset > 0 && size.value >= 0 && end + 16 <= file.length, 'a block is cut')
     check(head.sync.equals(file.subarray(end, end + 16)), 'a block does not end with the sync marker')
     const expanded = expandBlock(codec, file.subarray(size.offset, end), Math.max(1, room.bytes))
     room.bytes -= expanded.length
@@ -140,15 +141,18 @@ interface Codec<T> {
   decode(bytes: Buffer, offset: number): { readonly value: T; readonly offset: number }
 }
 
-const header = avro.Type.forSchema({
-  type: 'record',
-  name: 'header',
-  fields: [
-    { name: 'magic', type: { type: 'fixed', name: 'magic', size: 4 } },
-    { name: 'meta', type: { type: 'map', values: 'bytes' } },
-    { name: 'sync', type: { type: 'fixed', name: 'sync', size: 16 } },
-  ],
-}) as Codec<{ magic: Buffer; meta: Record<string, Buffer>; sync: Buffer }>
+const header = avro.Type.forSchema(
+  {
+    type: 'record',
+    name: 'header',
+    fields: [
+      { name: 'magic', type: { type: 'fixed', name: 'magic', size: 4 } },
+      { name: 'meta', type: { type: 'map', values: 'bytes' } },
+      { name: 'sync', type: { type: 'fixed', name: 'sync', size: 16 } },
+    ],
+  },
+  { typeHook },
+) as Codec<{ magic: Buffer; meta: Record<string, Buffer>; sync: Buffer }>
 const long = avro.Type.forSchema('long') as Codec<number>
 
 /** As avsc's own, with bigints. */
@@ -177,7 +181,11 @@ function typeOf(schema: AvroRecordSchema): Codec<unknown> {
 }
 
 const compile = (schema: AvroRecordSchema): Codec<unknown> =>
-  avro.Type.forSchema(withoutLogical(schema) as never, { registry: { long: bigLong }, wrapUnions: false }) as Codec<unknown>
+  avro.Type.forSchema(withoutLogical(schema) as never, {
+    registry: { long: bigLong },
+    wrapUnions: false,
+    typeHook,
+  }) as Codec<unknown>
 
 /** For the codec alone, which takes no account of logical types and would not know our longs behind one. */
 function withoutLogical(schema: unknown): unknown {
