@@ -203,15 +203,16 @@ async function readList(place: Place, uri: string): Promise<{ readonly bytes: Ui
 
 async function read(place: Place, uri: string): Promise<Uint8Array> {
   checkInside(place, uri)
+  const key = decoded(uri, () => keyOfUri(place.objects, place.tableId, uri))
   try {
-    return await place.objects.read(keyOfUri(place.objects, place.tableId, uri))
+    return await place.objects.read(key)
   } catch (error) {
     if (isSluiceError(error, 'not-found')) throw refused(`${quoted(uri)} is not there`)
     throw error
   }
 }
 
-/** Bytes of an engine that cannot be read are the engine's mistake. */
+/** Names and bytes of an engine that cannot be read are the engine's mistake. */
 function decoded<T>(uri: string, decode: () => T): T {
   try {
     return decode()

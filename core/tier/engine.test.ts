@@ -290,6 +290,7 @@ describe('a snapshot is refused', () => {
     ['whose list is above the table', { 'manifest-list': 'UP' }, /outside the table/],
     ['whose list is not there', { 'manifest-list': 'NONE' }, /is not there/],
     ['whose list is one of ours', { 'manifest-list': 'OURS' }, /has a name of ours and is not in the table/],
+    ['whose list has a name that no object has', { 'manifest-list': 'NUL' }, /cannot be read: object key/],
     ['whose list is none', { 'manifest-list': 'METADATA' }, /cannot be read/],
   ])('%s', async (_, more, why) => {
     const { world, table } = await lakeOf([[1, 2], [3]])
@@ -297,6 +298,7 @@ describe('a snapshot is refused', () => {
     const places: Record<string, string> = {
       UP: `${location}/../x.avro`,
       NONE: `${location}/metadata/none.avro`,
+      NUL: `${location}/metadata/\u0000`,
       METADATA: world.objects.uri(publishedKey(table.tableId, 2n)),
       OURS: `${location}/metadata/snap-1-${'0'.repeat(12)}-${'0'.repeat(16)}.avro`,
     }
