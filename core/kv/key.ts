@@ -53,9 +53,11 @@ function keyWith({ names, types, indices }: KeyForm, valueAt: (i: number) => Val
     const isLong = value instanceof Uint8Array && value.length > limits.keyBytesMax
     if (!isLong) putValue(types[i] as DataType, value)
     if (isLong || at > limits.keyBytesMax)
-      throw new SluiceError('invalid-rows', `a primary key has more than ${limits.keyBytesMax} bytes: use a shorter one`, {
-        facts: { column: names[i], bytesMax: limits.keyBytesMax },
-      })
+      throw new SluiceError(
+        'invalid-rows',
+        `a primary key, up to its column ${quoted(names[i] as string)}, has more than ${limits.keyBytesMax} bytes: use a shorter one`,
+        { facts: { column: names[i], bytesMax: limits.keyBytesMax } },
+      )
   }
   return textOf(scratch, 0, at)
 }

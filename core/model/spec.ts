@@ -201,7 +201,7 @@ function checkBuckets(spec: TableSpec): void {
     seen.add(name)
     if (keyless.has(column.type.kind)) {
       throw invalid(
-        `the column ${quoted(name)} of type ${printType(column.type)} cannot be a bucket key; use integers, decimal, string, binary, dates or times`,
+        `the column ${quoted(name)} of type ${printType(column.type)} cannot be a bucket key; name columns of integers, decimal, string, binary, dates or times in buckets.key`,
         { column: name },
       )
     }

@@ -38,7 +38,15 @@ const writes: readonly Case[] = [
     `{"a":"${long(1_000_000)}","b":""}`,
     '',
     'invalid-rows',
-    'more than 8192 bytes: use a shorter one',
+    'up to its column "a", has more than 8192 bytes: use a shorter one',
+  ],
+  [
+    'a key that makes a row too large',
+    'prefixed',
+    `{"a":"a","b":"${long(1024 * 1024)}"}`,
+    '',
+    'invalid-rows',
+    'a row is at most 1048576: its largest value is of column "b"',
   ],
   [
     'a key of two halves of 5 KiB',

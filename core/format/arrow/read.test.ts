@@ -304,7 +304,7 @@ describe('limits', () => {
       expect.objectContaining({ code: 'too-large' }),
     )
     expect(() => readFixture('large-utf8', fieldsOf('s string', 'b binary'), { rowBytesMax: 60 })).toThrow(
-      expect.objectContaining({ code: 'invalid-rows', facts: { row: 3, rowBytesMax: 60 } }),
+      expect.objectContaining({ code: 'invalid-rows', facts: { row: 3, rowBytesMax: 60, column: 's' } }),
     )
   })
 })

@@ -1,5 +1,6 @@
 /** Sizes of single rows, so that none is larger than a frame may be. Costs nothing for batches that are smaller as a whole. */
 import { SluiceError } from '../../kernel/errors.ts'
+import { quoted } from '../../model/nearest.ts'
 import type { Batch, ColumnData } from './column.ts'
 import { widthOf } from './layout.ts'
 import { batchBytes } from './take.ts'
@@ -11,10 +12,22 @@ export function checkRowBytes(batch: Batch, rowBytesMax: number, firstRow = 0): 
   for (const column of batch.columns) addSizes(column, sizes)
   for (let row = 0; row < sizes.length; row++) {
     if ((sizes[row] as number) <= rowBytesMax) continue
-    throw new SluiceError('invalid-rows', `row ${firstRow + row} takes ${sizes[row]} bytes; a row is at most ${rowBytesMax}`, {
-      facts: { row: firstRow + row, rowBytesMax },
-    })
+    const column = largestColumn(batch, row)
+    throw new SluiceError(
+      'invalid-rows',
+      `row ${firstRow + row} takes ${sizes[row]} bytes; a row is at most ${rowBytesMax}: its largest value is of column ${quoted(column)}`,
+      { facts: { row: firstRow + row, rowBytesMax, column: column.slice(0, 256) } },
+    )
   }
+}
+
+function largestColumn({ rows, fields, columns }: Batch, row: number): string {
+  const bytes = columns.map((column) => {
+    const sizes = new Float64Array(rows)
+    addSizes(column, sizes)
+    return sizes[row] as number
+  })
+  return fields[bytes.indexOf(Math.max(...bytes))]?.name ?? ''
 }
 
 /** Adds to each row the bytes of its values in this column. */
