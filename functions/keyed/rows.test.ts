@@ -1,4 +1,4 @@
-/** Pages of rows that fail in a bucket behind the first: what they began in those before it takes no place. */
+/** Pages of rows: when they end, and what becomes of what they began. */
 import { expect, test } from 'vitest'
 import { media } from '../../contract/media.ts'
 import { alterTable } from '../../core/catalog/tables.ts'
@@ -79,4 +79,20 @@ test('a page that is read again because the columns have changed takes no place 
   await kv.upsert(newer, { op: 'upsert', parts: [present(inSecond, 'rows of the second bucket')] })
   expect(keysIn(await read()).length).toBeGreaterThan(50)
   expect([await leases(0), await leases(1)]).toEqual([[], []])
+})
+
+test('a page of many buckets ends after ten seconds, and its cursor goes on behind what it looked at', async () => {
+  const { world, kv, read, leases } = await site()
+  const scan = kv.scan.bind(kv)
+  kv.scan = (...of) => {
+    world.time.now += 10_000
+    return scan(...of)
+  }
+  const page = await read({ where: 'v < 0' })
+  expect(keysIn(page)).toEqual([])
+  expect([await leases(0), await leases(1)]).toEqual([[], []])
+  const rest = await read({ cursor: page.headers?.['Sluice-Cursor'] })
+  expect(keysIn(rest).length).toBeGreaterThan(0)
+  expect(keysIn(rest).length).toBeLessThan(50)
+  expect(rest.headers?.['Sluice-Cursor']).toBeUndefined()
 })

@@ -75,6 +75,8 @@ interface Taken {
 
 /** Of the rows in memory, about, as a scan counts them: JSON may be larger. */
 const pageBytesMax = 2 * 1024 * 1024
+/** Then no further bucket is begun, whatever was found. */
+const pageMsMax = 10_000
 
 /** A scan that a page has read of. */
 interface Used {
@@ -115,7 +117,9 @@ async function readPage(world: FunctionWorld, table: Table, { query, wants, used
   let place = cursor !== undefined && index >= 0 && isAt(buckets[index], cursor) ? cursor.place : undefined
   const taken: Taken[] = []
   let bytes = 0
-  for (; index < buckets.length && taken.length < request.rowsMax && bytes < pageBytesMax; index++) {
+  const until = world.clock.now() + pageMsMax
+  const isFull = (): boolean => taken.length >= request.rowsMax || bytes >= pageBytesMax || world.clock.now() >= until
+  for (; index < buckets.length && !isFull(); index++) {
     const at = present(buckets[index], 'a bucket of the table')
     const part = await world.kv.scan(table, at, place, {
       ...request,
