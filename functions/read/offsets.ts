@@ -1,12 +1,15 @@
 /**
- * GET …/offsets: a page of buckets, partition by partition, with what the log and the lake say of each. The lake is read first, so
- * that a tier point is never past an end.
+ * GET …/offsets: a page of buckets, partition by partition, with what the log, the lake and the snapshots of keyed tables say of each.
+ * The log is read last, so that no tier point and no snapshot is past an end.
  */
 import { listPartitions } from '../../core/catalog/partitions.ts'
 import { pointAt } from '../../core/format/items/points.ts'
 import { SluiceError } from '../../core/kernel/errors.ts'
 import { limits } from '../../core/kernel/limits.ts'
+import { mapAtOnce } from '../../core/kernel/parallel.ts'
+import { readKvItem } from '../../core/kv/item.ts'
 import { bucketsIn } from '../../core/log/buckets.ts'
+import { isKeyed } from '../../core/model/changelog.ts'
 import { type BucketRef, idOf, type Partition, unpartitioned } from '../../core/model/partition.ts'
 import type { Table } from '../../core/model/table.ts'
 import type { World } from '../../core/ports/world.ts'
@@ -23,8 +26,9 @@ export const offsets: Handler<'offsets'> = ({ params, query }, world) =>
     const wanted = await bucketsAfter(world, table, after, limit + 1)
     const page = wanted.slice(0, limit)
     const lake = await lakePoints(world, table)
+    const snapshots = isKeyed(table) ? await mapAtOnce(page, bucketsAtOnce, (at) => snapshotAt(world, table, at)) : []
     const found = await world.log.offsets(table, page)
-    const buckets = found.map(({ partition, bucket, start, end }) => {
+    const buckets = found.map(({ partition, bucket, start, end }, i) => {
       const tierPoint = pointAt(lake.points, idOf({ partition, bucket }))?.offset.toString() ?? null
       return {
         partition: partition.name,
@@ -32,12 +36,20 @@ export const offsets: Handler<'offsets'> = ({ params, query }, world) =>
         start: start.toString(),
         end: end.toString(),
         tierPoint,
-        snapshot: tierPoint === null ? null : lake.snapshot,
+        snapshot: snapshots[i] ?? (tierPoint === null ? null : lake.snapshot),
       }
     })
     const last = wanted.length > limit ? page.at(-1) : undefined
     return jsonReply(200, { buckets, next: last === undefined ? null : afterText(last) })
   })
+
+const bucketsAtOnce = 16
+
+/** The offset that the snapshot of the bucket has all below of; null: there is none yet. */
+async function snapshotAt(world: World, table: Table, at: BucketRef): Promise<string | null> {
+  const item = await readKvItem(world, table.tableId, idOf(at))
+  return item === undefined || item.version === 0n ? null : `${item.upTo}`
+}
 
 interface After {
   readonly partition: string
