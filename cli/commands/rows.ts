@@ -7,6 +7,7 @@ import { remote, tablePath } from './remote.ts'
 
 export function addRows(top: Command): void {
   remote(top, 'produce <table> [file]', 'produce NDJSON, CSV, Arrow or Parquet from a file or standard input')
+    .alias('upsert')
     .addOption(new Option('--format <format>', 'default: by the name of the file, else ndjson').choices(produceFormats))
     .addOption(new Option('--op <op>', 'what rows ask that have no __op: upsert if absent').choices(['upsert', 'delete']))
     .option(

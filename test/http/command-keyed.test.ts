@@ -60,7 +60,7 @@ test('rows are put, changed in part, deleted from a file and one at a time', asy
   const table = await made('life')
   const csv = 'city,n,flights\noslo,1,11\nrome,1,5\n'
   expect(await fed(csv, 'produce', table, '--format', 'csv')).toMatchObject({ status: 0 })
-  expect(await fed('{"city":"rome","n":1,"flights":6}', 'produce', table, '--columns', 'city,n,flights')).toMatchObject({
+  expect(await fed('{"city":"rome","n":1,"flights":6}', 'upsert', table, '--columns', 'city,n,flights')).toMatchObject({
     status: 0,
   })
   expect(await fed('{"city":"oslo","n":2}', 'produce', table, '--op', 'delete')).toMatchObject({ status: 0 })
