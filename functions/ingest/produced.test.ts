@@ -59,6 +59,8 @@ describe('some buckets fail', () => {
     [['duplicate', 'unavailable?'], 503, 'unavailable', 'partial', 'retry'],
     [['unavailable', 'unavailable'], 503, 'unavailable', 'none', 'retry'],
     [['throttled', 'throttled'], 429, 'throttled', 'none', 'retry'],
+    [['done', 'changed'], 503, 'unavailable', 'partial', 'retry'],
+    [['changed', 'changed'], 412, 'changed', 'none', 'retry'],
     [['unavailable', 'unavailable?'], 503, 'unavailable', 'unknown', 'retry'],
     [['done', 'sequence-old'], 409, 'sequence-old', 'partial', 'stop'],
     [['unavailable', 'stale-epoch', 'sequence-old'], 403, 'stale-epoch', 'none', 'stop'],

@@ -42,7 +42,8 @@ function combined(appended: readonly BucketAppended[], failures: readonly Sluice
   const facts = { buckets: appended.map(bucketOf) }
   const effect = effectOf(appended, failures)
   const refusal = failures.find((error) => statusOf[error.code] === 403) ?? failures.find((error) => statusOf[error.code] === 409)
-  const final = refusal ?? failures.find((error) => error.action !== 'retry')
+  // columns that have changed are known when the request comes again
+  const final = refusal ?? failures.find(({ action, code }) => action !== 'retry' && code !== 'changed')
   const failed = `${failures.length} of ${appended.length} buckets failed`
   if (final !== undefined) {
     return new SluiceError(final.code, `${failed}: ${final.message}`, {

@@ -27,7 +27,8 @@ import { type ProducerHeaders, readProducerHeaders } from './producer-headers.ts
 
 export const records: Handler<'produce'> = async (call, world) => {
   const producer = readProducerHeaders(call.headers)
-  return replyOf(await withTable(world.tables, call.params, (table) => appendTo(table, call, producer, world), isStale))
+  const appended = await withTable(world.tables, call.params, (table) => appendTo(table, call, producer, world), isStale)
+  return replyOf(appended)
 }
 
 type Query = Parameters<Handler<'produce'>>[0]['query']
@@ -38,7 +39,7 @@ async function appendTo(
   producer: ProducerHeaders | undefined,
   world: FunctionWorld,
 ): Promise<readonly BucketAppended[]> {
-  if (isKeyed(table)) return upsertTo(table, call, producer, world)
+  if (isKeyed(table)) return upsertWhole({ table, call, producer, world })
   const { op, columns } = call.query
   const keyed = op !== undefined ? 'op' : columns !== undefined ? 'columns' : undefined
   if (keyed !== undefined)
@@ -51,11 +52,41 @@ async function appendTo(
   return world.log.append(table, request) // COMMIT POINT
 }
 
+interface Upsert {
+  readonly table: Table
+  readonly call: Call<Query>
+  readonly producer: ProducerHeaders | undefined
+  readonly world: FunctionWorld
+}
+
+type Place = Pick<BucketAppended, 'partition' | 'bucket'>
+
+/**
+ * Buckets that lost a race to rows of newer columns when others were done are done again in these. A key stays in its bucket whatever
+ * becomes of the columns. Where that fails, what is said is that they have changed: the same request again finishes it.
+ */
+async function upsertWhole(upsert: Upsert): Promise<readonly BucketAppended[]> {
+  const { table, call, world } = upsert
+  const appended = await upsertTo(upsert)
+  const left = appended.filter(({ outcome }) => !outcome.done && outcome.error.code === 'changed')
+  if (left.length === 0 || left.length === appended.length) return appended
+  const named = (places: readonly BucketAppended[], { partition, bucket }: Place) =>
+    places.find((each) => each.partition === partition && each.bucket === bucket)
+  try {
+    world.tables.forget(call.params.db, call.params.table)
+    const newest = await world.tables.get(call.params.db, call.params.table)
+    if (newest.tableId !== table.tableId) return appended
+    const again = await upsertTo({ ...upsert, table: newest }, (part) => named(left, part) !== undefined)
+    return appended.map((each) => named(again, each) ?? each)
+  } catch {
+    return appended
+  }
+}
+
+/** `isLeft`: of which buckets rows are sent, where a part of the request is done. */
 async function upsertTo(
-  table: Table,
-  call: Call<Query>,
-  producer: ProducerHeaders | undefined,
-  world: FunctionWorld,
+  { table, call, producer, world }: Upsert,
+  isLeft?: (part: Place) => boolean,
 ): Promise<readonly BucketAppended[]> {
   const { op = 'upsert', columns } = call.query
   const names = columns === undefined ? undefined : columnNames(columns)
@@ -63,9 +94,10 @@ async function upsertTo(
   const type = rowsMediaOf(call.headers['content-type'])
   const form = type === media.arrow ? 'arrow' : type === media.ndjson ? 'ndjson' : 'json'
   const batches = readRecords(table, { body: call.body, form, op, zstd: expandBuffer, ...(targets && { targets }) })
-  const request = appendRequest(table, call, producer, world.rotate, batches)
+  const whole = appendRequest(table, call, producer, world.rotate, batches)
+  const request = isLeft === undefined ? whole : { ...whole, parts: whole.parts.filter(isLeft) }
   if (request.parts.length === 0) return []
-  world.meter.add('rows.received', rowsOf(request))
+  if (isLeft === undefined) world.meter.add('rows.received', rowsOf(request))
   const before = world.kv.conflicts
   const appended = await world.kv.upsert(table, { ...request, op, ...(names && { targets: names }) }) // COMMIT POINT
   world.meter.add('upsert.conflicts', world.kv.conflicts - before)
