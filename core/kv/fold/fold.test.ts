@@ -1,12 +1,14 @@
 /** When a fold is sent, and what it writes, leaves and saves. */
 import { expect, test } from 'vitest'
 import { MemoryItems } from '../../../stores/items/memory.ts'
+import { alterTable } from '../../catalog/tables.ts'
+import { headKey } from '../../format/items/head.ts'
 import { sweep } from '../../jobs/sweep.ts'
 import { present } from '../../kernel/assert.ts'
 import { SluiceError } from '../../kernel/errors.ts'
 import { unpartitioned } from '../../model/partition.ts'
 import type { Table } from '../../model/table.ts'
-import type { Update, UpdateResult } from '../../ports/items.ts'
+import type { ItemKey, Update, UpdateResult } from '../../ports/items.ts'
 import type { Job } from '../../ports/queue.ts'
 import type { World } from '../../ports/world.ts'
 import { KvCache } from '../cache.ts'
@@ -28,6 +30,21 @@ async function runsNow(world: World, { tableId }: Table) {
   const item = present(await readKvItem(world, tableId, { partition: '', bucket: 0 }), 'a snapshot')
   return runsOf({ objects: world.objects, cache: new KvCache(1 << 20), tableId }, item)
 }
+
+/** In front of the next look at a head. */
+class RacedItems extends MemoryItems {
+  race: (() => Promise<void>) | undefined
+
+  override async get(key: ItemKey): ReturnType<MemoryItems['get']> {
+    const { race } = this
+    if (race === undefined || key.sort !== headSort) return super.get(key)
+    this.race = undefined
+    await race()
+    return super.get(key)
+  }
+}
+
+const headSort = headKey('0000000000000000', { partition: '', bucket: 0 }).sort
 
 test('a changelog of 8 MiB is sent to be folded at once', async () => {
   const world = testWorld()
@@ -112,4 +129,19 @@ test('a fold whose copy of the manifest cannot be written is done all the same, 
     const later = { ...world, clock: { ...world.clock, now: () => world.clock.now() + 30_000 } }
     expect(await foldOf(later, one, jobOf(table))).toMatchObject({ state: 'folded', publications })
   }
+})
+
+test('a fold that meets rows of newer columns leaves them to the next, which need not wait for its claim', async () => {
+  const items = new RacedItems()
+  const world = testWorld({ items })
+  const table = await keyedTable(world)
+  const one = testKv(world)
+  doneOf(await one.kv.upsert(table, upsertOf(table, [['a', 1n, 'x']])))
+  items.race = async () => {
+    const newer = await alterTable(world, 'd', 't', { addColumns: [{ name: 'more', type: 'string' }] })
+    doneOf(await one.kv.upsert(newer, upsertOf(newer, [['b', 1n, 'x', 'y']])))
+  }
+  const later = { ...world, clock: { ...world.clock, now: () => world.clock.now() + 120_000 } }
+  expect(await foldOf(later, one, jobOf(table))).toMatchObject({ state: 'folded', publications: 0 })
+  expect(await foldOf(later, one, jobOf(table))).toMatchObject({ state: 'folded', publications: 1 })
 })

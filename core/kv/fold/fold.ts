@@ -158,6 +158,8 @@ async function foldClaimed(run: FoldRun, at: BucketRef, head: Head, claimed: KvI
     }
     if (mine !== undefined && mine.version > claimed.version) await copyManifest(run, at, mine, reading)
   } catch (error) {
+    // Rows of newer columns came since we read the table: they are for a run that knows these, as soon as it comes.
+    if (isSluiceError(error, 'changed')) return mine
     if (isSluiceError(error, 'not-found') || isSluiceError(error, 'offset-out-of-range')) return undefined
     throw error
   }
