@@ -135,7 +135,7 @@ const writes: readonly Case[] = [
     '{"k":1,"v":100}',
     '',
     'invalid-rows',
-    'column "v": the sum does not fit tinyint: widen the column',
+    'column "v": the sum does not fit tinyint: widen the column (widenColumns), in the row of the key {"k":"1"}',
   ],
   ['a bitmap that is none', 'sums', '{"k":1,"r":"AAAA"}', '', 'invalid-rows', 'column "r", row 1: this is no roaring bitmap'],
   ['a bucket that is not there', 'plain', '{"k":2}', '?bucket=7', 'bad-request', 'buckets 0 to 0'],

@@ -4,9 +4,11 @@
  * in another bucket is undone. Where a record takes back a row of the same group it says how many records before, because the group's
  * base is not known yet. Rows pass through as bytes: only what merges looks at their values.
  */
+
+import { encodeRows } from '../../format/json/encode.ts'
 import type { KeyState } from '../../format/run/block.ts'
-import { bytesOfSpan, type Span, spanOf } from '../../kernel/bytes.ts'
-import { SluiceError } from '../../kernel/errors.ts'
+import { bytesOfSpan, type Span, spanOf, utf8Text } from '../../kernel/bytes.ts'
+import { isSluiceError, SluiceError } from '../../kernel/errors.ts'
 import { limits } from '../../kernel/limits.ts'
 import { type ChangeCode, changes } from '../../model/changelog.ts'
 import { defaultKeyed, type KeyedOptions } from '../../model/keyed.ts'
@@ -19,7 +21,7 @@ import { keyTargets, type Targets, targetsSince } from '../merge/operation.ts'
 import type { Room } from '../room.ts'
 import { decodeRow, encodeRow } from '../row.ts'
 import type { Effects } from '../tail.ts'
-import { type Row, sizeOf } from '../values.ts'
+import { batchOf, type Row, sizeOf } from '../values.ts'
 import type { KeyedRows, Operation } from './operations.ts'
 
 export interface ComputeRequest {
@@ -97,13 +99,15 @@ export class BucketChanges {
     const after = this.#afterOf(member)
     let rows = 0
     let taken = 0
+    let at = 0
     const undo = (): void => {
       for (let i = changed.length - 1; i >= 0; i--) (changed[i] as Touched).current = before[i]
       room.give(taken)
     }
     try {
-      for (const [i, operation] of member.operations.entries()) {
-        const key = touched[i] as Touched
+      for (; at < member.operations.length; at++) {
+        const operation = member.operations[at] as Operation
+        const key = touched[at] as Touched
         const old = key.current ?? this.#stored(key)
         const next = after(operation, old.row)
         const done = changesOf(this.#image, old.row, next)
@@ -120,7 +124,7 @@ export class BucketChanges {
       }
     } catch (error) {
       undo()
-      throw error
+      throw withKey(error, member.table, member.operations[at])
     }
     for (const key of changed) this.#changed.add(key)
     this.#records += records.length
@@ -197,6 +201,27 @@ export class BucketChanges {
     }
     return { row, index: elsewhere, offset }
   }
+}
+
+/** What an operation cannot do says to which row. */
+function withKey(error: unknown, table: Table, operation: Operation | undefined): unknown {
+  if (operation === undefined || !isSluiceError(error, 'invalid-rows')) return error
+  const key = keyText(table, operation.row)
+  return new SluiceError(error.code, `${error.message}, in the row of the key ${key}`, { facts: { ...error.facts, key } })
+}
+
+const keyTextMax = 256
+
+/** As JSON, or the beginning of it. */
+function keyText({ schema: { columns }, primaryKey = [] }: Table, row: Span): string {
+  const values = decodeRow(
+    columns.map(({ type }) => type),
+    bytesOfSpan(row),
+  )
+  const own = columns.flatMap((column, i) => (primaryKey.includes(column.name) ? [{ column, value: values[i] ?? null }] : []))
+  const fields = own.map(({ column }) => column)
+  const text = utf8Text(encodeRows(batchOf(fields, [own.map(({ value }) => value)]), undefined, 'ndjson')).trimEnd()
+  return text.length > keyTextMax ? `${text.slice(0, keyTextMax)}…` : text
 }
 
 /**
