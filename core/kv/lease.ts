@@ -82,7 +82,7 @@ function tooManyScans(bucket: number, { leases }: KvItem, now: number): SluiceEr
   const seconds = Math.max(1, Math.ceil((first - now) / 1_000))
   return new SluiceError(
     'throttled',
-    `bucket ${bucket} has ${limits.scanLeasesMax} scans that are not at their end: follow their cursors to the end, or try again in ${seconds} s`,
+    `bucket ${bucket} has ${limits.scanLeasesMax} scans that are not at their end: follow their cursors to the end, give them back with end=true, or try again in ${seconds} s`,
     { facts: { bucket, retryAfterSeconds: seconds } },
   )
 }
