@@ -16,7 +16,7 @@ import type { World } from '../ports/world.ts'
 import { KvBuckets } from './buckets.ts'
 import { KvCache } from './cache.ts'
 import { type LookedUpOrInserted, lookupOrInsert } from './insert.ts'
-import { dropLease, endLease } from './lease.ts'
+import { dropLease, endLease, holdLease } from './lease.ts'
 import { bringToEnd, type LookedUp, type LookupOptions, lookup, lookupPrefix } from './lookup.ts'
 import { type ScanContext, type ScanPart, type ScanPlace, type ScanRequest, scanBucket } from './scan.ts'
 import { runKeyedGroup } from './upsert/group.ts'
@@ -115,6 +115,11 @@ export class Kv {
   /** As `endLease` says. */
   endScan(table: Table, at: BucketRef, lease: string): Promise<void> {
     return endLease(this.#world, table, at, lease)
+  }
+
+  /** As `holdLease` says. */
+  holdScan(table: Table, at: BucketRef, lease: string): Promise<boolean> {
+    return holdLease(this.#world, table, at, lease)
   }
 
   /** As `dropLease` says. */

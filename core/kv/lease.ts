@@ -1,7 +1,7 @@
 /**
  * Leases of a bucket's snapshots, in its snapshot item: while one lasts, neither the runs that a scan reads nor the changelog behind them
- * go away. It is never renewed, and a crash leaves one that runs out. At most `scanLeasesMax`, of which those whose scan is at its end
- * give way to another scan.
+ * go away. It is never renewed, and a crash leaves one that runs out. At most `scanLeasesMax`, of which those whose scan is at its end,
+ * then those that nobody has gone on with give way to another scan: who wants the first rows alone holds up nobody.
  */
 import { decodeKvItem, encodeLease, type KvItem, kvKey, leaseAttribute, type ReadLease } from '../format/items/kv.ts'
 import { SluiceError } from '../kernel/errors.ts'
@@ -24,7 +24,7 @@ export async function takeLease(world: World, table: Table, at: BucketRef, id: s
     const left = leftFor(seen, now)
     if (left === undefined) throw tooManyScans(at.bucket, seen, now)
     const { manifest, upTo, rows } = seen
-    const lease = { manifest, upTo, rows, until: now + limits.scanLeaseMs, isEnded: false }
+    const lease = { manifest, upTo, rows, until: now + limits.scanLeaseMs, isEnded: false, isHeld: false }
     const update = {
       key: kvKey(table.tableId, idOf(at)),
       set: { [leaseAttribute(id)]: { value: encodeLease(lease) } },
@@ -40,29 +40,38 @@ export async function takeLease(world: World, table: Table, at: BucketRef, id: s
   throw new SluiceError('unavailable', `the snapshot of bucket ${at.bucket} keeps changing: try again`)
 }
 
-/** Those that leave when another comes: what ran out, then of the ended the oldest. Undefined: there is no place. */
+/** Those that leave when another comes: what ran out, then of the ended the oldest, then of those that nobody holds. Undefined: there is no place. */
 function leftFor({ leases }: KvItem, now: number): readonly string[] | undefined {
   const left: string[] = []
-  const ended: (readonly [string, ReadLease])[] = []
+  const yielding: (readonly [string, ReadLease])[] = []
   for (const [id, lease] of leases) {
     if (lease.until < now) left.push(id)
-    else if (lease.isEnded) ended.push([id, lease])
+    else if (lease.isEnded || !lease.isHeld) yielding.push([id, lease])
   }
-  ended.sort(([, a], [, b]) => a.until - b.until)
+  yielding.sort(([, a], [, b]) => Number(b.isEnded) - Number(a.isEnded) || a.until - b.until)
   const more = leases.size - left.length - (limits.scanLeasesMax - 1)
-  if (more > ended.length) return undefined
-  return [...left, ...ended.slice(0, Math.max(0, more)).map(([id]) => id)]
+  if (more > yielding.length) return undefined
+  return [...left, ...yielding.slice(0, Math.max(0, more)).map(([id]) => id)]
 }
 
 /** Of a scan that came to its end: its last page can be asked for again until another scan needs the place. */
 export async function endLease(world: World, table: Table, at: BucketRef, id: string): Promise<void> {
+  await mark(world, table, at, id, 'isEnded')
+}
+
+/** Of a scan that somebody has gone on with. False: it had given way before. */
+export const holdLease = (world: World, table: Table, at: BucketRef, id: string): Promise<boolean> =>
+  mark(world, table, at, id, 'isHeld')
+
+async function mark(world: World, table: Table, at: BucketRef, id: string, as: 'isEnded' | 'isHeld'): Promise<boolean> {
   const lease = (await readKvItem(world, table.tableId, idOf(at)))?.leases.get(id)
-  if (lease === undefined || lease.isEnded) return
-  await world.items.update({
+  if (lease === undefined || lease[as]) return lease !== undefined
+  const { done } = await world.items.update({
     key: kvKey(table.tableId, idOf(at)),
-    set: { [leaseAttribute(id)]: { value: encodeLease({ ...lease, isEnded: true }) } },
+    set: { [leaseAttribute(id)]: { value: encodeLease({ ...lease, [as]: true }) } },
     condition: { is: 'exists', path: leaseAttribute(id) },
   })
+  return done
 }
 
 /** Of a scan that nobody can go on with. */

@@ -163,8 +163,12 @@ test('a changelog of nearly half the budget is read once, however many pages and
 test('a scan at its end gives way to another one, the oldest first, and one that goes on to none', async () => {
   const { world, table } = await aged()
   const { kv } = testKv(world)
-  const page = async (place?: ScanPlace) =>
-    present((await kv.scan(table, at, place, { rowsMax: 7, bytesMax: 1 << 20 })).place, 'the place of a page')
+  const page = async (place?: ScanPlace) => {
+    const part = await kv.scan(table, at, place, { rowsMax: 7, bytesMax: 1 << 20 })
+    const next = present(part.place, 'the place of a page')
+    await kv.holdScan(table, at, next.lease)
+    return next
+  }
   const places: ScanPlace[] = []
   for (let i = 0; i < limits.scanLeasesMax; i++) {
     places.push(await page())
@@ -181,6 +185,26 @@ test('a scan at its end gives way to another one, the oldest first, and one that
   await expect(page(third)).rejects.toMatchObject({ code: 'gone' })
   await expect(page()).rejects.toMatchObject({ code: 'throttled' })
   for (const place of [first, more, ...places.slice(3)]) await page(place)
+})
+
+test('a scan that nobody goes on with gives way to the ninth, the oldest first, after those at their end', async () => {
+  const { world, table } = await aged()
+  const { kv } = testKv(world)
+  const page = async (place?: ScanPlace) =>
+    present((await kv.scan(table, at, place, { rowsMax: 7, bytesMax: 1 << 20 })).place, 'the place of a page')
+  const places: ScanPlace[] = []
+  for (let i = 0; i < limits.scanLeasesMax; i++) {
+    places.push(await page())
+    world.time.now += 1_000
+  }
+  const [first, second, third, fourth] = places as [ScanPlace, ScanPlace, ScanPlace, ScanPlace]
+  await kv.holdScan(table, at, first.lease)
+  await kv.endScan(table, at, fourth.lease)
+  await page()
+  await expect(page(fourth)).rejects.toMatchObject({ code: 'gone' })
+  await page()
+  await expect(page(second)).rejects.toMatchObject({ code: 'gone' })
+  for (const place of [first, third]) await page(place)
 })
 
 test('a lease that is gone is not brought back by the end of its scan', async () => {

@@ -34,7 +34,9 @@ async function site() {
   const scanBegun = async (bucket: number): Promise<() => Promise<void>> => {
     const at = { partition: unpartitioned, bucket }
     const { place } = await kv.scan(table, at, undefined, { rowsMax: 1, bytesMax: 1 << 20 })
-    return () => kv.dropScan(table, at, present(place, 'the place of a page').lease)
+    const { lease } = present(place, 'the place of a page')
+    await kv.holdScan(table, at, lease)
+    return () => kv.dropScan(table, at, lease)
   }
   return { world, table, kv, read, leases, scanBegun }
 }
@@ -79,6 +81,15 @@ test('a page that is read again because the columns have changed takes no place 
   await kv.upsert(newer, { op: 'upsert', parts: [present(inSecond, 'rows of the second bucket')] })
   expect(keysIn(await read()).length).toBeGreaterThan(50)
   expect([await leases(0), await leases(1)]).toEqual([[], []])
+})
+
+test('a scan that its reader goes on with gives way to no other', async () => {
+  const { read, leases } = await site()
+  const cursorOf = ({ headers }: Reply) => headers?.['Sluice-Cursor']
+  const second = await read({ limit: 1n, cursor: cursorOf(await read({ limit: 1n })) })
+  for (let i = 0; i < limits.scanLeasesMax; i++) await read({ limit: 1n })
+  expect(await leases(0)).toHaveLength(limits.scanLeasesMax)
+  expect(keysIn(await read({ limit: 1n, cursor: cursorOf(second) }))).toHaveLength(1)
 })
 
 test('a page of many buckets ends after ten seconds, and its cursor goes on behind what it looked at', async () => {

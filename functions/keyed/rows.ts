@@ -86,7 +86,10 @@ interface Used {
   readonly isNew: boolean
 }
 
-/** What began in the page and no cursor names, nobody can go on with; that of an older cursor is there for whoever repeats the request. */
+/**
+ * What began in the page and no cursor names, nobody can go on with; that of an older cursor is there for whoever repeats the request,
+ * and while rows are left of it gives way to nobody.
+ */
 async function pageReply(world: FunctionWorld, table: Table, query: Query, wants: string): Promise<Reply> {
   const used: Used[] = []
   const giveBack = (ended: readonly Used[]) =>
@@ -98,6 +101,8 @@ async function pageReply(world: FunctionWorld, table: Table, query: Query, wants
     throw error
   })
   await giveBack(used.filter(({ lease }) => lease !== page.lease))
+  const held = used.find(({ lease, isNew }) => lease === page.lease && !isNew)
+  if (held !== undefined) await world.kv.holdScan(table, held.at, held.lease).catch(runsOut)
   return page.reply
 }
 

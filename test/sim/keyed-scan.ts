@@ -29,10 +29,13 @@ type Found = Map<string, ReturnType<typeof seenOf>>
 interface Page {
   readonly outcome: Outcome<ScanPart>
   readonly bucketName: string
+  /** It gives way to no other scan. */
+  readonly isHeld: boolean
 }
 
 async function page({ stage }: Scanned, bucket: number, place: ScanPlace | undefined, rowsMax: number): Promise<Page> {
   let bucketName = ''
+  let isHeld = false
   const outcome = await stage.cluster.invoke({
     role: stage.random.pick(['ingest', 'read']),
     name: `scan bucket ${bucket}`,
@@ -41,10 +44,13 @@ async function page({ stage }: Scanned, bucket: number, place: ScanPlace | undef
     run: async (environment) => {
       const table = await tableCache(stage, environment).get(databaseName, tableName)
       bucketName = headKey(table.tableId, { partition: '', bucket }).partition
-      return environment.kv.scan(table, { partition: unpartitioned, bucket }, place, { rowsMax, bytesMax: 1 << 30 })
+      const at = { partition: unpartitioned, bucket }
+      const part = await environment.kv.scan(table, at, place, { rowsMax, bytesMax: 1 << 30 })
+      isHeld = place !== undefined && (await environment.kv.holdScan(table, at, place.lease))
+      return part
     },
   })
-  return { outcome, bucketName }
+  return { outcome, bucketName, isHeld }
 }
 
 export async function scan(scanned: Scanned, isWorking: () => boolean): Promise<void> {
@@ -56,11 +62,13 @@ export async function scan(scanned: Scanned, isWorking: () => boolean): Promise<
     const rowsMax = random.between(1, 4)
     let place: ScanPlace | undefined
     let begun = scheduler.now
+    // only who went on is sure of his place
+    let isHeld = false
     for (let pages = 0; pages < pagesMax; pages++) {
       if (place === undefined) begun = scheduler.now
-      const { outcome, bucketName } = await page(scanned, bucket, place, rowsMax)
+      const { outcome, bucketName, isHeld: isHeldNow } = await page(scanned, bucket, place, rowsMax)
       if (outcome.is === 'error' && isSluiceError(outcome.error, 'gone')) {
-        if (scheduler.now < begun + limits.scanLeaseMs - clockGapMs)
+        if (isHeld && scheduler.now < begun + limits.scanLeaseMs - clockGapMs)
           history.break('G6', 'scan', `bucket ${bucket}: gone within its lease: ${outcome.error.cause ?? outcome.error}`)
         break
       }
@@ -69,6 +77,7 @@ export async function scan(scanned: Scanned, isWorking: () => boolean): Promise<
         continue
       }
       for (const { key, row } of outcome.value.rows) found.set(key, seenOf(row))
+      isHeld = isHeldNow
       place = outcome.value.place
       if (!outcome.value.isDone) continue
       if (place !== undefined) check(scanned, scanned.watch.buckets.get(bucketName), place.at, found)

@@ -31,6 +31,8 @@ export interface ReadLease extends Snapshot {
   readonly until: number
   /** Its scan came to its end: it is there for a repeat of the last page, and gives way to another scan. */
   readonly isEnded: boolean
+  /** Somebody went on with the scan: it gives way to no other. */
+  readonly isHeld: boolean
 }
 
 export interface KvItem extends Snapshot {
@@ -67,6 +69,7 @@ export const encodeLease = (lease: ReadLease): ItemValue => ({
   ...encodeSnapshot(lease),
   x: BigInt(lease.until),
   ...(lease.isEnded && { d: true }),
+  ...(lease.isHeld && { k: true }),
 })
 
 export function decodeKvItem(item: Item): KvItem {
@@ -80,7 +83,8 @@ export function decodeKvItem(item: Item): KvItem {
   for (const [name, value] of Object.entries(a)) {
     if (name.length < 2 || name[0] !== 'r') continue
     const lease = value as Attributes
-    leases.set(name.slice(1), { ...decodeSnapshot(lease), until: Number(integer(lease, 'x')), isEnded: lease['d'] === true })
+    const [isEnded, isHeld] = [lease['d'] === true, lease['k'] === true]
+    leases.set(name.slice(1), { ...decodeSnapshot(lease), until: Number(integer(lease, 'x')), isEnded, isHeld })
   }
   return {
     ...decodeSnapshot(a),

@@ -274,7 +274,7 @@ describe('limits', () => {
       expect.objectContaining({ code: 'too-large' }),
     )
     expect(() => decodeRows(utf8(`{}\n{"a":"${'x'.repeat(100)}"}`), [text], 'ndjson', { rowBytesMax: 50 })).toThrow(
-      expect.objectContaining({ code: 'invalid-rows', facts: { row: 1, rowBytesMax: 50 } }),
+      expect.objectContaining({ code: 'invalid-rows', facts: { row: 1, rowBytesMax: 50, column: 'a' } }),
     )
     const wide = Array.from({ length: 1000 }, (_, i) => field(`c${i}`, 'decimal(38,0)'))
     expect(() => decodeRows(utf8('{}\n'.repeat(100_000)), wide, 'ndjson')).toThrow(expect.objectContaining({ code: 'too-large' }))
