@@ -121,13 +121,10 @@ test('a fold whose copy of the manifest cannot be written is done all the same, 
   const world = testWorld({ items: new NoCopies() })
   const table = await keyedTable(world)
   const one = testKv(world)
-  for (const [key, publications] of [
-    ['a', 1],
-    ['b', 2],
-  ] as const) {
+  for (const key of ['a', 'b']) {
     doneOf(await one.kv.upsert(table, upsertOf(table, [[key, 1n, 'x']])))
     const later = { ...world, clock: { ...world.clock, now: () => world.clock.now() + 30_000 } }
-    expect(await foldOf(later, one, jobOf(table))).toMatchObject({ state: 'folded', publications })
+    expect(await foldOf(later, one, jobOf(table))).toMatchObject({ state: 'folded', publications: 1 })
   }
 })
 

@@ -51,6 +51,13 @@ test('large folds go into level 1 four at a time', () => {
   expect(written / (8 * (8 << 20))).toBeLessThan(4)
 })
 
+test('two runs of level 0 are merged there only where four of them would not be enough for level 1', () => {
+  const top = [run(0, 2 << 20, 'a', 'z'), run(0, 2 << 20, 'a', 'z')]
+  const into = (below: number) => planMerge([...top, run(1, below, 'a', 'z')], levelLimits)
+  expect(into(80 << 20)).toBeUndefined()
+  expect(into(81 << 20)).toMatchObject({ inputs: top, level: 0 })
+})
+
 test('a merge takes in what lies between the keys that it writes, so that a level never overlaps', () => {
   const between = run(1, 10, 'm', 'n')
   const runs = [

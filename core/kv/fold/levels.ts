@@ -2,7 +2,8 @@
  * Which runs are merged next, pure. Level 0 has what was folded, newest first, runs that may overlap; each level below has runs that
  * do not, and room for ten times what is above it. Level 0 goes into level 1, with the runs there that lie between, once it has several
  * runs and is large enough for that: a byte is not written more often than the growth of levels for it. Until then its newest runs are
- * merged whenever together they are as large as the one behind, so that there are few even of many small folds. Once a level below is full,
+ * merged whenever together they are as large as the one behind, so that there are few even of many small folds; not where several as large as
+ * the newest will be enough. Once a level below is full,
  * the run of it that overlaps least goes down. A run that none of this touches is never written again.
  */
 import type { RunRef } from '../../format/run/manifest.ts'
@@ -46,7 +47,8 @@ export function planMerge(runs: readonly RunRef[], limits: LevelLimits): Merge |
     if (isWorth || top.length >= limits.level0RunsMax) return merge
   }
   const newest = newestAlike(top)
-  if (newest.length > 1 && bytesOf(newest) < limits.runBytesMax) return { inputs: newest, level: 0, isLowest: false }
+  if (newest.length > 1 && bytesOf(newest) < limits.runBytesMax && !areSoonWorth(runs, top, limits))
+    return { inputs: newest, level: 0, isLowest: false }
   const deepest = runs.reduce((most, { level }) => Math.max(most, level), 0)
   let bytesMax = limits.level1BytesMax
   for (let level = 1; level <= deepest; level++) {
@@ -59,6 +61,12 @@ export function planMerge(runs: readonly RunRef[], limits: LevelLimits): Merge |
     bytesMax *= limits.levelGrowth
   }
   return undefined
+}
+
+/** As many as the newest is large go into level 1 as they are. */
+function areSoonWorth(runs: readonly RunRef[], top: readonly RunRef[], limits: LevelLimits): boolean {
+  const expected = limits.level0RunsMin * (top[0]?.bytes ?? 0)
+  return expected * limits.levelGrowth >= bytesOf(overlapping(runs, top, 1))
 }
 
 /** As large together as the next one behind: so each byte of level 0 is written a few times, and its runs double in size. */
