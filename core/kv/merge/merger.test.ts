@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { utf8, utf8Text } from '../../kernel/bytes.ts'
 import type { ColumnBody } from '../../model/spec.ts'
 import type { Row, Value } from '../values.ts'
-import { changesOf } from './changes.ts'
+import { tellChanges } from './changes.ts'
 import { mergedTable } from './merge.case.ts'
 import { mergerOf } from './merger.ts'
 import { keyTargets, type MergedTable, type Operation, targetsOf } from './operation.ts'
@@ -30,11 +30,13 @@ function told(table: MergedTable, steps: readonly Step[]): string[] {
     const next = merger.merge(old, operation, () => ++drawn)
     if (next === undefined) rows.delete(row[0] ?? null)
     else rows.set(row[0] ?? null, next)
-    return changesOf(table.options.keyed?.changelogImage ?? 'full', old, next).map(printed)
+    const told: string[] = []
+    tellChanges(table.options.keyed?.changelogImage ?? 'full', old, next, (kind, changed) => told.push(printed(kind, changed)))
+    return told
   })
 }
 
-const printed = ({ kind, row }: { kind: string; row: Row }): string =>
+const printed = (kind: string, row: Row): string =>
   [kind, ...row.map((value) => (value instanceof Uint8Array ? utf8Text(value) : String(value)))].join(' ')
 
 describe('last-row', () => {

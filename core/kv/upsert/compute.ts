@@ -15,7 +15,7 @@ import { defaultKeyed, type KeyedOptions } from '../../model/keyed.ts'
 import { quoted } from '../../model/nearest.ts'
 import type { Schema, Table } from '../../model/table.ts'
 import { conformOf } from '../conform.ts'
-import { type Change, changesOf } from '../merge/changes.ts'
+import { type ChangeKind, tellChanges } from '../merge/changes.ts'
 import { type Draw, type Merger, mergerOf } from '../merge/merger.ts'
 import { keyTargets, type Targets, targetsSince } from '../merge/operation.ts'
 import type { Room } from '../room.ts'
@@ -55,6 +55,7 @@ interface Version {
 }
 
 const elsewhere = -1
+const unwritten: Version = { row: undefined, index: elsewhere, offset: 0n }
 
 /** In the columns of the log. */
 export interface LogRecord {
@@ -100,6 +101,12 @@ export class BucketChanges {
     let rows = 0
     let taken = 0
     let at = 0
+    let more = 0
+    let old: Version = unwritten
+    const tell = (kind: ChangeKind, row: Span): void => {
+      more += this.#heldBytes(row)
+      records.push(this.#recordOf(kind, row, old, this.#records + records.length))
+    }
     const undo = (): void => {
       for (let i = changed.length - 1; i >= 0; i--) (changed[i] as Touched).current = before[i]
       room.give(taken)
@@ -108,15 +115,14 @@ export class BucketChanges {
       for (; at < member.operations.length; at++) {
         const operation = member.operations[at] as Operation
         const key = touched[at] as Touched
-        const old = key.current ?? this.#stored(key)
+        const told = records.length
+        old = key.current ?? this.#stored(key)
+        more = 0
         const next = after(operation, old.row)
-        const done = changesOf(this.#image, old.row, next)
-        if (done.length === 0) continue
-        let more = 0
-        for (const { row } of done) more += this.#heldBytes(row)
+        tellChanges(this.#image, old.row, next, tell)
+        if (records.length === told) continue
         room.take(more)
         taken += more
-        for (const change of done) records.push(recordOf(change, old, this.#records + records.length, done.length))
         rows += Number(next !== undefined) - Number(old.row !== undefined)
         changed.push(key)
         before.push(key.current)
@@ -183,6 +189,16 @@ export class BucketChanges {
     return spanOf(encoded)
   }
 
+  /**
+   * At `index` of the group. What takes a row back says where that was written: `-U` and `-D`, and a `+U` that stands alone and has a row
+   * before it.
+   */
+  #recordOf(kind: ChangeKind, row: Span, old: Version, index: number): LogRecord {
+    const isRetraction = kind === '-U' || kind === '-D' || (kind === '+U' && this.#image === 'wal' && old.row !== undefined)
+    const prev = !isRetraction ? null : old.index === elsewhere ? old.offset : BigInt(old.index - index)
+    return { row, code: codes[kind], prev }
+  }
+
   #heldBytes({ start, end }: Span): number {
     return Math.max(end - start, 8 * this.#types.length)
   }
@@ -224,16 +240,6 @@ function keyText({ schema: { columns }, primaryKey = [] }: Table, row: Span): st
   return text.length > keyTextMax ? `${text.slice(0, keyTextMax)}…` : text
 }
 
-/**
- * At `index` of the group. What takes a row back says where that was written: `-U` and `-D`, and a `+U` that stands alone and has
- * a row before it.
- */
-function recordOf({ kind, row }: Change<Span>, old: Version, index: number, count: number): LogRecord {
-  const isRetraction = kind === '-U' || kind === '-D' || (kind === '+U' && count === 1 && old.row !== undefined)
-  const prev = !isRetraction ? null : old.index === elsewhere ? old.offset : BigInt(old.index - index)
-  return { row, code: codes[kind], prev }
-}
-
 /** Parts and aggregates add up to rows that no request could bring. */
 function tooLarge({ schema }: Table, row: Row, bytes: number): SluiceError {
   const largest =
@@ -245,7 +251,7 @@ function tooLarge({ schema }: Table, row: Row, bytes: number): SluiceError {
   )
 }
 
-const codes: Readonly<Record<Change<unknown>['kind'], ChangeCode>> = {
+const codes: Readonly<Record<ChangeKind, ChangeCode>> = {
   '+I': changes.insert,
   '-U': changes.updateBefore,
   '+U': changes.updateAfter,
