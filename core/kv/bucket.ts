@@ -113,8 +113,8 @@ export class KvBucket {
         const { snapshot, tail } = this.#whole()
         const known: [number, KeyState][] = []
         const missing: number[] = []
-        for (const [i, key] of keys.entries()) {
-          const state = tail.states.get(key)
+        for (let i = 0; i < keys.length; i++) {
+          const state = tail.states.get(keys[i] as string)
           if (state === undefined) missing.push(i)
           else known.push([i, state])
         }

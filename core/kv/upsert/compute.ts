@@ -57,15 +57,16 @@ interface Version {
 const elsewhere = -1
 const unwritten: Version = { row: undefined, index: elsewhere, offset: 0n }
 
-/** In the columns of the log. */
-export interface LogRecord {
-  readonly row: Span
-  readonly code: ChangeCode
-  readonly prev: bigint | null
+/** Records in the columns of the log, one behind the other: no object each, because a group has many. */
+export interface LogRecords {
+  /** Their columns of the table. */
+  readonly rows: readonly Span[]
+  readonly codes: readonly ChangeCode[]
+  readonly prevs: readonly (bigint | null)[]
 }
 
 export interface Taken {
-  readonly records: readonly LogRecord[]
+  readonly records: LogRecords
   /** As if it had never been taken; what was taken after it is undone before. */
   readonly undo: () => void
 }
@@ -96,7 +97,7 @@ export class BucketChanges {
     const { room } = this.#request
     const changed: Touched[] = []
     const before: (Version | undefined)[] = []
-    const records: LogRecord[] = []
+    const records = { rows: [] as Span[], codes: [] as ChangeCode[], prevs: [] as (bigint | null)[] }
     const after = this.#afterOf(member)
     let rows = 0
     let taken = 0
@@ -105,7 +106,9 @@ export class BucketChanges {
     let old: Version = unwritten
     const tell = (kind: ChangeKind, row: Span): void => {
       more += this.#heldBytes(row)
-      records.push(this.#recordOf(kind, row, old, this.#records + records.length))
+      records.codes.push(codes[kind])
+      records.prevs.push(this.#prevOf(kind, old, this.#records + records.rows.length))
+      records.rows.push(row)
     }
     const undo = (): void => {
       for (let i = changed.length - 1; i >= 0; i--) (changed[i] as Touched).current = before[i]
@@ -115,31 +118,31 @@ export class BucketChanges {
       for (; at < member.operations.length; at++) {
         const operation = member.operations[at] as Operation
         const key = touched[at] as Touched
-        const told = records.length
+        const told = records.rows.length
         old = key.current ?? this.#stored(key)
         more = 0
         const next = after(operation, old.row)
         tellChanges(this.#image, old.row, next, tell)
-        if (records.length === told) continue
+        if (records.rows.length === told) continue
         room.take(more)
         taken += more
         rows += Number(next !== undefined) - Number(old.row !== undefined)
         changed.push(key)
         before.push(key.current)
-        key.current = { row: next, index: this.#records + records.length - 1, offset: 0n }
+        key.current = { row: next, index: this.#records + records.rows.length - 1, offset: 0n }
       }
     } catch (error) {
       undo()
       throw withKey(error, member.table, member.operations[at])
     }
     for (const key of changed) this.#changed.add(key)
-    this.#records += records.length
+    this.#records += records.rows.length
     this.#rows += rows
     return {
       records,
       undo: () => {
         undo()
-        this.#records -= records.length
+        this.#records -= records.rows.length
         this.#rows -= rows
       },
     }
@@ -193,10 +196,10 @@ export class BucketChanges {
    * At `index` of the group. What takes a row back says where that was written: `-U` and `-D`, and a `+U` that stands alone and has a row
    * before it.
    */
-  #recordOf(kind: ChangeKind, row: Span, old: Version, index: number): LogRecord {
+  #prevOf(kind: ChangeKind, old: Version, index: number): bigint | null {
     const isRetraction = kind === '-U' || kind === '-D' || (kind === '+U' && this.#image === 'wal' && old.row !== undefined)
-    const prev = !isRetraction ? null : old.index === elsewhere ? old.offset : BigInt(old.index - index)
-    return { row, code: codes[kind], prev }
+    if (!isRetraction) return null
+    return old.index === elsewhere ? old.offset : BigInt(old.index - index)
   }
 
   #heldBytes({ start, end }: Span): number {

@@ -234,8 +234,12 @@ async function schemasOf(
   states: readonly (KeyState | undefined)[],
 ): Promise<ReadonlyMap<number, Schema>> {
   const schemas = new Map<number, Schema>()
-  for (const state of states)
-    if (state !== undefined && !schemas.has(state.schemaId)) schemas.set(state.schemaId, await schemaOf(table, state.schemaId))
+  let last = -1
+  for (const state of states) {
+    if (state === undefined || state.schemaId === last) continue
+    last = state.schemaId
+    if (!schemas.has(last)) schemas.set(last, await schemaOf(table, last))
+  }
   return schemas
 }
 
@@ -263,22 +267,13 @@ function preparedOf(table: Table, { seen, touched, changes, members }: Bucket): 
 
 function encodeRecords(table: Table, { partition, bucket }: BucketRef, records: Taken['records']): Part {
   const { schemaId, columns: fields } = logSchemaOf(table, table.schema)
-  const rows = records.length
+  const rows = records.rows.length
   if (rows === 0) return { partition, bucket, rows: 0, block: [], bytes: 0 }
   const types = table.schema.columns.map(({ type }) => type)
   const columns = [
-    ...decodeColumns(
-      types,
-      records.map(({ row }) => row),
-    ),
-    columnOf(
-      opColumn.type,
-      records.map(({ code }) => code),
-    ),
-    columnOf(
-      prevColumn.type,
-      records.map(({ prev }) => prev),
-    ),
+    ...decodeColumns(types, records.rows),
+    columnOf(opColumn.type, records.codes),
+    columnOf(prevColumn.type, records.prevs),
   ]
   const block = encodeBlock(schemaId, partition.name, splitBatch({ rows, fields, columns }, limits.frameBytesMax))
   return { partition, bucket, rows, block, bytes: lengthOf(block) }
