@@ -1,5 +1,5 @@
 /**
- * Writes to the SQLite file, on the one connection of a process that writes: a batch is one transaction and one sync. Each
+ * Writes to the SQLite file, on the one connection that writes of whoever opened it, a process or a thread of it: a batch is one transaction and one sync. Each
  * write is evaluated in order and has its own outcome. A COMMIT that fails fails all of them: effect `none` while nothing was
  * committed, `unknown` where the log may hold the commit. A crash before the COMMIT leaves nothing of them.
  */
@@ -12,7 +12,7 @@ import { isBusy, sqliteError } from './sqlite-error.ts'
 import { planTransact } from './transact.ts'
 import { checkSize } from './validate.ts'
 
-/** Another process may hold the lock for so long, ms. */
+/** Another writer may hold the lock for so long, ms. */
 const lockTimeoutMs = 10_000
 /**
  * Between two looks whether it has let go, ms. SQLite's own waits grow to a tenth of a second, and one that writes without a pause lets

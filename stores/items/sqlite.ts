@@ -1,7 +1,7 @@
 /**
  * ItemStore in one SQLite file (node:sqlite): WAL, synchronous = FULL, several processes on one file. Reads run here, on a
  * connection that only reads; writes go to a thread, where those that waited for one sync share a transaction and the next
- * (write-queue.ts). `createDeferred` holds a create and makes it at the head of this process's next transaction, so that a
+ * (write-queue.ts). `createDeferred` holds a create and makes it at the head of its own next transaction, so that a
  * payload and the head that names it share one sync. A crash loses held creates: by then nothing durable names them.
  */
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
@@ -105,7 +105,7 @@ export class SqliteItems implements ItemStore {
 
   /**
    * As `create`, but durable only with this process's next write: whoever relies on it writes an item that names it.
-   * Reads of this process see it at once.
+   * Reads through these see it at once, through others when it is durable.
    */
   createDeferred(item: Item): UpdateResult {
     checkItem(item)
